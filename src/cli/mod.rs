@@ -1,0 +1,6 @@
+//! Stub.
+use std::process::ExitCode;
+/// Stub.
+pub fn main() -> ExitCode {
+    ExitCode::SUCCESS
+}

@@ -1,0 +1,35 @@
+//! `sipannotate`: what a capture says about SIP calls, in a telephone engineer's words.
+//!
+//! Data flows one way, from the top of this list to its end; a room may name only rooms above it
+//! (`tests/architecture.rs` holds it to that):
+//!
+//! ```text
+//! units, wire_text, limits, defect     the vocabulary of all rooms
+//! catalogue                            status code -> meaning, remediation, RFC
+//! capture    file or stdin      -> Frame<'_>
+//! packet     Frame              -> Datagram<'_> | Segment<'_> | IcmpError<'_>
+//! stream     Segment            -> Chunk<'_>, in order
+//! sip        Datagram | Chunk   -> Message<'_>, an index over the wire bytes
+//! calls      Message            -> responses, attempts, answered dialogs
+//! findings   those              -> annotated responses, findings, aggregates
+//! report     those              -> View -> bytes
+//! pipeline   owns the stages and wires push to push
+//! cli        arguments, exit codes, the terminal
+//! ```
+//!
+//! `ARCHITECTURE.md` says what passes each border and who owns the bytes.
+
+pub mod units;
+pub mod wire_text;
+pub mod limits;
+pub mod defect;
+pub mod catalogue;
+pub mod capture;
+pub mod packet;
+pub mod stream;
+pub mod sip;
+pub mod calls;
+pub mod findings;
+pub mod report;
+pub mod pipeline;
+pub mod cli;

@@ -1,0 +1,70 @@
+//! `Limits`: every cap of the program in one struct, each with its unit and its reason.
+//!
+//! A table that reaches its cap gives up its oldest entry and says so with a
+//! [`crate::defect::DefectKind::Evicted`] defect; nothing grows without a line here.
+
+use crate::units::Span;
+
+/// The caps. [`Limits::default`] is what the program runs with; tests make them small.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes: the largest block or packet record the capture reader's buffer grows to.
+    /// A jumbo packet is 64 KiB, a pcapng decryption secrets block can be MiBs.
+    pub capture_block_bytes: usize,
+    /// IP datagrams being put together at once.
+    pub ip_reassemblies: usize,
+    /// How long a datagram waits for its other fragments (Linux waits 30 s, RFC 8200 §4.5 60 s).
+    pub ip_reassembly_wait: Span,
+    /// Frames remembered behind one datagram or message.
+    pub frames_per_message: usize,
+    /// TCP connections followed at once (a table slot each, buffers only for SIP).
+    pub tcp_streams: usize,
+    /// Bytes waiting out of order in one direction of one TCP connection.
+    pub tcp_pending_bytes_per_direction: usize,
+    /// Bytes waiting out of order in all TCP connections together.
+    pub tcp_pending_bytes: usize,
+    /// Bytes: the largest SIP message (DOMAIN F.2: 64 KiB; UDP cannot carry more).
+    pub message_bytes: usize,
+    /// Header fields indexed in one message; what comes after is a defect.
+    pub header_fields: usize,
+    /// Call-IDs followed at once.
+    pub calls: usize,
+    /// Transactions remembered of one Call-ID.
+    pub transactions_per_call: usize,
+    /// Answered dialogs remembered of one Call-ID (forks, re-INVITEs, hops).
+    pub dialogs_per_call: usize,
+    /// Copies of a response remembered one by one in a dialog (RFC 3261 §13.3.1.4 sends 11).
+    pub copies_per_dialog: usize,
+    /// Responses held back until their context is settled (CONTRACT: 50,000).
+    pub pending_responses: usize,
+    /// Example calls named in a finding (CONTRACT: 10,000; the count stays exact).
+    pub calls_per_finding: usize,
+    /// Refusals remembered by one burst detector.
+    pub burst_events: usize,
+    /// Distinct groups of defects told apart in the trust section.
+    pub defect_groups: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            capture_block_bytes: 16 << 20,
+            ip_reassemblies: 1024,
+            ip_reassembly_wait: Span::from_secs(60),
+            frames_per_message: 64,
+            tcp_streams: 65_536,
+            tcp_pending_bytes_per_direction: 256 << 10,
+            tcp_pending_bytes: 16 << 20,
+            message_bytes: 64 << 10,
+            header_fields: 256,
+            calls: 50_000,
+            transactions_per_call: 64,
+            dialogs_per_call: 32,
+            copies_per_dialog: 32,
+            pending_responses: 50_000,
+            calls_per_finding: 10_000,
+            burst_events: 262_144,
+            defect_groups: 256,
+        }
+    }
+}

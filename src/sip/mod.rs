@@ -1,0 +1,41 @@
+//! Sip: datagrams and stream chunks become messages.
+//!
+//! In: [`crate::packet::Datagram`] and [`crate::stream::Chunk`]. Out: [`RawMessage`]s cut by
+//! `framing` (the only reader of Content-Length, RFC 3261 §18.3) and, from those, `Message`, an
+//! index of the header fields over the wire bytes.
+
+use crate::units::{Flow, Origin};
+
+/// One SIP message as it was framed: start line to the end of its body.
+#[derive(Clone, Copy, Debug)]
+pub struct RawMessage<'a> {
+    /// Sender and receiver, and how it was carried.
+    pub flow: Flow,
+    /// The frame that completed it, and the earlier ones.
+    pub origin: Origin<'a>,
+    /// Start line, header fields, empty line, body.
+    pub bytes: &'a [u8],
+    /// Bytes of `bytes` before the body: up to and with the empty line, or all if there is none.
+    pub head_len: usize,
+    /// What was odd about its borders.
+    pub framing: Framing,
+}
+
+/// What framing noticed (DOMAIN F.2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Framing {
+    /// Content-Length is larger than what came.
+    pub truncated_body: bool,
+    /// Bytes follow the message in its datagram that are not a message.
+    pub trailing_octets: bool,
+    /// It is not the first message of its datagram.
+    pub follows_in_datagram: bool,
+    /// Content-Length is negative, not a number, or given several times with different values.
+    pub bad_content_length: bool,
+    /// On a stream, where it is mandatory, Content-Length is missing (RFC 3261 §18.3).
+    pub missing_content_length: bool,
+    /// No empty line ends the header fields.
+    pub head_unfinished: bool,
+    /// It starts behind bytes of the stream that were not captured or not understood.
+    pub after_gap: bool,
+}

@@ -1,0 +1,91 @@
+//! `WireText`: bytes a stranger chose, on their way into a report.
+//!
+//! The type has no `Display`. Whoever prints it names the sink, and the sink's escape is applied:
+//! a terminal never sees a control character, a spreadsheet never sees a formula.
+
+use std::borrow::Cow;
+
+/// Bytes from the wire that are shown to people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WireText<'a>(pub &'a [u8]);
+
+impl<'a> WireText<'a> {
+    /// For a terminal or a plain text file: one line, valid UTF-8, no control, escape, format or
+    /// bidirectional override character; each of those is written as `\u{1b}`, and a byte that is
+    /// not UTF-8 as U+FFFD.
+    pub fn terminal(self) -> Cow<'a, str> {
+        terminal(String::from_utf8_lossy(self.0))
+    }
+
+    /// For JSON strings: valid UTF-8 with U+FFFD for what is not (CONTRACT, JSON); serde escapes
+    /// the rest.
+    pub fn json(self) -> Cow<'a, str> {
+        String::from_utf8_lossy(self.0)
+    }
+
+    /// Whether [`Self::json`] lost something, so that `<field>_bytes` must stand beside it.
+    pub fn is_utf8(self) -> bool {
+        std::str::from_utf8(self.0).is_ok()
+    }
+}
+
+/// The terminal escape for text that is already UTF-8.
+pub fn terminal(text: Cow<'_, str>) -> Cow<'_, str> {
+    if text.chars().any(is_unsafe_in_terminal) {
+        Cow::Owned(escape(&text))
+    } else {
+        text
+    }
+}
+
+fn escape(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if is_unsafe_in_terminal(c) {
+            safe.extend(c.escape_unicode());
+        } else {
+            safe.push(c);
+        }
+    }
+    safe
+}
+
+/// Control characters, and the characters that reorder or hide text around them.
+fn is_unsafe_in_terminal(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn terminal_text_has_no_escape_sequence() {
+        assert_eq!(
+            WireText(b"a\x1b[31mb\r\n").terminal(),
+            "a\\u{1b}[31mb\\u{d}\\u{a}"
+        );
+    }
+
+    #[test]
+    fn terminal_text_cannot_be_reordered() {
+        assert_eq!(WireText("a\u{202e}b".as_bytes()).terminal(), "a\\u{202e}b");
+    }
+
+    #[test]
+    fn plain_text_is_borrowed() {
+        assert!(matches!(
+            WireText("Prüfung".as_bytes()).terminal(),
+            Cow::Borrowed(_)
+        ));
+    }
+
+    #[test]
+    fn bytes_that_are_not_utf8_are_replaced() {
+        assert_eq!(WireText(b"caf\xe9").terminal(), "caf\u{fffd}");
+        assert!(!WireText(b"caf\xe9").is_utf8());
+    }
+}
