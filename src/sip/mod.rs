@@ -4,6 +4,16 @@
 //! `framing` (the only reader of Content-Length, RFC 3261 §18.3) and, from those, `Message`, an
 //! index of the header fields over the wire bytes.
 
+pub mod method;
+pub mod field;
+pub mod value;
+pub mod message;
+pub mod duplicates;
+
+pub use field::Name;
+pub use message::{Indexer, Message, Oddities, StartLine};
+pub use method::{Method, MethodKind};
+
 use crate::units::{Flow, Origin};
 
 /// One SIP message as it was framed: start line to the end of its body.

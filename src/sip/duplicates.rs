@@ -1,0 +1,153 @@
+//! Copies the tap made: the same packet seen twice is one message, not a retransmission.
+//!
+//! In: every SIP datagram. Out: whether it is a copy. Mirror ports, Linux's `any` interface and a
+//! router tapped on both sides repeat a packet bit for bit within milliseconds, IPv4
+//! Identification included; a sender that repeats itself takes a new one and waits 100 ms or
+//! more (DOMAIN C.3).
+//!
+//! Fixed memory: a table of the last sightings in which a new one replaces an old one of the same
+//! slot. TCP copies never get here, the reassembler drops them by sequence number.
+
+use std::hash::Hasher as _;
+
+use rustc_hash::FxHasher;
+
+use crate::units::{Flow, Origin, Span, Timestamp};
+
+/// Copies come within this time when the IP Identification shows them to be copies.
+const COPY_WINDOW: Span = Span::from_millis(50);
+/// Without an Identification (0, or IPv6) only bytes and time can tell.
+const COPY_WINDOW_WITHOUT_ID: Span = Span::from_millis(20);
+/// Slots: more than the messages of 50 ms at 200,000 messages a second.
+const SLOTS: usize = 1 << 14;
+
+/// The last sightings.
+#[derive(Debug)]
+pub struct Duplicates {
+    slots: Vec<Sighting>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Sighting {
+    digest: u64,
+    time: Timestamp,
+    ip_id: u16,
+}
+
+impl Default for Duplicates {
+    fn default() -> Self {
+        let never = Timestamp::from_nanos(i64::MIN);
+        Self {
+            slots: vec![
+                Sighting {
+                    digest: 0,
+                    time: never,
+                    ip_id: 0
+                };
+                SLOTS
+            ],
+        }
+    }
+}
+
+impl Duplicates {
+    /// Whether the datagram is a copy of one seen before. The first sighting is not.
+    pub fn push(&mut self, flow: &Flow, origin: &Origin<'_>, payload: &[u8]) -> bool {
+        let digest = digest(flow, payload);
+        let slot = usize::try_from(digest % SLOTS as u64).unwrap_or(0);
+        let Some(seen) = self.slots.get_mut(slot) else {
+            return false;
+        };
+        let apart = origin.time.since(seen.time).nanos().saturating_abs();
+        let is_copy = seen.digest == digest
+            && seen.ip_id == origin.ip_id
+            && apart
+                < if origin.ip_id == 0 {
+                    COPY_WINDOW_WITHOUT_ID
+                } else {
+                    COPY_WINDOW
+                }
+                .nanos();
+        if !is_copy {
+            *seen = Sighting {
+                digest,
+                time: origin.time,
+                ip_id: origin.ip_id,
+            };
+        }
+        is_copy
+    }
+}
+
+fn digest(flow: &Flow, payload: &[u8]) -> u64 {
+    use std::hash::Hash as _;
+    let mut hasher = FxHasher::default();
+    flow.hash(&mut hasher);
+    hasher.write(payload);
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::units::{Endpoint, FrameRef, Transport};
+
+    fn origin(millis: i64, ip_id: u16) -> Origin<'static> {
+        Origin {
+            at: FrameRef::default(),
+            time: Timestamp::default().plus(Span::from_millis(millis)),
+            earlier: &[],
+            interface: 0,
+            ip_id,
+            ttl: 64,
+            snapped: false,
+            fragmented: false,
+        }
+    }
+
+    fn flow() -> Flow {
+        let socket = |port| Endpoint::new([10, 0, 0, 1].into(), port);
+        Flow {
+            src: socket(1),
+            dst: socket(2),
+            transport: Transport::Udp,
+        }
+    }
+
+    /// Pushes sightings of one payload (milliseconds, Identification); says which are copies.
+    fn check(sightings: &[(i64, u16)], copies: &[bool]) {
+        let mut duplicates = Duplicates::default();
+        let found: Vec<_> = sightings
+            .iter()
+            .map(|&(millis, id)| duplicates.push(&flow(), &origin(millis, id), b"SIP/2.0 200 OK"))
+            .collect();
+        assert_eq!(found, copies);
+    }
+
+    #[test]
+    fn the_same_packet_within_50_ms_is_a_copy() {
+        check(&[(0, 7), (1, 7), (49, 7)], &[false, true, true]);
+    }
+
+    #[test]
+    fn a_new_identification_is_a_retransmission() {
+        check(&[(0, 7), (5, 8)], &[false, false]);
+    }
+
+    #[test]
+    fn without_identification_only_20_ms_prove_a_copy() {
+        check(&[(0, 0), (19, 0), (100, 0)], &[false, true, false]);
+    }
+
+    #[test]
+    fn half_a_second_later_it_is_a_retransmission_even_with_the_same_identification() {
+        check(&[(0, 7), (500, 7)], &[false, false]);
+    }
+
+    #[test]
+    fn other_sockets_are_another_hop() {
+        let mut duplicates = Duplicates::default();
+        assert!(!duplicates.push(&flow(), &origin(0, 7), b"x"));
+        assert!(!duplicates.push(&flow().reversed(), &origin(0, 7), b"x"));
+    }
+}

@@ -1,0 +1,457 @@
+//! `Message`: an index of the header fields over the wire bytes of one message.
+//!
+//! It copies nothing and never fails on what can still be used: what is odd comes back as
+//! [`Oddities`] beside it. The index itself lives in an [`Indexer`] that is used again for every
+//! message, so that reading a message allocates nothing.
+//!
+//! Capped: [`crate::limits::Limits::header_fields`] fields; later ones are not indexed and the
+//! message is marked.
+//!
+//! # References
+//! - RFC 3261 §7, RFC 4475 (what must be taken, what may be refused), RFC 5118
+
+use super::field::{NAMES, Name};
+use super::method::{Method, MethodKind};
+use super::value::{Address, CSeq, MAGIC_COOKIE, Via, is_space, list, trim};
+use crate::units::StatusCode;
+
+/// The first line of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StartLine<'a> {
+    /// A request.
+    Request {
+        /// What is asked for.
+        method: Method<'a>,
+        /// Of whom; without `<>` (RFC 4475 `ltgtruri`).
+        uri: &'a [u8],
+    },
+    /// A response.
+    Response {
+        /// `None` where it is outside 100 to 699 (RFC 4475 `bigcode`).
+        code: Option<StatusCode>,
+        /// The code's digits as sent.
+        code_text: &'a [u8],
+        /// Free text (RFC 3261 §7.2), possibly empty.
+        phrase: &'a [u8],
+    },
+}
+
+/// What is odd about a message that could be read all the same (names of DOMAIN F.5).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Oddities(u32);
+
+macro_rules! oddities {
+    ($($name:ident = $bit:expr, $text:expr, $doc:expr;)*) => {
+        impl Oddities {
+            $(#[doc = $doc] pub const $name: Self = Self(1 << $bit);)*
+
+            /// The names of all that are set.
+            pub fn names(self) -> impl Iterator<Item = &'static str> {
+                [$((Self::$name, $text),)*]
+                    .into_iter()
+                    .filter_map(move |(flag, name)| self.has(flag).then_some(name))
+            }
+        }
+    };
+}
+
+oddities! {
+    EXTRA_SPACE = 0, "extra_sp", "More than one blank in the start line, or one at its end.";
+    BAD_VERSION = 1, "bad_version", "Another version than SIP/2.0 (RFC 3261 §7.1).";
+    INVALID_STATUS_CODE = 2, "invalid_status_code", "A status code outside 100 to 699 (RFC 3261 §7.2).";
+    DUPLICATE_HEADER = 3, "duplicate_header", "A single-valued field stands twice; the first is used.";
+    INSUFFICIENT = 4, "insufficient", "Call-ID, CSeq, From or To is missing (RFC 3261 §8.1.1).";
+    OUT_OF_RANGE = 5, "out_of_range", "CSeq is no number or over 2^32-1 (RFC 3261 §8.1.1.5).";
+    METHOD_MISMATCH = 6, "mismatch", "CSeq names another method than the start line (RFC 3261 §8.1.1.5).";
+    BAD_BRANCH = 7, "bad_branch", "The branch is the magic cookie alone.";
+    URI_IN_ANGLES = 8, "ltgtruri", "The Request-URI stands in <>.";
+    URI_WITH_SPACE = 9, "lwsruri", "The Request-URI holds a blank.";
+    BAD_HEADER_LINE = 10, "bad_header_line", "A line of the head has no colon and is no continuation.";
+    TOO_MANY_HEADERS = 11, "too_many_headers", "More header fields than the index takes.";
+    BAD_ADDRESS = 12, "bad_address", "From or To cannot be read as an address (RFC 4475 quotbal).";
+}
+
+impl Oddities {
+    /// Whether all of `other` are set.
+    pub const fn has(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// Whether nothing is odd.
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    const fn add(&mut self, other: Self) {
+        self.0 |= other.0;
+    }
+
+    /// Oddities for which an element that keeps to the letter would refuse or drop the message.
+    pub const fn is_malformed(self) -> bool {
+        self.0 & !Self::EXTRA_SPACE.0 != 0
+    }
+}
+
+/// One header field: its name and where its value lies.
+#[derive(Clone, Copy, Debug)]
+struct Field {
+    name: Name,
+    /// Index of the next field of the same name, [`NONE`] at the last.
+    next: u16,
+    name_start: u32,
+    name_end: u32,
+    value_start: u32,
+    value_end: u32,
+}
+
+const NONE: u16 = u16::MAX;
+
+/// The index's storage, used again for every message.
+#[derive(Debug)]
+pub struct Indexer {
+    fields: Vec<Field>,
+    first: [u16; NAMES],
+    last: [u16; NAMES],
+    max_fields: usize,
+}
+
+impl Indexer {
+    /// An indexer for at most `max_fields` header fields a message.
+    pub fn new(max_fields: usize) -> Self {
+        let max_fields = max_fields.min(usize::from(NONE) - 1);
+        Self {
+            fields: Vec::with_capacity(max_fields),
+            first: [NONE; NAMES],
+            last: [NONE; NAMES],
+            max_fields,
+        }
+    }
+
+    /// Indexes one framed message; `None` only if it has no start line at all.
+    ///
+    /// `head_len` is where the body begins ([`super::RawMessage::head_len`]).
+    pub fn index<'a>(&'a mut self, bytes: &'a [u8], head_len: usize) -> Option<Message<'a>> {
+        self.fields.clear();
+        self.first = [NONE; NAMES];
+        self.last = [NONE; NAMES];
+        let mut oddities = Oddities::default();
+        let head = bytes.get(..head_len).unwrap_or(bytes);
+        let line_end = memchr::memchr(b'\n', head).unwrap_or(head.len());
+        let start = start_line(head.get(..line_end)?, &mut oddities)?;
+        self.index_fields(head, line_end + 1, &mut oddities);
+        let mut message = Message {
+            bytes,
+            body: bytes.get(head_len..).unwrap_or_default(),
+            start,
+            cseq: CSeq {
+                number: None,
+                method: &[],
+            },
+            oddities,
+            fields: &self.fields,
+            first: &self.first,
+        };
+        message.check();
+        Some(message)
+    }
+
+    fn index_fields(&mut self, head: &[u8], mut at: usize, oddities: &mut Oddities) {
+        while at < head.len() {
+            let line_start = at;
+            // A field ends at the first line end that no blank follows (RFC 3261 §7.3.1).
+            let mut end = at;
+            loop {
+                let rest = head.get(end..).unwrap_or_default();
+                let Some(lf) = memchr::memchr(b'\n', rest) else {
+                    end = head.len();
+                    at = end;
+                    break;
+                };
+                at = end + lf + 1;
+                end = at;
+                // An empty line ends the head; it cannot be a field that is continued.
+                let is_folded = matches!(head.get(at), Some(b' ' | b'\t'));
+                if !is_folded || trim(head.get(line_start..at).unwrap_or_default()).is_empty() {
+                    break;
+                }
+            }
+            let line = head.get(line_start..end).unwrap_or_default();
+            if trim(line).is_empty() {
+                continue;
+            }
+            let Some(colon) = memchr::memchr(b':', line) else {
+                oddities.add(Oddities::BAD_HEADER_LINE);
+                continue;
+            };
+            let (name_text, value) = line.split_at(colon);
+            let name_text = trim(name_text);
+            let value = trim(value.get(1..).unwrap_or_default());
+            if self.fields.len() == self.max_fields {
+                oddities.add(Oddities::TOO_MANY_HEADERS);
+                return;
+            }
+            let name = Name::of(name_text);
+            self.add(
+                name,
+                range_in(head, name_text),
+                range_in(head, value),
+                oddities,
+            );
+        }
+    }
+
+    fn add(
+        &mut self,
+        name: Name,
+        name_at: (u32, u32),
+        value_at: (u32, u32),
+        oddities: &mut Oddities,
+    ) {
+        // max_fields is below u16::MAX.
+        let index = u16::try_from(self.fields.len()).unwrap_or(NONE);
+        self.fields.push(Field {
+            name,
+            next: NONE,
+            name_start: name_at.0,
+            name_end: name_at.1,
+            value_start: value_at.0,
+            value_end: value_at.1,
+        });
+        let slot = name as usize;
+        let previous = self.last.get(slot).copied().unwrap_or(NONE);
+        if let Some(field) = self.fields.get_mut(usize::from(previous)) {
+            field.next = index;
+            if name.is_single() {
+                oddities.add(Oddities::DUPLICATE_HEADER);
+            }
+        } else if let Some(first) = self.first.get_mut(slot) {
+            *first = index;
+        }
+        if let Some(last) = self.last.get_mut(slot) {
+            *last = index;
+        }
+    }
+}
+
+/// Where `part`, a subslice of `whole`, lies in it. Messages are capped far below 4 GiB.
+fn range_in(whole: &[u8], part: &[u8]) -> (u32, u32) {
+    let start = (part.as_ptr() as usize).saturating_sub(whole.as_ptr() as usize);
+    let as_u32 = |value| u32::try_from(value).unwrap_or(u32::MAX);
+    (as_u32(start), as_u32(start + part.len()))
+}
+
+/// Reads the first line; blanks at odd places are marked, not refused.
+fn start_line<'a>(line: &'a [u8], oddities: &mut Oddities) -> Option<StartLine<'a>> {
+    let without_cr = line.strip_suffix(b"\r").unwrap_or(line);
+    let line = trim(without_cr);
+    if line
+        .get(..4)
+        .is_some_and(|start| start.eq_ignore_ascii_case(b"SIP/"))
+    {
+        return response_line(without_cr, line, oddities);
+    }
+    if line.len() != without_cr.len() {
+        oddities.add(Oddities::EXTRA_SPACE);
+    }
+    let first = line.iter().position(|&b| is_space(b))?;
+    let last = line.iter().rposition(|&b| is_space(b))?;
+    let (method, version) = (line.get(..first)?, line.get(last + 1..)?);
+    let between = line.get(first..last).unwrap_or_default();
+    let mut uri = trim(between);
+    if between.len() != uri.len() + usize::from(!between.is_empty()) {
+        oddities.add(Oddities::EXTRA_SPACE);
+    }
+    if uri.iter().any(|&b| is_space(b)) {
+        oddities.add(Oddities::URI_WITH_SPACE);
+    }
+    if let Some(inner) = uri
+        .strip_prefix(b"<")
+        .and_then(|uri| uri.strip_suffix(b">"))
+    {
+        oddities.add(Oddities::URI_IN_ANGLES);
+        uri = inner;
+    }
+    if !version.eq_ignore_ascii_case(b"SIP/2.0") {
+        oddities.add(Oddities::BAD_VERSION);
+    }
+    Some(StartLine::Request {
+        method: Method::new(method),
+        uri,
+    })
+}
+
+fn response_line<'a>(
+    untrimmed: &'a [u8],
+    line: &'a [u8],
+    oddities: &mut Oddities,
+) -> Option<StartLine<'a>> {
+    let blank = line.iter().position(|&b| is_space(b))?;
+    let (version, rest) = line.split_at(blank);
+    if !version.eq_ignore_ascii_case(b"SIP/2.0") {
+        oddities.add(Oddities::BAD_VERSION);
+    }
+    let after = trim(rest);
+    // "SIP/2.0 100 " with an empty phrase keeps its last blank (RFC 4475 noreason), so only
+    // what stands before the code counts as extra.
+    if rest.len() > after.len() + 1 || untrimmed.first().is_some_and(|&b| is_space(b)) {
+        oddities.add(Oddities::EXTRA_SPACE);
+    }
+    let end = after
+        .iter()
+        .position(|&b| is_space(b))
+        .unwrap_or(after.len());
+    let (code_text, phrase) = after.split_at(end);
+    let code = super::value::digits(code_text)
+        .filter(|_| code_text.len() == 3)
+        .and_then(|number| u16::try_from(number).ok())
+        .and_then(StatusCode::new);
+    if code.is_none() {
+        oddities.add(Oddities::INVALID_STATUS_CODE);
+    }
+    Some(StartLine::Response {
+        code,
+        code_text,
+        phrase: trim(phrase),
+    })
+}
+
+/// A message over its wire bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Message<'a> {
+    /// All of it, as framed.
+    pub bytes: &'a [u8],
+    /// What follows the empty line.
+    pub body: &'a [u8],
+    /// The first line.
+    pub start: StartLine<'a>,
+    /// CSeq; number `None` and method empty where the field is missing.
+    pub cseq: CSeq<'a>,
+    /// What is odd about it.
+    pub oddities: Oddities,
+    fields: &'a [Field],
+    first: &'a [u16; NAMES],
+}
+
+impl<'a> Message<'a> {
+    /// The first value of `name`, trimmed; folds are still in it.
+    pub fn header(&self, name: Name) -> Option<&'a [u8]> {
+        self.headers(name).next()
+    }
+
+    /// The values of all fields of `name`, one a field line, in order.
+    pub fn headers(&self, name: Name) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        let (bytes, fields) = (self.bytes, self.fields);
+        let mut next = self.first.get(name as usize).copied().unwrap_or(NONE);
+        std::iter::from_fn(move || {
+            let field = fields.get(usize::from(next))?;
+            next = field.next;
+            slice(bytes, field.value_start, field.value_end)
+        })
+    }
+
+    /// All items of all fields of `name`, comma lists taken apart, in order.
+    pub fn items(&self, name: Name) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        self.headers(name).flat_map(list)
+    }
+
+    /// Every field in order: name as sent, value.
+    pub fn fields(&self) -> impl Iterator<Item = (Name, &'a [u8], &'a [u8])> + use<'a> {
+        let bytes = self.bytes;
+        self.fields.iter().filter_map(move |field| {
+            let name = slice(bytes, field.name_start, field.name_end)?;
+            Some((
+                field.name,
+                name,
+                slice(bytes, field.value_start, field.value_end)?,
+            ))
+        })
+    }
+
+    /// Call-ID, if there is one that is not empty.
+    pub fn call_id(&self) -> Option<&'a [u8]> {
+        self.header(Name::CallId).filter(|id| !id.is_empty())
+    }
+
+    /// The topmost Via value: who sent this copy of the request.
+    pub fn top_via(&self) -> Option<Via<'a>> {
+        self.items(Name::Via).next().and_then(Via::parse)
+    }
+
+    /// How many Via values it has: hops travelled, or hops still to go back.
+    pub fn via_count(&self) -> usize {
+        self.items(Name::Via).count()
+    }
+
+    /// From.
+    pub fn from(&self) -> Option<Address<'a>> {
+        self.header(Name::From).and_then(Address::parse)
+    }
+
+    /// To.
+    pub fn to(&self) -> Option<Address<'a>> {
+        self.header(Name::To).and_then(Address::parse)
+    }
+
+    /// What is asked for: of a request its method, of a response the CSeq's.
+    pub fn method(&self) -> Method<'a> {
+        match self.start {
+            StartLine::Request { method, .. } => method,
+            StartLine::Response { .. } => Method::new(self.cseq.method),
+        }
+    }
+
+    /// Whether it is a request.
+    pub const fn is_request(&self) -> bool {
+        matches!(self.start, StartLine::Request { .. })
+    }
+
+    /// What can only be said once all fields are indexed.
+    fn check(&mut self) {
+        let mut odd = Oddities::default();
+        match self.header(Name::CSeq) {
+            Some(value) => {
+                self.cseq = CSeq::parse(value);
+                if self.cseq.number.is_none() {
+                    odd.add(Oddities::OUT_OF_RANGE);
+                }
+                if let StartLine::Request { method, .. } = self.start
+                    && method.text != self.cseq.method
+                {
+                    odd.add(Oddities::METHOD_MISMATCH);
+                }
+            }
+            None => odd.add(Oddities::INSUFFICIENT),
+        }
+        for name in [Name::CallId, Name::From, Name::To] {
+            if self.header(name).is_none_or(<[u8]>::is_empty) {
+                odd.add(Oddities::INSUFFICIENT);
+            }
+        }
+        if self.header(Name::From).is_some() && self.from().is_none()
+            || self.header(Name::To).is_some() && self.to().is_none()
+        {
+            odd.add(Oddities::BAD_ADDRESS);
+        }
+        if self
+            .top_via()
+            .and_then(|via| via.branch)
+            .is_some_and(|branch| branch == MAGIC_COOKIE)
+        {
+            odd.add(Oddities::BAD_BRANCH);
+        }
+        self.oddities.add(odd);
+    }
+}
+
+fn slice(bytes: &[u8], start: u32, end: u32) -> Option<&[u8]> {
+    bytes.get(usize::try_from(start).ok()?..usize::try_from(end).ok()?)
+}
+
+/// Whether the request would make a dialog: INVITE and the like without a To tag.
+pub fn is_initial(message: &Message<'_>, kind: MethodKind) -> bool {
+    message.is_request() && kind.makes_dialog() && message.to().is_none_or(|to| to.tag().is_none())
+}
+
+#[cfg(test)]
+#[path = "message/tests.rs"]
+mod tests;

@@ -1,0 +1,365 @@
+//! Header field values, read in place: Via, addresses, URIs, CSeq, parameters, lists.
+//!
+//! Everything borrows from the wire and nothing fails on what can still be used; what cannot is
+//! `None`. White space includes the line folds of RFC 3261 §7.3.1.
+//!
+//! # References
+//! - RFC 3261 §25.1 (grammar), RFC 3581 (rport), RFC 5118 (IPv6 in SIP)
+
+use std::net::IpAddr;
+
+/// White space inside a value, line folds included.
+pub const fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
+}
+
+/// `text` without white space at its ends.
+pub fn trim(mut text: &[u8]) -> &[u8] {
+    while let [first, rest @ ..] = text
+        && is_space(*first)
+    {
+        text = rest;
+    }
+    while let [rest @ .., last] = text
+        && is_space(*last)
+    {
+        text = rest;
+    }
+    text
+}
+
+/// Where `byte` first stands in `text` outside quoted strings and outside `<>`.
+fn find_outside(text: &[u8], byte: u8) -> Option<usize> {
+    let (mut quoted, mut escaped, mut angle) = (false, false, false);
+    for (index, &b) in text.iter().enumerate() {
+        if quoted {
+            match b {
+                _ if escaped => escaped = false,
+                b'\\' => escaped = true,
+                b'"' => quoted = false,
+                _ => {}
+            }
+        } else if !angle && b == byte {
+            return Some(index);
+        } else {
+            match b {
+                b'"' if !angle => quoted = true,
+                b'<' => angle = true,
+                b'>' => angle = false,
+                _ => {}
+            }
+        }
+    }
+    None
+}
+
+/// The values of a comma-separated list; commas in quoted strings and in `<>` do not separate.
+/// Empty items are passed over (RFC 4475 `badinv01`).
+pub fn list(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = Some(value);
+    std::iter::from_fn(move || {
+        loop {
+            let text = rest?;
+            let item = match find_outside(text, b',').and_then(|at| text.split_at_checked(at)) {
+                Some((item, tail)) => {
+                    rest = tail.get(1..);
+                    item
+                }
+                None => {
+                    rest = None;
+                    text
+                }
+            };
+            let item = trim(item);
+            if !item.is_empty() {
+                return Some(item);
+            }
+        }
+    })
+}
+
+/// The value of parameter `name` (lower case) in `;name=value;…`; empty where it has no value.
+/// `params` may start anywhere before the first `;`. Quotes around the value are taken off.
+pub fn param<'a>(params: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    let mut rest = params;
+    loop {
+        let at = find_outside(rest, b';')?;
+        rest = rest.get(at + 1..)?;
+        let text = find_outside(rest, b';')
+            .and_then(|end| rest.get(..end))
+            .unwrap_or(rest);
+        let (key, value) = match text.iter().position(|&b| b == b'=') {
+            Some(at) => (text.get(..at)?, text.get(at + 1..)?),
+            None => (text, &[] as &[u8]),
+        };
+        if trim(key).eq_ignore_ascii_case(name) {
+            let value = trim(value);
+            return Some(
+                value
+                    .strip_prefix(b"\"")
+                    .and_then(|v| v.strip_suffix(b"\""))
+                    .unwrap_or(value),
+            );
+        }
+    }
+}
+
+/// A run of digits as a number; `None` if it is empty, has another character or is over 2³²−1.
+pub fn digits(text: &[u8]) -> Option<u32> {
+    if text.is_empty() {
+        return None;
+    }
+    text.iter().try_fold(0u32, |sum, &b| {
+        let digit = b.is_ascii_digit().then(|| u32::from(b - b'0'))?;
+        sum.checked_mul(10)?.checked_add(digit)
+    })
+}
+
+/// `host` or `host:port`, IPv6 in brackets or (RFC 5118 §4.5) without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HostPort<'a> {
+    /// Without brackets.
+    pub host: &'a [u8],
+    /// As sent; `None` where absent or no number.
+    pub port: Option<u16>,
+}
+
+impl<'a> HostPort<'a> {
+    /// Reads `host[:port]`.
+    pub fn parse(text: &'a [u8]) -> Self {
+        let text = trim(text);
+        if let Some(rest) = text.strip_prefix(b"[")
+            && let Some(end) = rest.iter().position(|&b| b == b']')
+        {
+            let (host, tail) = rest.split_at(end);
+            return Self {
+                host,
+                port: tail.strip_prefix(b"]:").and_then(port),
+            };
+        }
+        match text.iter().position(|&b| b == b':') {
+            // A second colon: a bare IPv6 address, which has no room for a port.
+            Some(at) if text.iter().filter(|&&b| b == b':').count() == 1 => {
+                let (host, tail) = text.split_at(at);
+                Self {
+                    host: trim(host),
+                    port: tail.get(1..).and_then(port),
+                }
+            }
+            _ => Self {
+                host: text,
+                port: None,
+            },
+        }
+    }
+
+    /// The host as an address, if it is a literal.
+    pub fn addr(&self) -> Option<IpAddr> {
+        std::str::from_utf8(self.host).ok()?.parse().ok()
+    }
+}
+
+fn port(text: &[u8]) -> Option<u16> {
+    digits(trim(text)).and_then(|port| u16::try_from(port).ok())
+}
+
+/// One Via value (RFC 3261 §20.42).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Via<'a> {
+    /// `UDP`, `TCP`, `TLS`, `WS` …, as sent.
+    pub transport: &'a [u8],
+    /// Who sent the request, in its own words.
+    pub sent_by: HostPort<'a>,
+    /// The transaction's name; with [`MAGIC_COOKIE`] unique, else RFC 2543 rules apply.
+    pub branch: Option<&'a [u8]>,
+    /// Where the receiver saw the request come from, if that differs.
+    pub received: Option<&'a [u8]>,
+    /// `;rport`: asked for (`Some` and empty) or filled in by the receiver (RFC 3581 §4).
+    pub rport: Option<&'a [u8]>,
+}
+
+/// What a branch begins with that names its transaction alone (RFC 3261 §8.1.1.7).
+pub const MAGIC_COOKIE: &[u8] = b"z9hG4bK";
+
+impl<'a> Via<'a> {
+    /// Reads one Via value (not a list).
+    pub fn parse(value: &'a [u8]) -> Option<Self> {
+        // SIP / 2.0 / UDP host:port ;params, with white space allowed around the slashes.
+        let slash = value.iter().position(|&b| b == b'/')?;
+        let rest = value.get(slash + 1..)?;
+        let slash = rest.iter().position(|&b| b == b'/')?;
+        let rest = trim(rest.get(slash + 1..)?);
+        let blank = rest.iter().position(|&b| is_space(b))?;
+        let (transport, rest) = rest.split_at(blank);
+        let params_at = find_outside(rest, b';').unwrap_or(rest.len());
+        let (sent_by, params) = rest.split_at(params_at);
+        Some(Self {
+            transport,
+            sent_by: HostPort::parse(sent_by),
+            branch: param(params, b"branch"),
+            received: param(params, b"received"),
+            rport: param(params, b"rport"),
+        })
+    }
+
+    /// The branch, if it names the transaction alone: the cookie and something behind it
+    /// (RFC 4475 `badbranch` has nothing behind it).
+    pub fn unique_branch(&self) -> Option<&'a [u8]> {
+        self.branch.filter(|branch| {
+            branch.len() > MAGIC_COOKIE.len()
+                && branch
+                    .get(..MAGIC_COOKIE.len())
+                    .is_some_and(|cookie| cookie.eq_ignore_ascii_case(MAGIC_COOKIE))
+        })
+    }
+}
+
+/// A name-addr or addr-spec with its header parameters (From, To, Contact, Route, …).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Address<'a> {
+    /// Display name as sent, quotes included; empty where there is none.
+    pub display: &'a [u8],
+    /// The URI without `<>`.
+    pub uri: &'a [u8],
+    /// Header parameters, from their first `;` on.
+    pub params: &'a [u8],
+}
+
+impl<'a> Address<'a> {
+    /// Reads one value (not a list). A parameter without `<>` around the URI belongs to the
+    /// header (RFC 3261 §20, RFC 4475 `cparam01`).
+    pub fn parse(value: &'a [u8]) -> Option<Self> {
+        let value = trim(value);
+        if let Some(open) = open_angle(value) {
+            let (display, rest) = value.split_at(open);
+            let rest = rest.get(1..)?;
+            let close = rest.iter().position(|&b| b == b'>')?;
+            let (uri, params) = rest.split_at(close);
+            return Some(Self {
+                display: trim(display),
+                uri: trim(uri),
+                params: params.get(1..).unwrap_or_default(),
+            });
+        }
+        if value.first() == Some(&b'"') {
+            return None;
+        }
+        let end = value.iter().position(|&b| b == b';').unwrap_or(value.len());
+        let (uri, params) = value.split_at(end);
+        let uri = trim(uri);
+        (!uri.is_empty()).then_some(Self {
+            display: &[],
+            uri,
+            params,
+        })
+    }
+
+    /// The `tag` parameter: absent in RFC 2543 messages and in requests that make a dialog.
+    pub fn tag(&self) -> Option<&'a [u8]> {
+        param(self.params, b"tag").filter(|tag| !tag.is_empty())
+    }
+}
+
+/// Where `<` opens the URI, outside a quoted display name.
+fn open_angle(value: &[u8]) -> Option<usize> {
+    let (mut quoted, mut escaped) = (false, false);
+    for (index, &b) in value.iter().enumerate() {
+        match b {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            b'<' if !quoted => return Some(index),
+            _ => {}
+        }
+    }
+    None
+}
+
+/// The parts of a SIP, SIPS or tel URI (RFC 3261 §19.1, RFC 3966 §3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Uri<'a> {
+    /// `sip`, `sips`, `tel`, …, as sent.
+    pub scheme: &'a [u8],
+    /// Before `@`, without password; of `tel:` the number. Escapes are kept.
+    pub user: &'a [u8],
+    /// Host and port; empty for `tel:`.
+    pub host: HostPort<'a>,
+    /// URI parameters, from their first `;` on.
+    pub params: &'a [u8],
+}
+
+impl<'a> Uri<'a> {
+    /// Reads a URI. Unknown schemes give what follows the colon as `user`.
+    pub fn parse(uri: &'a [u8]) -> Option<Self> {
+        let colon = uri.iter().position(|&b| b == b':')?;
+        let (scheme, rest) = uri.split_at(colon);
+        let rest = rest.get(1..)?;
+        let is_sip = scheme.eq_ignore_ascii_case(b"sip") || scheme.eq_ignore_ascii_case(b"sips");
+        if !is_sip {
+            let end = rest.iter().position(|&b| b == b';').unwrap_or(rest.len());
+            let (user, params) = rest.split_at(end);
+            return Some(Self {
+                scheme,
+                user,
+                host: HostPort {
+                    host: &[],
+                    port: None,
+                },
+                params,
+            });
+        }
+        // The user part may hold `;` and `?` (RFC 4475 `semiuri`), so `@` is looked for first;
+        // the last one counts, since hosts cannot hold it.
+        let headers_free = rest;
+        let (user, host) = match headers_free.iter().rposition(|&b| b == b'@') {
+            Some(at) => (headers_free.get(..at)?, headers_free.get(at + 1..)?),
+            None => (&[] as &[u8], headers_free),
+        };
+        let user = user
+            .iter()
+            .position(|&b| b == b':')
+            .and_then(|at| user.get(..at))
+            .unwrap_or(user);
+        let end = host
+            .iter()
+            .position(|&b| matches!(b, b';' | b'?'))
+            .unwrap_or(host.len());
+        let (host, tail) = host.split_at(end);
+        let params_end = tail.iter().position(|&b| b == b'?').unwrap_or(tail.len());
+        Some(Self {
+            scheme,
+            user,
+            host: HostPort::parse(host),
+            params: tail.get(..params_end).unwrap_or_default(),
+        })
+    }
+}
+
+/// CSeq: its number and the method behind it (RFC 3261 §20.16).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CSeq<'a> {
+    /// `None` where it is no number or over 2³²−1 (RFC 4475 `scalar02`).
+    pub number: Option<u32>,
+    /// The method, as sent.
+    pub method: &'a [u8],
+}
+
+impl<'a> CSeq<'a> {
+    /// Reads `number method`.
+    pub fn parse(value: &'a [u8]) -> Self {
+        let value = trim(value);
+        let end = value
+            .iter()
+            .position(|&b| is_space(b))
+            .unwrap_or(value.len());
+        let (number, method) = value.split_at(end);
+        Self {
+            number: digits(number),
+            method: trim(method),
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "value/tests.rs"]
+mod tests;
