@@ -1,1 +1,188 @@
-//! Stub.
+//! Calls: messages become transactions, attempts and answered dialogs.
+//!
+//! In: [`Sighted`] messages and ICMP errors in capture order. Out: [`Event`]s: every response as
+//! it comes, what later messages add to it ([`Note`]), each INVITE's first final response
+//! ([`Attempt`]) and each answered dialog once nothing more can change what is said of it
+//! ([`AnsweredDialog`]).
+//!
+//! State is kept per Call-ID in progress, in a table of [`crate::limits::Limits::calls`] entries
+//! of which the least recently used is given up (and said). Time is the capture's; timers run in
+//! [`clock::Clock`].
+//!
+//! # References
+//! - RFC 3261 §9, §12, §13, §15, §17; RFC 6026 §7 (Accepted state)
+
+pub mod clock;
+pub mod dialog;
+pub mod hops;
+mod key;
+mod lru;
+mod state;
+mod table;
+pub mod transaction;
+
+pub use dialog::{Ack, AckFault, AckMatch, AnsweredDialog, Bye, Leg, Side};
+pub use table::Calls;
+
+use crate::packet::IcmpError;
+use crate::sip::{Message, Method, MethodKind, RawMessage};
+use crate::units::{Flow, FrameRef, Origin, Span, StatusCode, Timestamp};
+
+/// When and where something was captured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// Capture time.
+    pub time: Timestamp,
+    /// Frame.
+    pub at: FrameRef,
+}
+
+impl Seen {
+    /// Of a message's origin.
+    pub const fn of(origin: &Origin<'_>) -> Self {
+        Self {
+            time: origin.time,
+            at: origin.at,
+        }
+    }
+}
+
+/// A message on its way into the room.
+#[derive(Clone, Copy, Debug)]
+pub struct Sighted<'a> {
+    /// Borders, flow, frames.
+    pub raw: &'a RawMessage<'a>,
+    /// Its index.
+    pub message: &'a Message<'a>,
+    /// The tap's copy of a message that was pushed before.
+    pub duplicate: bool,
+}
+
+/// A response's number in order of capture, from 0.
+pub type Serial = u64;
+
+/// What the room says.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// A response, as it is seen.
+    Response(&'a ResponseSeen<'a>),
+    /// What a later message adds to an earlier response.
+    Note(Note),
+    /// An INVITE has its first final response.
+    Attempt(&'a Attempt<'a>),
+    /// An answered dialog about which all is known that will be.
+    Dialog(&'a AnsweredDialog<'a>),
+}
+
+/// A response with its place in its transaction.
+#[derive(Clone, Copy, Debug)]
+pub struct ResponseSeen<'a> {
+    /// Its number.
+    pub serial: Serial,
+    /// Borders, flow, frames.
+    pub raw: &'a RawMessage<'a>,
+    /// Its index.
+    pub message: &'a Message<'a>,
+    /// Its code.
+    pub code: StatusCode,
+    /// The method it answers.
+    pub method: Method<'a>,
+    /// Its sender repeated it.
+    pub retransmission: bool,
+    /// The tap repeated it.
+    pub duplicate: bool,
+    /// It is the first sighting of this answer on any hop: the one that is counted.
+    pub counted: bool,
+    /// What is known at once.
+    pub context: Option<Context>,
+    /// A [`Note`] may follow; without it the response is settled now.
+    pub awaits_note: bool,
+}
+
+/// What a later message adds to an earlier response.
+#[derive(Clone, Copy, Debug)]
+pub struct Note {
+    /// Which response.
+    pub serial: Serial,
+    /// What is known now; `None`: nothing will come.
+    pub context: Option<Context>,
+    /// Nothing further will come.
+    pub settled: bool,
+}
+
+/// What the capture adds to a response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Context {
+    /// The 2xx to INVITE was acknowledged.
+    Acknowledged {
+        /// The ACK.
+        ack: FrameRef,
+        /// From the response to the ACK.
+        after: Span,
+    },
+    /// The challenge was answered with credentials.
+    ChallengeAnswered {
+        /// The request with credentials.
+        request: FrameRef,
+        /// Its final response, once known.
+        outcome: Option<(StatusCode, FrameRef)>,
+    },
+    /// A challenge to a request that carried credentials already.
+    ChallengedAgain,
+    /// 487 after a CANCEL.
+    Cancelled {
+        /// The CANCEL.
+        cancel: FrameRef,
+        /// From the INVITE to the CANCEL, if the INVITE was seen.
+        after: Option<Span>,
+        /// A 18x was seen before the CANCEL.
+        rang: bool,
+    },
+}
+
+/// An INVITE outside a dialog reached its first final response other than a challenge
+/// (DOMAIN G.1).
+#[derive(Clone, Copy, Debug)]
+pub struct Attempt<'a> {
+    /// Call-ID.
+    pub call_id: &'a [u8],
+    /// CSeq number; 0 if it is none.
+    pub cseq: u32,
+    /// The final response's code.
+    pub code: StatusCode,
+    /// The final response.
+    pub response: Seen,
+    /// The INVITE; `None` where the capture starts after it.
+    pub invite: Option<Seen>,
+    /// Direction of the INVITE.
+    pub flow: Flow,
+}
+
+/// The part of an ICMP error the room can use.
+pub(crate) fn is_about_sip(error: &IcmpError<'_>) -> bool {
+    error.is_failure() && !error.quoted_payload.is_empty()
+}
+
+/// Counts that need no state beyond the calls'.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Requests, repeated ones included, tap copies not.
+    pub requests: u64,
+    /// Responses, repeated ones included, tap copies not.
+    pub responses: u64,
+    /// Messages their sender repeated.
+    pub retransmissions: u64,
+    /// Messages the tap repeated.
+    pub duplicates: u64,
+    /// Call-IDs with an INVITE transaction.
+    pub calls: u64,
+    /// Initial INVITEs, rounds of challenges folded.
+    pub invites: u64,
+    /// Messages an element that keeps to the letter would refuse.
+    pub malformed: u64,
+}
+
+/// Whether requests of this method may be answered with credentials after a challenge.
+const fn can_be_challenged(kind: MethodKind) -> bool {
+    !matches!(kind, MethodKind::Ack | MethodKind::Cancel)
+}

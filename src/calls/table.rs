@@ -1,0 +1,312 @@
+//! The table of calls in progress: finds them, lets time pass for them, gives them up.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+use std::sync::Arc;
+
+use super::clock::Clock;
+use super::hops::Hops;
+use super::key;
+use super::lru::{Lru, Slot};
+use super::state::{Call, Ending, Surroundings};
+use super::{Event, ResponseSeen, Seen, Sighted, Totals, is_about_sip};
+use crate::defect::{Defect, DefectKind};
+use crate::limits::Limits;
+use crate::packet::IcmpError;
+use crate::sip::{Indexer, StartLine};
+use crate::units::{FileIndex, FrameRef, Span, StatusCode, Timestamp};
+
+/// All calls in progress.
+#[derive(Debug)]
+pub struct Calls {
+    limits: Limits,
+    clock: Clock,
+    by_id: HashMap<Arc<[u8]>, Slot>,
+    calls: Lru<Call>,
+    /// When to look at which call again; an entry may be stale, the call then says when it is due.
+    due: BinaryHeap<Reverse<(Span, Slot)>>,
+    hops: Hops,
+    totals: Totals,
+    next_serial: u64,
+    /// Times at which packets were found missing; capped, see [`Self::lost`].
+    losses: Vec<Timestamp>,
+    /// Last packet of each interface.
+    last_seen: Vec<((FileIndex, u32), Timestamp)>,
+    quoted: Indexer,
+}
+
+/// Interfaces whose end is known; of later ones the capture's end counts.
+const INTERFACES: usize = 64;
+
+/// Losses remembered one by one; beyond, the latest two are merged into a later one.
+const LOSSES: usize = 4096;
+
+impl Calls {
+    /// An empty table.
+    pub fn new(limits: &Limits) -> Self {
+        Self {
+            limits: *limits,
+            clock: Clock::default(),
+            by_id: HashMap::new(),
+            calls: Lru::default(),
+            due: BinaryHeap::new(),
+            hops: Hops::default(),
+            totals: Totals::default(),
+            next_serial: 0,
+            losses: Vec::new(),
+            last_seen: Vec::new(),
+            quoted: Indexer::new(limits.header_fields),
+        }
+    }
+
+    /// Counts so far.
+    pub const fn totals(&self) -> &Totals {
+        &self.totals
+    }
+
+    /// Lets capture time pass; to be called for every frame, SIP or not.
+    pub fn tick(
+        &mut self,
+        at: FrameRef,
+        interface: u32,
+        time: Timestamp,
+        out: &mut impl FnMut(Event<'_>),
+        defects: &mut impl FnMut(Defect),
+    ) {
+        if self.clock.tick(time) {
+            defects(Defect::new(
+                DefectKind::TimeStep,
+                at,
+                "capture time steps (a clock was set, or files were joined): calls open across the step are not judged",
+            ));
+        }
+        let key = (at.file, interface);
+        if let Some((_, last)) = self.last_seen.iter_mut().find(|seen| seen.0 == key) {
+            *last = (*last).max(time);
+        } else if self.last_seen.len() < INTERFACES {
+            self.last_seen.push((key, time));
+        }
+        self.expire(out);
+    }
+
+    /// Packets were found to be missing at `time`.
+    pub fn lost(&mut self, time: Timestamp) {
+        let last = self.losses.last().copied().unwrap_or(time);
+        if self.losses.len() < LOSSES {
+            self.losses.push(time.max(last));
+        } else if let Some(last) = self.losses.last_mut() {
+            *last = time.max(*last);
+        }
+    }
+
+    /// Takes a message; [`Self::tick`] has been called for its frame.
+    pub fn push(
+        &mut self,
+        seen: &Sighted<'_>,
+        out: &mut impl FnMut(Event<'_>),
+        defects: &mut impl FnMut(Defect),
+    ) {
+        let Sighted {
+            raw,
+            message,
+            duplicate,
+        } = *seen;
+        let response = match message.start {
+            StartLine::Response { code, .. } => Some(code),
+            StartLine::Request { .. } => None,
+        };
+        let serial = self.next_serial;
+        if let Some(Some(_)) = response {
+            self.next_serial += 1;
+        }
+        if duplicate {
+            self.totals.duplicates += 1;
+            self.untracked(seen, response.flatten(), serial, out);
+            return;
+        }
+        match response {
+            Some(_) => self.totals.responses += 1,
+            None => self.totals.requests += 1,
+        }
+        if message.oddities.is_malformed() {
+            self.totals.malformed += 1;
+        }
+        self.hops.saw(&raw.flow);
+        let Some(id) = message.call_id() else {
+            self.untracked(seen, response.flatten(), serial, out);
+            return;
+        };
+        let slot = self.slot(id, raw.origin.at, out, defects);
+        let Some(call) = self.calls.get_mut(slot) else {
+            return;
+        };
+        let elapsed = self.clock.elapsed();
+        call.touched = elapsed;
+        let mut around = Surroundings {
+            hops: &mut self.hops,
+            totals: &mut self.totals,
+            limits: &self.limits,
+            elapsed,
+            steps: self.clock.steps(),
+            serial,
+        };
+        match response {
+            Some(Some(code)) => call.response(seen, code, &mut around, out),
+            // A code that is none: counted as malformed, part of no transaction.
+            Some(None) => {}
+            None => call.request(seen, &mut around, out),
+        }
+        let due = call.due();
+        if due < call.queued {
+            call.queued = due;
+            self.due.push(Reverse((due, slot)));
+        }
+        self.calls.touch(slot);
+    }
+
+    /// Takes an ICMP error: evidence about what it quotes.
+    pub fn unreachable(&mut self, error: &IcmpError<'_>) {
+        if !is_about_sip(error) {
+            return;
+        }
+        let quoted = error.quoted_payload;
+        let head_len = memchr::memmem::find(quoted, b"\r\n\r\n").map_or(quoted.len(), |at| at + 4);
+        let Some(message) = self.quoted.index(quoted, head_len) else {
+            return;
+        };
+        let Some(slot) = message.call_id().and_then(|id| self.by_id.get(id)) else {
+            return;
+        };
+        if let Some(call) = self.calls.get_mut(*slot) {
+            call.unreachable(&message, error.quoted, Seen::of(&error.origin));
+        }
+    }
+
+    /// Ends the capture: all that is still open is handed out.
+    pub fn finish(&mut self, out: &mut impl FnMut(Event<'_>)) {
+        while let Some(slot) = self.calls.oldest() {
+            self.give_up(slot, false, out);
+        }
+    }
+
+    /// A response that is part of no transaction here: a tap copy, or without Call-ID.
+    fn untracked(
+        &self,
+        seen: &Sighted<'_>,
+        code: Option<StatusCode>,
+        serial: u64,
+        out: &mut impl FnMut(Event<'_>),
+    ) {
+        let Some(code) = code else { return };
+        out(Event::Response(&ResponseSeen {
+            serial,
+            raw: seen.raw,
+            message: seen.message,
+            code,
+            method: seen.message.method(),
+            retransmission: false,
+            duplicate: seen.duplicate,
+            counted: !seen.duplicate,
+            context: None,
+            awaits_note: false,
+        }));
+    }
+
+    /// The call's place, made if there is none.
+    fn slot(
+        &mut self,
+        id: &[u8],
+        at: FrameRef,
+        out: &mut impl FnMut(Event<'_>),
+        defects: &mut impl FnMut(Defect),
+    ) -> Slot {
+        if let Some(slot) = self.by_id.get(id) {
+            return *slot;
+        }
+        if self.calls.len() >= self.limits.calls
+            && let Some(oldest) = self.calls.oldest()
+        {
+            self.give_up(oldest, true, out);
+            defects(Defect::new(
+                DefectKind::Evicted,
+                at,
+                "more calls at once than are followed: the one longest silent was given up; what was open in it is not judged",
+            ));
+        }
+        let id: Arc<[u8]> = id.into();
+        let mut call = Call::new(Arc::clone(&id), key::digest(&id), self.clock.elapsed());
+        let due = call.due();
+        call.queued = due;
+        let slot = self.calls.insert(call);
+        self.by_id.insert(id, slot);
+        self.due.push(Reverse((due, slot)));
+        slot
+    }
+
+    /// Looks at the calls that are due.
+    fn expire(&mut self, out: &mut impl FnMut(Event<'_>)) {
+        let elapsed = self.clock.elapsed();
+        while let Some(&Reverse((due, slot))) = self.due.peek() {
+            if due > elapsed {
+                return;
+            }
+            self.due.pop();
+            let Some(call) = self.calls.get_mut(slot) else {
+                continue;
+            };
+            // An entry that an earlier one replaced, or of a call that is gone.
+            if call.queued != due {
+                continue;
+            }
+            let actually = call.due();
+            if actually > elapsed {
+                call.queued = actually;
+                self.due.push(Reverse((actually, slot)));
+                continue;
+            }
+            if call.is_over(elapsed) {
+                self.give_up(slot, false, out);
+                continue;
+            }
+            let now = self.clock.now();
+            let losses = &self.losses;
+            let ending = Ending {
+                observed_until: &|_| now,
+                loss: &|from, to| is_any_between(losses, from, to),
+                steps: self.clock.steps(),
+                evicted: false,
+            };
+            call.settle(Some(elapsed), &ending, &self.hops, out);
+            let due = call.due();
+            call.queued = due;
+            self.due.push(Reverse((due, slot)));
+        }
+    }
+
+    /// Takes a call out of the table and hands out what is open in it.
+    fn give_up(&mut self, slot: Slot, evicted: bool, out: &mut impl FnMut(Event<'_>)) {
+        let Some(mut call) = self.calls.remove(slot) else {
+            return;
+        };
+        self.by_id.remove(&call.id);
+        let (now, losses, last_seen) = (self.clock.now(), &self.losses, &self.last_seen);
+        let ending = Ending {
+            observed_until: &|interface| {
+                last_seen
+                    .iter()
+                    .find(|seen| seen.0 == interface)
+                    .map_or(now, |seen| seen.1)
+            },
+            loss: &|from, to| is_any_between(losses, from, to),
+            steps: self.clock.steps(),
+            evicted,
+        };
+        call.settle(None, &ending, &self.hops, out);
+    }
+}
+
+/// Whether one of `sorted` lies between `from` and `to`.
+fn is_any_between(sorted: &[Timestamp], from: Timestamp, to: Timestamp) -> bool {
+    let first = sorted.partition_point(|time| *time < from);
+    sorted.get(first).is_some_and(|time| *time <= to)
+}

@@ -1,0 +1,89 @@
+//! The room's front door: events in, annotated responses out, the analysis at the end.
+
+use super::annotate::{Annotated, Annotator};
+use super::burst::BurstOptions;
+use super::codes::Codes;
+use super::registry;
+use super::rule::{End, Finding, Rule};
+use crate::calls::Event;
+use crate::limits::Limits;
+use crate::units::Timestamp;
+
+/// All rules, the counts by code, and the responses waiting for their context.
+#[derive(Debug)]
+pub struct Findings {
+    rules: Vec<Box<dyn Rule>>,
+    codes: Codes,
+    annotator: Annotator,
+    has_begun: bool,
+}
+
+/// What is known at the end.
+#[derive(Debug, Default)]
+pub struct Analysis {
+    /// Worst first, then earliest.
+    pub findings: Vec<Finding>,
+    /// Counts by code.
+    pub codes: Codes,
+}
+
+impl Findings {
+    /// Ready for a capture.
+    pub fn new(limits: &Limits, burst: BurstOptions) -> Self {
+        Self {
+            rules: registry::rules(limits, burst),
+            codes: Codes::default(),
+            annotator: Annotator::new(limits),
+            has_begun: false,
+        }
+    }
+
+    /// The first frame's time, SIP or not; later calls change nothing.
+    pub fn begin(&mut self, first: Timestamp) {
+        if !self.has_begun {
+            self.has_begun = true;
+            for rule in &mut self.rules {
+                rule.begin(first);
+            }
+        }
+    }
+
+    /// Takes what happened to calls.
+    pub fn push(&mut self, event: &Event<'_>, out: &mut dyn FnMut(&Annotated<'_>)) {
+        match event {
+            Event::Response(response) => {
+                self.codes.push(response);
+                self.annotator.push(response, out);
+            }
+            Event::Note(note) => self.annotator.note(note),
+            Event::Attempt(attempt) => {
+                for rule in &mut self.rules {
+                    rule.attempt(attempt);
+                }
+            }
+            Event::Dialog(dialog) => {
+                for rule in &mut self.rules {
+                    rule.dialog(dialog);
+                }
+            }
+        }
+    }
+
+    /// Ends the capture.
+    pub fn finish(mut self, end: &End, out: &mut dyn FnMut(&Annotated<'_>)) -> Analysis {
+        self.annotator.release(None, out);
+        let mut findings = Vec::new();
+        for rule in &mut self.rules {
+            rule.finish(end, &mut |finding| findings.push(finding));
+        }
+        findings.sort_by(|a, b| {
+            (b.severity, a.confidence, a.start, a.rule, a.verdict)
+                .cmp(&(a.severity, b.confidence, b.start, b.rule, b.verdict))
+                .then(b.count.cmp(&a.count))
+        });
+        Analysis {
+            findings,
+            codes: self.codes,
+        }
+    }
+}

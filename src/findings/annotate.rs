@@ -1,0 +1,287 @@
+//! Annotated responses: each in capture order, once its context is settled.
+//!
+//! In: responses as they are seen, and notes about earlier ones. Out: [`Annotated`], at the
+//! latest 45 s of capture time or [`crate::limits::Limits::pending_responses`] responses after
+//! the response itself; what is known later stands in findings only.
+//!
+//! What is held back is copied into buffers that are used again.
+
+use std::collections::VecDeque;
+
+use crate::calls::{Context, Note, ResponseSeen, Serial};
+use crate::limits::Limits;
+use crate::units::{Flow, FrameRef, Span, StatusCode, Timestamp};
+
+/// How long a response waits for its context.
+const PATIENCE: Span = Span::from_secs(45);
+
+/// The texts of a response that reports show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Text<'a> {
+    /// Call-ID; `None` where it is missing.
+    pub call_id: Option<&'a [u8]>,
+    /// The method it answers, as sent; empty where CSeq is missing.
+    pub method: &'a [u8],
+    /// The URI in From; `None` where it cannot be read.
+    pub from: Option<&'a [u8]>,
+    /// The URI in To.
+    pub to: Option<&'a [u8]>,
+    /// The reason phrase as sent.
+    pub phrase: &'a [u8],
+}
+
+/// A response with what the capture adds to it.
+#[derive(Clone, Copy, Debug)]
+pub struct Annotated<'a> {
+    /// File and frame.
+    pub at: FrameRef,
+    /// Capture time.
+    pub time: Timestamp,
+    /// Sender and receiver.
+    pub flow: Flow,
+    /// Status code.
+    pub code: StatusCode,
+    /// CSeq number, if it is one.
+    pub cseq: Option<u32>,
+    /// Its sender repeated it.
+    pub retransmission: bool,
+    /// The tap repeated it.
+    pub duplicate: bool,
+    /// What it says.
+    pub text: Text<'a>,
+    /// What the capture adds.
+    pub context: Option<Context>,
+}
+
+/// Responses waiting for their context.
+#[derive(Debug)]
+pub struct Annotator {
+    cap: usize,
+    waiting: VecDeque<Waiting>,
+    /// Serial number of the first one waiting.
+    first: Serial,
+    /// Buffers to use again.
+    spare: Vec<Vec<u8>>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    at: FrameRef,
+    time: Timestamp,
+    flow: Flow,
+    code: StatusCode,
+    cseq: Option<u32>,
+    retransmission: bool,
+    duplicate: bool,
+    context: Option<Context>,
+    settled: bool,
+    /// Call-ID, method, From, To, phrase, one behind the other.
+    text: Vec<u8>,
+    /// Where each of them ends; a missing one ends where it begins and is marked.
+    ends: [u32; 5],
+    missing: [bool; 5],
+}
+
+impl Annotator {
+    /// An empty queue.
+    pub fn new(limits: &Limits) -> Self {
+        Self {
+            cap: limits.pending_responses,
+            waiting: VecDeque::new(),
+            first: 0,
+            spare: Vec::new(),
+        }
+    }
+
+    /// Takes a response; hands out what is settled.
+    pub fn push(&mut self, response: &ResponseSeen<'_>, out: &mut dyn FnMut(&Annotated<'_>)) {
+        let message = response.message;
+        let text = Text {
+            call_id: message.call_id(),
+            method: response.method.text,
+            from: message.from().map(|address| address.uri),
+            to: message.to().map(|address| address.uri),
+            phrase: match message.start {
+                crate::sip::StartLine::Response { phrase, .. } => phrase,
+                crate::sip::StartLine::Request { .. } => &[],
+            },
+        };
+        let settled = !response.awaits_note;
+        if settled && self.waiting.is_empty() {
+            self.first = response.serial + 1;
+            out(&Annotated {
+                at: response.raw.origin.at,
+                time: response.raw.origin.time,
+                flow: response.raw.flow,
+                code: response.code,
+                cseq: message.cseq.number,
+                retransmission: response.retransmission,
+                duplicate: response.duplicate,
+                text,
+                context: response.context,
+            });
+            return;
+        }
+        if self.waiting.is_empty() {
+            self.first = response.serial;
+        }
+        let mut buffer = self.spare.pop().unwrap_or_default();
+        buffer.clear();
+        let mut ends = [0; 5];
+        let mut missing = [false; 5];
+        let parts = [
+            text.call_id,
+            Some(text.method),
+            text.from,
+            text.to,
+            Some(text.phrase),
+        ];
+        for ((part, end), missing) in parts.into_iter().zip(&mut ends).zip(&mut missing) {
+            *missing = part.is_none();
+            buffer.extend_from_slice(part.unwrap_or_default());
+            *end = u32::try_from(buffer.len()).unwrap_or(u32::MAX);
+        }
+        self.waiting.push_back(Waiting {
+            at: response.raw.origin.at,
+            time: response.raw.origin.time,
+            flow: response.raw.flow,
+            code: response.code,
+            cseq: message.cseq.number,
+            retransmission: response.retransmission,
+            duplicate: response.duplicate,
+            context: response.context,
+            settled,
+            text: buffer,
+            ends,
+            missing,
+        });
+        self.release(Some(response.raw.origin.time), out);
+    }
+
+    /// Takes a note about an earlier response; one that has left already keeps what it had.
+    pub fn note(&mut self, note: &Note) {
+        let Some(index) = note.serial.checked_sub(self.first) else {
+            return;
+        };
+        let Some(waiting) = usize::try_from(index)
+            .ok()
+            .and_then(|i| self.waiting.get_mut(i))
+        else {
+            return;
+        };
+        if note.context.is_some() {
+            waiting.context = note.context;
+        }
+        waiting.settled |= note.settled;
+    }
+
+    /// Hands out what is settled or has waited long enough at `now`; all of it with `None`.
+    pub fn release(&mut self, now: Option<Timestamp>, out: &mut dyn FnMut(&Annotated<'_>)) {
+        while let Some(front) = self.waiting.front() {
+            let is_due = now.is_none_or(|now| now.since(front.time) > PATIENCE);
+            if !front.settled && !is_due && self.waiting.len() <= self.cap {
+                return;
+            }
+            let Some(front) = self.waiting.pop_front() else {
+                return;
+            };
+            self.first += 1;
+            out(&front.annotated());
+            if self.spare.len() < 1024 {
+                self.spare.push(front.text);
+            }
+        }
+    }
+}
+
+impl Waiting {
+    fn annotated(&self) -> Annotated<'_> {
+        let part = |index: usize| -> &[u8] {
+            let end = |index: usize| {
+                self.ends
+                    .get(index)
+                    .and_then(|end| usize::try_from(*end).ok())
+                    .unwrap_or_default()
+            };
+            let start = index.checked_sub(1).map_or(0, end);
+            self.text.get(start..end(index)).unwrap_or_default()
+        };
+        let optional = |index: usize| {
+            (!self.missing.get(index).copied().unwrap_or_default()).then(|| part(index))
+        };
+        Annotated {
+            at: self.at,
+            time: self.time,
+            flow: self.flow,
+            code: self.code,
+            cseq: self.cseq,
+            retransmission: self.retransmission,
+            duplicate: self.duplicate,
+            text: Text {
+                call_id: optional(0),
+                method: part(1),
+                from: optional(2),
+                to: optional(3),
+                phrase: part(4),
+            },
+            context: self.context,
+        }
+    }
+}
+
+/// What a context says, in words; frames are those of the response's own file unless said.
+pub fn words(context: &Context, at: FrameRef) -> String {
+    use super::rule::readable;
+    let frame = |other: FrameRef| {
+        if other.file == at.file {
+            format!("frame {}", other.no)
+        } else {
+            format!("frame {} of file {}", other.no, other.file.0 + 1)
+        }
+    };
+    match context {
+        Context::Acknowledged { ack, after } => {
+            format!("ACK in {} after {}", frame(*ack), readable(*after))
+        }
+        Context::ChallengeAnswered {
+            request,
+            outcome: None,
+        } => {
+            format!("challenge, answered in {}", frame(*request))
+        }
+        Context::ChallengeAnswered {
+            request,
+            outcome: Some((code, response)),
+        } => {
+            let outcome = match code.class() {
+                2 => "accepted".to_owned(),
+                _ if matches!(code.get(), 401 | 407) => "challenged again".to_owned(),
+                _ => format!("then {code}"),
+            };
+            format!(
+                "challenge, answered in {}, {outcome} in {}",
+                frame(*request),
+                frame(*response)
+            )
+        }
+        Context::ChallengedAgain => {
+            "second challenge after credentials: wrong password, stale nonce or other realm"
+                .to_owned()
+        }
+        Context::Cancelled {
+            cancel,
+            after,
+            rang,
+        } => {
+            let after = after.map_or_else(String::new, |after| {
+                let what = if *rang {
+                    "of calling and ringing"
+                } else {
+                    "without ringing"
+                };
+                format!(" after {} {what}", readable(after))
+            });
+            format!("the caller cancelled in {}{after}", frame(*cancel))
+        }
+    }
+}

@@ -1,0 +1,441 @@
+//! `missing-ack`: INVITEs that were answered with a 2xx for which no ACK, or no usable ACK, came.
+//!
+//! In: answered dialogs with all their evidence. Out: one finding for each verdict and pair of
+//! hosts that matters. The verdict itself is `decide`; what is printed about it is `words`.
+//!
+//! # References
+//! - RFC 3261 §13.2.2.4, §13.3.1.4, §15; RFC 6026 §7
+
+use std::collections::BTreeMap;
+
+use super::rule::{CallRef, Confidence, End, Finding, Peer, Rule, Severity, Topic, readable};
+use crate::calls::{Ack, AckFault, AckMatch, AnsweredDialog, Leg, Side, dialog::passes};
+use crate::limits::Limits;
+use crate::units::{Span, Timestamp};
+
+pub mod decide;
+mod words;
+
+use decide::{Decision, Facts, Repeats, Standing, Verdict, decide, timing};
+
+/// The rule's name.
+pub const NAME: &str = "missing-ack";
+
+/// Pairs of hosts told apart in one verdict; dialogs beyond are counted under the last pair.
+const PAIRS: usize = 1024;
+
+/// The rule.
+#[derive(Debug)]
+pub struct MissingAck {
+    calls_per_finding: usize,
+    groups: BTreeMap<Key, Group>,
+}
+
+/// What a finding shares.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    severity: std::cmp::Reverse<Severity>,
+    verdict: &'static str,
+    confidence: Confidence,
+    qualifier: String,
+}
+
+#[derive(Debug)]
+struct Group {
+    decision: Decision,
+    /// The ACK need not have passed the tap in at least one of them.
+    path_open: bool,
+    kept_calls: usize,
+    pairs: BTreeMap<Peer, Pair>,
+}
+
+#[derive(Debug)]
+struct Pair {
+    count: u64,
+    start: Timestamp,
+    end: Timestamp,
+    evidence: String,
+    calls: Vec<CallRef>,
+}
+
+impl MissingAck {
+    /// A rule for one capture.
+    pub fn new(limits: &Limits) -> Self {
+        Self {
+            calls_per_finding: limits.calls_per_finding,
+            groups: BTreeMap::new(),
+        }
+    }
+}
+
+impl Rule for MissingAck {
+    fn topics(&self) -> &'static [Topic] {
+        words::TOPICS
+    }
+
+    fn dialog(&mut self, dialog: &AnsweredDialog<'_>) {
+        let Some((decision, facts, leg)) = judge(dialog) else {
+            return;
+        };
+        if decision.verdict == Verdict::AckOk {
+            return;
+        }
+        let (severity, confidence) = weigh(&decision, &facts);
+        let key = Key {
+            severity: std::cmp::Reverse(severity),
+            verdict: words::name(decision.verdict),
+            confidence,
+            qualifier: words::qualifier(&decision),
+        };
+        let path_open = leg.path() != crate::calls::dialog::Path::Pinned;
+        let group = self.groups.entry(key).or_insert_with(|| Group {
+            decision: decision.clone(),
+            path_open: false,
+            kept_calls: 0,
+            pairs: BTreeMap::new(),
+        });
+        group.path_open |= path_open;
+        let time = leg.first().time;
+        let mut peer = Peer::of(&leg.flow);
+        if group.pairs.len() >= PAIRS && !group.pairs.contains_key(&peer) {
+            peer = group.pairs.keys().next_back().copied().unwrap_or(peer);
+        }
+        let pair = group.pairs.entry(peer).or_insert_with(|| Pair {
+            count: 0,
+            start: time,
+            end: time,
+            evidence: evidence(dialog, leg, &facts),
+            calls: Vec::new(),
+        });
+        pair.count += 1;
+        pair.start = pair.start.min(time);
+        pair.end = pair.end.max(time);
+        if group.kept_calls < self.calls_per_finding {
+            group.kept_calls += 1;
+            pair.calls.push(call_ref(dialog, leg));
+        }
+    }
+
+    fn finish(&mut self, _end: &End, out: &mut dyn FnMut(Finding)) {
+        for (key, group) in std::mem::take(&mut self.groups) {
+            let Group {
+                decision,
+                path_open,
+                pairs,
+                ..
+            } = group;
+            let total: u64 = pairs.values().map(|pair| pair.count).sum();
+            let has_others = pairs.len() > 1;
+            // A pair with half of them or more is a matter of its own.
+            let (own, rest): (Vec<_>, Vec<_>) = pairs
+                .into_iter()
+                .partition(|(_, pair)| has_others && pair.count * 2 >= total);
+            for pairs in own.into_iter().map(|pair| vec![pair]).chain([rest]) {
+                if let Some(finding) = finding(&key, &decision, path_open, pairs) {
+                    out(finding);
+                }
+            }
+        }
+    }
+}
+
+/// The verdict on a dialog, the facts it rests on, and the leg it was made on.
+fn judge<'a>(dialog: &'a AnsweredDialog<'_>) -> Option<(Decision, Facts, &'a Leg)> {
+    let (nearest, upstream) = dialog.legs.split_last()?;
+    let facts = facts_of(dialog, dialog.legs.len() - 1)?;
+    if dialog.time_step {
+        let mut decision = decide(&facts);
+        if decision.verdict != Verdict::AckOk {
+            decision = Decision {
+                verdict: Verdict::Inconclusive,
+                qualifiers: vec!["time-step"],
+            };
+        }
+        return Some((decision, facts, nearest));
+    }
+    // An ACK that came as far as the hop before, and not here, is that element's doing.
+    if facts.exact.is_empty() {
+        for (index, leg) in upstream.iter().enumerate().rev() {
+            let facts = Facts {
+                dropped_at_next: true,
+                ..facts_of(dialog, index)?
+            };
+            let decision = decide(&facts);
+            if decision.verdict == Verdict::AckDroppedAt {
+                return Some((decision, facts, leg));
+            }
+        }
+    }
+    Some((decide(&facts), facts, nearest))
+}
+
+/// What is known of a dialog on one of its legs.
+fn facts_of(dialog: &AnsweredDialog<'_>, index: usize) -> Option<Facts> {
+    let leg = dialog.legs.get(index)?;
+    let known = dialog.hop_facts.get(index).copied().unwrap_or_default();
+    let start = leg.first().time;
+    let at = |time: Timestamp| time.since(start).as_secs_f64();
+    let acks = || acks_on(dialog, leg);
+    let mut exact: Vec<(f64, Option<AckFault>)> = Vec::new();
+    for (ack, fit) in acks() {
+        if let AckMatch::Exact(fault) = fit {
+            let times = std::iter::once(ack.seen.time).chain(ack.repeats.iter().copied());
+            exact.extend(times.map(|time| (at(time), fault)));
+        }
+    }
+    exact.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let wrong = acks().find_map(|(_, fit)| match fit {
+        AckMatch::Wrong(fault) => Some(fault),
+        AckMatch::Exact(_) => None,
+    });
+    let mut exact_acks = acks()
+        .filter(|(_, fit)| matches!(fit, AckMatch::Exact(_)))
+        .map(|(ack, _)| ack)
+        .peekable();
+    let undeliverable =
+        exact_acks.peek().is_some() && exact_acks.all(|ack| ack.undeliverable.is_some());
+    let first_bye = dialog.byes.iter().min_by_key(|bye| bye.seen.time);
+    let end = at(dialog.observed_until);
+    let mut facts = Facts {
+        copies: leg.copies.iter().map(|copy| at(copy.time)).collect(),
+        exact,
+        wrong,
+        bye: first_bye.map(|bye| (at(bye.seen.time), bye.side)),
+        end,
+        invite: leg.invite.is_some(),
+        two_way: known.two_way,
+        loss: dialog.loss,
+        live: false,
+        path: leg.path(),
+        stated: dialog.byes.iter().any(|bye| bye.says_no_ack),
+        undeliverable,
+        cancel: dialog.cancel.map(|cancel| at(cancel.time)),
+        callee_died: dialog.callee_unreachable.is_some() || is_left_unanswered(dialog),
+        callee_repeats: known.callee_repeats,
+        dropped_at_next: false,
+        acks_of_others: known.acks_of_others,
+        rtt: 0.5,
+        reliable: leg.flow.transport.is_reliable(),
+    };
+    // A callee without ACK would have hung up by then, so an answer proves that it had one.
+    let alone = 1.3 * timing(&facts).window;
+    facts.live = dialog.last_success.is_some_and(|time| at(time) > alone);
+    Some(facts)
+}
+
+/// The caller's BYE got no answer in 64*T1 (Timer F).
+fn is_left_unanswered(dialog: &AnsweredDialog<'_>) -> bool {
+    dialog.byes.iter().any(|bye| {
+        bye.side == Side::Uac
+            && bye.answered.is_none()
+            && dialog.observed_until.since(bye.seen.time) >= Span::from_secs(32)
+    })
+}
+
+/// The ACKs seen on a leg, and those that passed no leg at all.
+fn acks_on<'a>(
+    dialog: &'a AnsweredDialog<'_>,
+    leg: &'a Leg,
+) -> impl Iterator<Item = (&'a Ack, AckMatch)> {
+    dialog
+        .acks
+        .iter()
+        .filter(|(ack, _)| passes(ack, leg) || !dialog.legs.iter().any(|leg| passes(ack, leg)))
+        .map(|(ack, fit)| (*ack, *fit))
+}
+
+/// How bad, and how sure.
+fn weigh(decision: &Decision, facts: &Facts) -> (Severity, Confidence) {
+    let standing = |standing| match standing {
+        Standing::Confirmed => (Severity::Error, Confidence::Confirmed),
+        Standing::Probable => (Severity::Warning, Confidence::Probable),
+        Standing::Tolerated => (Severity::Info, Confidence::Tolerated),
+    };
+    match decision.verdict {
+        Verdict::AckMismatch(_, how) | Verdict::AckNotHonoured(how) => standing(how),
+        Verdict::AckUndeliverable
+        | Verdict::AckDroppedAt
+        | Verdict::AckAfterTimeout
+        | Verdict::NoAckConfirmed => (Severity::Error, Confidence::Confirmed),
+        Verdict::UasDiedAfter200 => (Severity::Error, Confidence::Probable),
+        Verdict::AckOk => (Severity::Info, Confidence::Confirmed),
+        Verdict::AckLate => {
+            let is_very_late = facts.exact.first().is_some_and(|ack| ack.0 > 5.0);
+            let severity = if is_very_late {
+                Severity::Warning
+            } else {
+                Severity::Info
+            };
+            (severity, Confidence::Confirmed)
+        }
+        Verdict::NoAckProbable | Verdict::CancelCrossed200 | Verdict::UacHungUpWithoutAck => {
+            (Severity::Warning, Confidence::Probable)
+        }
+        Verdict::AckNotVisible | Verdict::Inconclusive => {
+            (Severity::Info, Confidence::Inconclusive)
+        }
+    }
+}
+
+fn finding(
+    key: &Key,
+    decision: &Decision,
+    path_open: bool,
+    pairs: Vec<(Peer, Pair)>,
+) -> Option<Finding> {
+    let count: u64 = pairs.iter().map(|(_, pair)| pair.count).sum();
+    let start = pairs.iter().map(|(_, pair)| pair.start).min()?;
+    let end = pairs.iter().map(|(_, pair)| pair.end).max()?;
+    let mut peers: Vec<_> = pairs
+        .iter()
+        .map(|(peer, pair)| (*peer, pair.count))
+        .collect();
+    peers.sort_by_key(|(peer, count)| (std::cmp::Reverse(*count), *peer));
+    let evidence = pairs
+        .iter()
+        .min_by_key(|(_, pair)| pair.start)?
+        .1
+        .evidence
+        .clone();
+    let mut calls: Vec<_> = pairs.into_iter().flat_map(|(_, pair)| pair.calls).collect();
+    calls.sort_by_key(|call| (call.time, call.file, call.frames.first().copied()));
+    let words = words::of(decision, path_open, count);
+    Some(Finding {
+        rule: NAME,
+        verdict: Some(key.verdict),
+        qualifier: (!key.qualifier.is_empty()).then(|| key.qualifier.clone()),
+        severity: key.severity.0,
+        confidence: key.confidence,
+        raise: words.raise.map(str::to_owned),
+        title: words.title,
+        detail: words.detail,
+        evidence: Some(evidence),
+        remediation: words.remediation.to_owned(),
+        count,
+        start,
+        end,
+        peers,
+        calls,
+        burst: None,
+    })
+}
+
+fn call_ref(dialog: &AnsweredDialog<'_>, leg: &Leg) -> CallRef {
+    let file = leg.first().at.file;
+    let mut frames: Vec<_> = leg
+        .invite
+        .iter()
+        .copied()
+        .chain(leg.copies.iter().copied())
+        .chain(acks_on(dialog, leg).map(|(ack, _)| ack.seen))
+        .chain(dialog.byes.iter().map(|bye| bye.seen))
+        .chain(dialog.cancel)
+        .filter(|seen| seen.at.file == file)
+        .map(|seen| seen.at.no)
+        .collect();
+    frames.sort_unstable();
+    frames.dedup();
+    CallRef {
+        call_id: dialog.call_id.into(),
+        cseq: dialog.cseq,
+        to_tag: (!dialog.to_tag.is_empty()).then(|| dialog.to_tag.into()),
+        file,
+        frames,
+        time: leg.first().time,
+    }
+}
+
+/// One dialog's evidence, by frame.
+fn evidence(dialog: &AnsweredDialog<'_>, leg: &Leg, facts: &Facts) -> String {
+    let start = leg.first().time;
+    let after = |time: Timestamp| readable(time.since(start));
+    let mut parts = Vec::new();
+    let kind = if dialog.reinvite {
+        "re-INVITE"
+    } else {
+        "INVITE"
+    };
+    match leg.invite {
+        Some(invite) => parts.push(format!("{kind} in frame {}", invite.at.no)),
+        None => parts.push(format!("{kind} not captured")),
+    }
+    let copies = leg.copies_seen;
+    parts.push(match copies {
+        1 => format!("2xx once, in frame {}", leg.first().at.no),
+        _ => format!(
+            "2xx {copies} times in {}, frames {} to {}",
+            after(leg.last().time),
+            leg.first().at.no,
+            leg.last().at.no
+        ),
+    });
+    let mut any_ack = false;
+    for (ack, fit) in acks_on(dialog, leg).take(3) {
+        any_ack = true;
+        let fault = match fit {
+            AckMatch::Exact(None) => String::new(),
+            AckMatch::Exact(Some(fault)) | AckMatch::Wrong(fault) => {
+                format!(" ({})", words::fault(fault, ack, dialog, leg))
+            }
+        };
+        let lost = ack.undeliverable.map_or_else(String::new, |seen| {
+            format!(", reported undeliverable by ICMP in frame {}", seen.at.no)
+        });
+        let again = match ack.repeats.len() {
+            0 => String::new(),
+            times => format!(" and {times} more"),
+        };
+        parts.push(format!(
+            "ACK{again} after {}, frame {}{fault}{lost}",
+            after(ack.seen.time),
+            ack.seen.at.no
+        ));
+    }
+    if !any_ack {
+        parts.push("no ACK on this hop".to_owned());
+        if let Some((ack, _)) = dialog
+            .acks
+            .iter()
+            .find(|(_, fit)| matches!(fit, AckMatch::Exact(_)))
+        {
+            parts.push(format!("an ACK on another hop, frame {}", ack.seen.at.no));
+        }
+    }
+    for bye in dialog.byes.iter().take(2) {
+        let by = if bye.side == Side::Uac {
+            "caller"
+        } else {
+            "callee"
+        };
+        let said = if bye.says_no_ack {
+            ", whose Reason says that no ACK came"
+        } else {
+            ""
+        };
+        parts.push(format!(
+            "BYE by the {by} after {}, frame {}{said}",
+            after(bye.seen.time),
+            bye.seen.at.no
+        ));
+    }
+    if let Some(cancel) = dialog.cancel {
+        parts.push(format!("CANCEL in frame {}", cancel.at.no));
+    }
+    let timing = timing(facts);
+    let ended = match timing.repeats {
+        Repeats::RanOut => "the 2xx was repeated until 64*T1 were over",
+        Repeats::Stopped => "no further copy came when one was due",
+        Repeats::Cut => "nothing was seen beyond",
+    };
+    parts.push(format!(
+        "{ended} (T1 {:.2} s, 64*T1 {:.0} s)",
+        timing.t1, timing.window
+    ));
+    if facts.loss {
+        parts.push("packets are missing from the capture meanwhile".to_owned());
+    }
+    if dialog.evicted {
+        parts.push("given up before all was known".to_owned());
+    }
+    parts.join("; ")
+}

@@ -1,0 +1,248 @@
+//! What a rule is, and what it finds.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use crate::calls::{AnsweredDialog, Attempt};
+use crate::units::{FileIndex, Flow, FrameNo, Span, Timestamp};
+
+/// How bad a finding is, worst last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// Worth knowing; nothing is claimed to be wrong.
+    Info,
+    /// Probably wrong, or wrong with little harm.
+    Warning,
+    /// Wrong, calls suffer.
+    Error,
+    /// All calls of a trunk suffer.
+    Critical,
+}
+
+impl Severity {
+    /// The name used in the JSON and by `--fail-on`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Error => "error",
+            Self::Critical => "critical",
+        }
+    }
+}
+
+/// How sure the capture makes us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Confidence {
+    /// The capture proves it.
+    Confirmed,
+    /// The capture shows it, but a packet that was not captured could explain it.
+    Probable,
+    /// It is not as it should be, and the other side put up with it.
+    Tolerated,
+    /// The capture cannot tell.
+    Inconclusive,
+}
+
+impl Confidence {
+    /// The name used in the JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Confirmed => "confirmed",
+            Self::Probable => "probable",
+            Self::Tolerated => "tolerated",
+            Self::Inconclusive => "inconclusive",
+        }
+    }
+}
+
+/// Two hosts: who sent the request, who received it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Peer {
+    /// Source address of the request.
+    pub src: IpAddr,
+    /// Its destination address.
+    pub dst: IpAddr,
+}
+
+impl Peer {
+    /// The hosts of a request's flow.
+    pub const fn of(flow: &Flow) -> Self {
+        Self {
+            src: flow.src.addr,
+            dst: flow.dst.addr,
+        }
+    }
+}
+
+impl std::fmt::Display for Peer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} → {}", self.src, self.dst)
+    }
+}
+
+/// A call a finding names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallRef {
+    /// Call-ID as sent.
+    pub call_id: Box<[u8]>,
+    /// CSeq number of the request concerned.
+    pub cseq: u32,
+    /// To tag, where a dialog is concerned.
+    pub to_tag: Option<Box<[u8]>>,
+    /// Which input.
+    pub file: FileIndex,
+    /// The frames that show it, ascending.
+    pub frames: Vec<FrameNo>,
+    /// When it began.
+    pub time: Timestamp,
+}
+
+/// What a rule found.
+#[derive(Clone, Debug)]
+pub struct Finding {
+    /// The rule's name, stable for ever.
+    pub rule: &'static str,
+    /// The rule's verdict, if it has several.
+    pub verdict: Option<&'static str>,
+    /// What lowers or narrows the verdict, comma-joined.
+    pub qualifier: Option<String>,
+    /// How bad.
+    pub severity: Severity,
+    /// How sure.
+    pub confidence: Confidence,
+    /// The capture that would settle it.
+    pub raise: Option<String>,
+    /// One line.
+    pub title: String,
+    /// What the capture shows.
+    pub detail: String,
+    /// Of one call, by frame.
+    pub evidence: Option<String>,
+    /// What to do.
+    pub remediation: String,
+    /// How many dialogs or attempts; exact.
+    pub count: u64,
+    /// First.
+    pub start: Timestamp,
+    /// Last.
+    pub end: Timestamp,
+    /// By pair of hosts, most first.
+    pub peers: Vec<(Peer, u64)>,
+    /// The first of them, up to a cap.
+    pub calls: Vec<CallRef>,
+    /// What only a burst has.
+    pub burst: Option<BurstFacts>,
+}
+
+/// The numbers of a burst (DOMAIN G.2).
+#[derive(Clone, Debug, PartialEq)]
+pub struct BurstFacts {
+    /// The code that burst.
+    pub code: u16,
+    /// INVITE attempts that reached a final response in the window.
+    pub attempts: u64,
+    /// `count / attempts`.
+    pub share: f64,
+    /// Different Call-IDs among the refused.
+    pub distinct_calls: u64,
+    /// The most within one detector window, scaled to a minute.
+    pub peak_per_minute: f64,
+    /// When that window ended.
+    pub peak_at: Timestamp,
+    /// Refusals a minute before; `None` where the capture shows too little of before.
+    pub baseline_per_minute: Option<f64>,
+    /// The capture ends inside the burst.
+    pub open: bool,
+}
+
+/// The text behind a name: what `explain` prints and the documentation holds.
+#[derive(Clone, Copy, Debug)]
+pub struct Explanation {
+    /// One sentence.
+    pub summary: &'static str,
+    /// Headings and bodies.
+    pub sections: &'static [(&'static str, &'static str)],
+}
+
+/// A name `explain` knows beside the codes.
+#[derive(Clone, Copy, Debug)]
+pub struct Topic {
+    /// As in the JSON.
+    pub name: &'static str,
+    /// `rule`, `verdict` or `cause`.
+    pub kind: &'static str,
+    /// What it means.
+    pub explanation: Explanation,
+}
+
+/// When the capture has ended.
+#[derive(Clone, Copy, Debug)]
+pub struct End {
+    /// The first packet's time.
+    pub first: Timestamp,
+    /// The last packet's time.
+    pub last: Timestamp,
+}
+
+/// A rule: sees what happens to calls, says at the end what it found.
+pub trait Rule: std::fmt::Debug {
+    /// The names `explain` is to know: the rule first, then its verdicts.
+    fn topics(&self) -> &'static [Topic];
+
+    /// The capture begins.
+    fn begin(&mut self, _first: Timestamp) {}
+
+    /// An INVITE got its first final response.
+    fn attempt(&mut self, _attempt: &Attempt<'_>) {}
+
+    /// An answered dialog is settled.
+    fn dialog(&mut self, _dialog: &AnsweredDialog<'_>) {}
+
+    /// The capture has ended.
+    fn finish(&mut self, end: &End, out: &mut dyn FnMut(Finding));
+}
+
+/// Counts by pair of hosts, capped; pairs beyond the cap are left out of the list, not of counts.
+#[derive(Clone, Debug, Default)]
+pub struct PeerCounts(BTreeMap<Peer, u64>);
+
+/// Pairs told apart in one finding.
+const PEERS: usize = 1024;
+
+impl PeerCounts {
+    /// Counts `count` of them.
+    pub fn add_many(&mut self, peer: Peer, count: u64) {
+        if count > 0 && (self.0.len() < PEERS || self.0.contains_key(&peer)) {
+            *self.0.entry(peer).or_default() += count;
+        }
+    }
+
+    /// Most first, then by address.
+    pub fn sorted(&self) -> Vec<(Peer, u64)> {
+        let mut all: Vec<_> = self.0.iter().map(|(peer, count)| (*peer, *count)).collect();
+        all.sort_by_key(|(peer, count)| (std::cmp::Reverse(*count), *peer));
+        all
+    }
+}
+
+/// A span for people: `31.5 s`, `80 ms`.
+pub fn readable(span: Span) -> String {
+    let secs = span.as_secs_f64();
+    if secs.abs() < 1.0 {
+        format!("{:.0} ms", secs * 1000.0)
+    } else if secs.abs() < 100.0 {
+        format!("{secs:.1} s")
+    } else {
+        format!("{secs:.0} s")
+    }
+}
+
+/// `1 call`, `2 calls`.
+pub fn counted(count: u64, one: &str, many: &str) -> String {
+    if count == 1 {
+        format!("1 {one}")
+    } else {
+        format!("{count} {many}")
+    }
+}
