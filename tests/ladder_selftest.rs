@@ -1,5 +1,13 @@
 //! The ladder says what its manual promises; tshark, where it is installed, is the judge of bytes.
 
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::string_slice,
+    reason = "test support beside the tests; what is not there fails the test"
+)]
+
 mod common;
 
 use std::io::Write as _;

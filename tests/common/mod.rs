@@ -10,6 +10,7 @@
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
+    clippy::map_err_ignore,
     clippy::missing_panics_doc,
     clippy::panic,
     clippy::string_slice,

@@ -199,14 +199,13 @@ impl Unreachable {
         match (self, v6) {
             (Self::Port, false) => [3, 3],
             (Self::Host, false) => [3, 1],
-            (Self::Net, false) => [3, 0],
+            (Self::Net, false) | (Self::TtlExceeded, true) => [3, 0],
             (Self::Prohibited, false) => [3, 13],
             (Self::TtlExceeded, false) => [11, 0],
             (Self::Port, true) => [1, 4],
             (Self::Host, true) => [1, 3],
             (Self::Net, true) => [1, 0],
             (Self::Prohibited, true) => [1, 1],
-            (Self::TtlExceeded, true) => [3, 0],
         }
     }
 }
@@ -332,7 +331,7 @@ impl Link {
     }
 }
 
-/// The frame that carries `packet`. VLAN tags (outermost first) need a link that has EtherTypes;
+/// The frame that carries `packet`. VLAN tags (outermost first) need a link that has an EtherType;
 /// the others leave them out.
 pub fn frame(packet: &[u8], link: Link, vlans: &[u16], order: Order) -> Vec<u8> {
     let ethertype: u16 = if packet[0] >> 4 == 4 { 0x0800 } else { 0x86dd };

@@ -43,11 +43,11 @@ pub struct Dialog<'a> {
 }
 
 impl<'a> Dialog<'a> {
-    /// The call in which `caller` reaches `callee`.
+    /// The call in which `caller` reaches the other.
     pub fn new(
         hosts: &'a [Host],
         name: &str,
-        (caller, callee): (usize, usize),
+        (caller, reached): (usize, usize),
         from: Option<&str>,
         to: Option<&str>,
     ) -> Self {
@@ -56,8 +56,8 @@ impl<'a> Dialog<'a> {
             call_id: format!("{name}@ladder"),
             caller,
             from_user: from.unwrap_or(&hosts[caller].name).to_owned(),
-            to_user: to.unwrap_or(&hosts[callee].name).to_owned(),
-            callee,
+            to_user: to.unwrap_or(&hosts[reached].name).to_owned(),
+            callee: reached,
             sent: Vec::new(),
             cseq: BTreeMap::new(),
             branches: 0,
@@ -325,9 +325,8 @@ impl<'a> Dialog<'a> {
         // A re-INVITE of the callee is answered with the tags the other way round.
         if answer.tag("From") != Some(&format!("from-{}", self.call_id)) {
             let (from, to) = (answer.place("From"), answer.place("To"));
-            let value = answer.fields[from].1.clone();
-            answer.fields[from].1 = answer.fields[to].1.clone();
-            answer.fields[to].1 = value;
+            let value = std::mem::take(&mut answer.fields[from].1);
+            answer.fields[from].1 = std::mem::replace(&mut answer.fields[to].1, value);
         }
         Some(answer)
     }

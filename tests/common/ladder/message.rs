@@ -166,10 +166,10 @@ impl Message {
             Start::Response(code, reason) => format!("SIP/2.0 {code} {reason}\r\n"),
         };
         for (name, value) in &self.fields {
-            text += &format!("{name}: {value}\r\n");
+            text.extend([name, ": ", value, "\r\n"]);
         }
         if self.field("Content-Length").is_none() && !self.no_content_length {
-            text += &format!("Content-Length: {}\r\n", self.body.len());
+            text.extend(["Content-Length: ", &self.body.len().to_string(), "\r\n"]);
         }
         text += "\r\n";
         let mut bytes = text.into_bytes();

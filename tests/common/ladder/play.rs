@@ -117,20 +117,20 @@ impl Player<'_> {
                 _ => None,
             })
         };
-        let Some((caller, mut callee, method)) = requests().next() else {
+        let Some((caller, mut reached, method)) = requests().next() else {
             return (0, 0);
         };
-        let mut passed = vec![caller];
-        while self.script.hosts[callee].proxy && !passed.contains(&callee) {
-            passed.push(callee);
+        let mut path = vec![caller];
+        while self.script.hosts[reached].proxy && !path.contains(&reached) {
+            path.push(reached);
             let next = requests()
-                .find(|(src, dst, has)| *src == callee && *has == method && !passed.contains(dst));
+                .find(|(src, dst, has)| *src == reached && *has == method && !path.contains(dst));
             match next {
-                Some((_, dst, _)) => callee = dst,
+                Some((_, dst, _)) => reached = dst,
                 None => break,
             }
         }
-        (caller, callee)
+        (caller, reached)
     }
 
     fn step(&mut self, dialog: &mut Dialog<'_>, block: &Block, step: &Step) -> Result<()> {
@@ -188,73 +188,85 @@ impl Player<'_> {
                 self.put(packet);
             }
             What::Rtp(src, dst) => self.rtp(step, (*src, *dst))?,
-            What::Icmp(reporter, why, label) => {
-                let reporter_addr = self.script.hosts[*reporter].addr.ip();
-                let fields = IpFields {
-                    id: self.ip_id(*reporter),
-                    ttl: 64,
-                };
-                let quoted = self.packets_of(label)?[0].ip.clone();
-                let v4 = quoted[0] >> 4 == 4;
-                let all = if v4 { 548 } else { 1232 };
-                let quote = match step.words.get("quote") {
-                    Some(bytes) => number::<usize>(bytes)? + if v4 { 20 } else { 40 },
-                    None => all,
-                };
-                let ip = pcap::icmp_error(reporter_addr, *why, &quoted, quote, fields);
-                self.put(Packet {
-                    time: step.time,
-                    ip,
-                    vlans: self.script.vlans.clone(),
-                    labels: step.label.iter().cloned().collect(),
-                    hop: None,
-                    lost: step.words.contains_key("lost"),
-                });
+            What::Icmp(reporter, why, label) => self.icmp(step, *reporter, *why, label)?,
+            What::Repeat(label, offsets) => self.repeat(step, label, offsets)?,
+            What::Copy(label, offset) => self.copy(step, label, *offset)?,
+        }
+        Ok(())
+    }
+
+    fn icmp(
+        &mut self,
+        step: &Step,
+        reporter: usize,
+        why: pcap::Unreachable,
+        label: &str,
+    ) -> Result<()> {
+        let reporter_addr = self.script.hosts[reporter].addr.ip();
+        let fields = IpFields {
+            id: self.ip_id(reporter),
+            ttl: 64,
+        };
+        let quoted = self.packets_of(label)?[0].ip.clone();
+        let v4 = quoted[0] >> 4 == 4;
+        let all = if v4 { 548 } else { 1232 };
+        let quote = match step.words.get("quote") {
+            Some(bytes) => number::<usize>(bytes)? + if v4 { 20 } else { 40 },
+            None => all,
+        };
+        let ip = pcap::icmp_error(reporter_addr, why, &quoted, quote, fields);
+        self.put(Packet {
+            time: step.time,
+            ip,
+            vlans: self.script.vlans.clone(),
+            labels: step.label.iter().cloned().collect(),
+            hop: None,
+            lost: step.words.contains_key("lost"),
+        });
+        Ok(())
+    }
+
+    fn repeat(&mut self, step: &Step, label: &str, offsets: &[Nanos]) -> Result<()> {
+        let named = self.names.get(label).ok_or(unknown(label))?;
+        let (payload, hop, tcp) = (named.payload.clone(), named.hop, named.tcp);
+        let (first, mut words) = (named.time, named.words.clone());
+        words.extend(step.words.clone());
+        let mut labels = vec![label.to_owned()];
+        labels.extend(step.label.clone());
+        for offset in offsets {
+            let again = Step {
+                time: first + offset,
+                what: What::Copy(String::new(), 0),
+                label: None,
+                words: words.clone(),
+                edits: Vec::new(),
+                line: step.line,
+            };
+            let mut packets = self.packets_for(&again, hop, tcp, &payload)?;
+            if let Some(last) = packets.last_mut() {
+                last.labels.clone_from(&labels);
             }
-            What::Repeat(label, offsets) => {
-                let named = self.names.get(label).ok_or(unknown(label))?;
-                let (payload, hop, tcp) = (named.payload.clone(), named.hop, named.tcp);
-                let (first, mut words) = (named.time, named.words.clone());
-                words.extend(step.words.clone());
-                let mut labels = vec![label.clone()];
-                labels.extend(step.label.clone());
-                for offset in offsets {
-                    let again = Step {
-                        time: first + offset,
-                        what: What::Copy(String::new(), 0),
-                        label: None,
-                        words: words.clone(),
-                        edits: Vec::new(),
-                        line: step.line,
-                    };
-                    let mut packets = self.packets_for(&again, hop, tcp, &payload)?;
-                    if let Some(last) = packets.last_mut() {
-                        last.labels.clone_from(&labels);
-                    }
-                    packets.into_iter().for_each(|packet| self.put(packet));
-                }
+            self.packets.extend(packets);
+        }
+        Ok(())
+    }
+
+    fn copy(&mut self, step: &Step, label: &str, offset: Nanos) -> Result<()> {
+        let mut packets = self.packets_of(label)?.to_vec();
+        for packet in &mut packets {
+            packet.time += offset;
+            packet.labels.clear();
+            if step.words.get("ttl").is_some_and(|ttl| ttl == "-1") {
+                packet.ip = pcap::routed(&packet.ip);
             }
-            What::Copy(label, offset) => {
-                let mut packets = self.packets_of(label)?.to_vec();
-                for packet in &mut packets {
-                    packet.time += offset;
-                    packet.labels.clear();
-                    if step.words.get("ttl").is_some_and(|ttl| ttl == "-1") {
-                        packet.ip = pcap::routed(&packet.ip);
-                    }
-                    if step.words.contains_key("iat") {
-                        return Err("a copy changes nothing in the message".to_owned());
-                    }
-                    if let Some(vlan) = step.words.get("vlan") {
-                        packet.vlans = vec![number(vlan)?];
-                    }
-                }
-                if let Some(last) = packets.last_mut() {
-                    last.labels.extend(step.label.clone());
-                }
-                packets.into_iter().for_each(|packet| self.put(packet));
+            if let Some(vlan) = step.words.get("vlan") {
+                packet.vlans = vec![number(vlan)?];
             }
         }
+        if let Some(last) = packets.last_mut() {
+            last.labels.extend(step.label.clone());
+        }
+        self.packets.extend(packets);
         Ok(())
     }
 
@@ -277,7 +289,7 @@ impl Player<'_> {
             last.labels.extend(step.label.clone());
         }
         self.name(step, packets.clone(), hop, tcp, payload);
-        packets.into_iter().for_each(|packet| self.put(packet));
+        self.packets.extend(packets);
         Ok(())
     }
 
