@@ -30,7 +30,7 @@ deny:
     #!/usr/bin/env bash
     set -euo pipefail
     if cargo deny --version >/dev/null 2>&1; then
-        cargo deny --locked check bans licenses sources
+        cargo deny --locked --log-level error check bans licenses sources
     else
         echo "WARNING: cargo-deny is not installed; licences and sources were NOT checked" >&2
         cargo tree --locked --duplicates --edges normal
@@ -41,7 +41,7 @@ test:
     #!/usr/bin/env bash
     set -euo pipefail
     if cargo insta --version >/dev/null 2>&1; then
-        INSTA_UPDATE=no cargo insta test --check --unreferenced reject --locked
+        INSTA_UPDATE=no cargo insta test --check --unreferenced reject -- --locked
     else
         echo "WARNING: cargo-insta is not installed; unreferenced snapshots are NOT looked for" >&2
         INSTA_UPDATE=no cargo test --locked
