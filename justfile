@@ -36,12 +36,12 @@ deny:
         cargo tree --locked --duplicates --edges normal
     fi
 
-# All tests; with cargo-insta also: no snapshot is left that no test uses.
+# All tests; with cargo-insta also: no snapshot that no test uses (it takes no --locked; lint has it).
 test:
     #!/usr/bin/env bash
     set -euo pipefail
     if cargo insta --version >/dev/null 2>&1; then
-        INSTA_UPDATE=no cargo insta test --check --unreferenced reject -- --locked
+        INSTA_UPDATE=no cargo insta test --check --unreferenced reject
     else
         echo "WARNING: cargo-insta is not installed; unreferenced snapshots are NOT looked for" >&2
         INSTA_UPDATE=no cargo test --locked
