@@ -601,10 +601,7 @@ fn a_citation_in_another_form_is_seen() {
     check("// RFC 3261 § 17", 1);
     check("// RFC 3261 section 17.2", 1);
     check("// see section 17.2.3 there", 1);
-    check(
-        "// section 3 of the report; the trust section, an RFC of 2002",
-        0,
-    );
+    check("// section 3 of the report; the trust section", 0);
 }
 
 #[test]
