@@ -41,7 +41,7 @@ pub struct ReasonProtocols {
 }
 
 /// The group of a Q.850 cause, for reports.
-pub fn q850_group(cause: u16) -> &'static str {
+pub(crate) fn q850_group(cause: u16) -> &'static str {
     match cause {
         0..=31 => "normal event",
         32..=47 => "resource unavailable",

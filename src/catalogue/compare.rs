@@ -83,15 +83,26 @@ impl Catalogue {
 fn facts(explained: &Explained<'_>, lang: Lang) -> [(Label, String); 6] {
     let class = explained.class();
     let entry = explained.entry;
+    // Of an unknown code only its class is known; the entry is that of another code.
+    let known = explained.fallback.is_none();
+    let or_unknown = |text: String| if known { text } else { "-".to_owned() };
+    let dialog = if known {
+        entry.dialog_effect()
+    } else {
+        class.dialog_effect()
+    };
     [
         (
             Label::Class,
             format!("{} {}", class.pattern(), class.name(lang)),
         ),
-        (Label::SentBy, entry.sent_by.clone()),
-        (Label::Methods, methods(&entry.methods, lang)),
-        (Label::Retry, entry.retry.words(lang).to_owned()),
-        (Label::DialogEffect, entry.dialog_effect().to_owned()),
+        (Label::SentBy, or_unknown(entry.sent_by.clone())),
+        (
+            Label::Methods,
+            or_unknown(method_list(&entry.methods, lang)),
+        ),
+        (Label::Retry, or_unknown(entry.retry.words(lang).to_owned())),
+        (Label::DialogEffect, dialog.to_owned()),
         (
             Label::DefinedIn,
             reference(explained).unwrap_or_else(|| explained.status().word(lang).to_owned()),
@@ -113,7 +124,7 @@ pub(crate) fn reference(explained: &Explained<'_>) -> Option<String> {
 }
 
 /// `INVITE, MESSAGE, any`.
-pub(crate) fn methods(methods: &[String], lang: Lang) -> String {
+pub(crate) fn method_list(methods: &[String], lang: Lang) -> String {
     let words: Vec<&str> = methods
         .iter()
         .map(|method| match method.as_str() {

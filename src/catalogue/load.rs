@@ -75,6 +75,10 @@ pub struct Catalogue {
 }
 
 /// The catalogue compiled into the program.
+///
+/// # Panics
+///
+/// Never: the data is compiled in, and tests parse it.
 #[expect(
     clippy::expect_used,
     reason = "the data is compiled in; every test of this room parses it"
@@ -128,6 +132,10 @@ impl Catalogue {
     /// What there is to say about `code`, which came with `phrase`. O(1), never allocates.
     ///
     /// The phrase may narrow the meaning and never changes the code (RFC 3261 §7.2).
+    ///
+    /// # Panics
+    ///
+    /// Never: each of the six classes has a fallback, which loading checks.
     #[expect(
         clippy::expect_used,
         reason = "load() gives a slot and a fallback for each of the six classes"

@@ -18,8 +18,10 @@ pub mod labels;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use self::causes::q850_group;
 pub use self::causes::{Cause, CauseKind, ReasonProtocols};
 pub use self::compare::{Comparison, Difference};
+pub(crate) use self::compare::{method_list, reference};
 pub use self::entry::{Class, Entry, Explained, Fallback, Retry, Status, Variant};
 pub use self::labels::{Label, Lang};
 pub use self::load::{Catalogue, catalogue};

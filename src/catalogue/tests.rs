@@ -164,7 +164,8 @@ fn sentences() -> Vec<(String, String)> {
         }
     }
     for class in Class::ALL {
-        let unknown = code(class.pattern()[..1].parse::<u16>().unwrap() * 100 + 98);
+        let digits = class.pattern().replace("xx", "98");
+        let unknown = code(digits.parse().unwrap());
         let f = catalogue().entry(unknown, None).fallback.unwrap();
         add(
             class.pattern().to_owned(),
@@ -382,4 +383,43 @@ fn labels_are_translated() {
         assert!(!label.text(Lang::En).is_empty());
         assert!(!label.text(Lang::Zh).is_ascii(), "{label:?}");
     }
+}
+
+#[test]
+fn pairs_that_people_confuse_have_a_sentence_of_their_own() {
+    for group in [
+        &[200, 438][..],
+        &[401, 407],
+        &[403, 603],
+        &[404, 604, 410],
+        &[408, 480, 487],
+        &[436, 437, 438, 428],
+        &[480, 486, 600, 603],
+        &[502, 503, 504, 500],
+        &[607, 608, 603],
+        &[301, 302],
+        &[180, 183],
+        &[488, 606],
+        &[481, 408],
+        &[483, 482],
+        &[202, 200],
+    ] {
+        for (&a, &b) in group.iter().zip(&group[1..]) {
+            assert!(
+                catalogue().compare(code(a), code(b), Lang::En).hand_written,
+                "{a} {b}"
+            );
+        }
+    }
+}
+
+#[test]
+fn comparison_says_nothing_specific_of_an_unknown_code() {
+    let comparison = catalogue().compare(code(486), code(699), Lang::En);
+    let sent_by = comparison
+        .differences
+        .iter()
+        .find(|d| d.label == Label::SentBy)
+        .unwrap();
+    assert_eq!(sent_by.right, "-");
 }
