@@ -55,7 +55,7 @@ pub enum Label {
     Meaning,
     /// "What to do".
     WhatToDo,
-    /// "Gateways map to".
+    /// "Common mapping".
     MapsTo,
     /// "Group".
     Group,
@@ -182,7 +182,7 @@ impl Label {
             Self::Phrase => ("Phrase", "原因短语"),
             Self::Meaning => ("Meaning", "含义"),
             Self::WhatToDo => ("What to do", "处理方法"),
-            Self::MapsTo => ("Gateways map to", "网关映射为"),
+            Self::MapsTo => ("Common mapping", "常见映射"),
             Self::Group => ("Group", "分组"),
             Self::AnyMethod => ("any", "任意"),
             Self::Current => ("current", "现行"),
