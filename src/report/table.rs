@@ -2,7 +2,7 @@
 //!
 //! In: responses, then the view. Out: plain text of a given width in CONTRACT's order: capture,
 //! findings (worst first), responses by code, responses. The responses come first and are printed
-//! last, so the first [`SHOWN_RESPONSES`] are held; with `--all` further ones are laid out at once
+//! last, so the first `SHOWN_RESPONSES` (200) are held; with `--all` further ones are laid out at once
 //! and spooled to a temporary file, so that memory does not depend on their number.
 //!
 //! What always holds: a line has no trailing blanks, no control characters but its own colours,

@@ -190,14 +190,19 @@ pub(super) fn window(page: Page, first: Time, last: Time, start: Timestamp) -> S
     } else {
         clock::to_second(last.0, Some(start), page.time)
     };
-    let zone = match page.time {
-        clock::TimeStyle::Utc => " UTC",
-        clock::TimeStyle::Relative | clock::TimeStyle::Epoch => " s",
-    };
+    let zone = zone(page);
     format!(
         "{from} - {to}{zone} ({})",
         clock::length(last.0.since(first.0))
     )
+}
+
+/// What stands behind a time.
+const fn zone(page: Page) -> &'static str {
+    match page.time {
+        clock::TimeStyle::Utc => " UTC",
+        clock::TimeStyle::Relative | clock::TimeStyle::Epoch => " s",
+    }
 }
 
 fn when(page: Page, finding: &Finding, start: Option<Timestamp>) -> String {
@@ -210,7 +215,13 @@ fn when(page: Page, finding: &Finding, start: Option<Timestamp>) -> String {
             }
             line
         }
-        (Some(only), None) | (None, Some(only)) => clock::to_second(only.0, start, page.time),
+        (Some(only), None) | (None, Some(only)) => {
+            format!(
+                "{}{}",
+                clock::to_second(only.0, start, page.time),
+                zone(page)
+            )
+        }
         (None, None) => String::new(),
     }
 }

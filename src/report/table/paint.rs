@@ -26,21 +26,21 @@ impl Style {
     /// The style of a severity.
     pub(super) const fn severity(severity: Severity) -> Self {
         match severity {
-            Severity::Critical => Self::Strong(Color::Red),
-            Severity::Error => Self::Color(Color::Red),
-            Severity::Warning => Self::Color(Color::Yellow),
-            Severity::Info => Self::Color(Color::Cyan),
+            Severity::Critical => Self::Strong(Color::DarkRed),
+            Severity::Error => Self::Color(Color::DarkRed),
+            Severity::Warning => Self::Color(Color::DarkYellow),
+            Severity::Info => Self::Color(Color::DarkCyan),
         }
     }
 
     /// The style of a status code, by class.
     pub(super) const fn code(code: u16) -> Self {
         match code / 100 {
-            2 => Self::Color(Color::Green),
-            3 => Self::Color(Color::Cyan),
-            4 => Self::Color(Color::Yellow),
-            5 => Self::Color(Color::Red),
-            6 => Self::Color(Color::Magenta),
+            2 => Self::Color(Color::DarkGreen),
+            3 => Self::Color(Color::DarkCyan),
+            4 => Self::Color(Color::DarkYellow),
+            5 => Self::Color(Color::DarkRed),
+            6 => Self::Color(Color::DarkMagenta),
             _ => Self::Dim,
         }
     }
@@ -77,11 +77,11 @@ impl Style {
 /// The foreground code of the few colours in use (ECMA-48 §8.3.117).
 const fn sgr(color: Color) -> u8 {
     match color {
-        Color::Red => 31,
-        Color::Green => 32,
-        Color::Yellow => 33,
-        Color::Magenta => 35,
-        Color::Cyan => 36,
+        Color::DarkRed => 31,
+        Color::DarkGreen => 32,
+        Color::DarkYellow => 33,
+        Color::DarkMagenta => 35,
+        Color::DarkCyan => 36,
         _ => 39,
     }
 }

@@ -247,3 +247,17 @@ fn severities_are_summed_up_first() {
         "{first}"
     );
 }
+
+#[test]
+fn rows_of_a_later_day_name_it_and_stay_in_line() {
+    let mut rows = fixture::responses(25);
+    for row in &mut rows[12..] {
+        row.time = row.time.plus(crate::units::Span::from_secs(86_400));
+    }
+    for columns in [80, 120] {
+        let report = report(wide(columns), &rows, &fixture::view(0));
+        check_lines(&report, columns);
+        assert!(report.contains("  2026-09-22"), "{report}");
+        assert!(report.contains("  14:13:22.2"), "{report}");
+    }
+}
