@@ -261,3 +261,30 @@ fn rows_of_a_later_day_name_it_and_stay_in_line() {
         assert!(report.contains("  14:13:22.2"), "{report}");
     }
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
+    #[test]
+    fn no_text_from_the_wire_breaks_a_line(
+        call_id in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200),
+        reason in "\\PC{0,60}",
+        count in 1_u32..40,
+        columns in 60_usize..200,
+    ) {
+        let mut rows = fixture::responses(count);
+        rows[0].call_id = call_id;
+        rows[0].context = Some(reason.clone());
+        rows[0].reason = reason.into_bytes();
+        for all in [false, true] {
+            let options = Options { all, ..wide(columns) };
+            let report = report(options, &rows, &fixture::view(0));
+            for line in report.lines() {
+                assert_eq!(line, line.trim_end());
+                assert!(!line.chars().any(char::is_control), "{line:?}");
+                // A cluster of several characters may be drawn wider than they are one by one.
+                let chars: usize = line.chars().map(|c| width(&c.to_string())).sum();
+                assert!(chars.min(width(line)) <= columns, "{chars} > {columns}: {line}");
+            }
+        }
+    }
+}
