@@ -1,6 +1,53 @@
-//! Stub.
+//! Cli: arguments, exit codes, the terminal.
+//!
+//! In: the process's arguments, environment and streams; this room alone reads them. Out: an exit
+//! code, by the table of CONTRACT.
+
 use std::process::ExitCode;
-/// Stub.
+
+use clap::Parser as _;
+
+mod args;
+mod values;
+mod config;
+mod inputs;
+mod output;
+mod run;
+mod reference;
+mod color;
+mod messages;
+mod exit;
+
+use args::Args;
+use exit::{Exit, Problem};
+
+/// Version and build; packagers name theirs with `SIPANNOTATE_BUILD`.
+const VERSION: &str = match option_env!("SIPANNOTATE_BUILD") {
+    Some(build) => build,
+    None if cfg!(debug_assertions) => concat!(env!("CARGO_PKG_VERSION"), " (debug build)"),
+    None => concat!(env!("CARGO_PKG_VERSION"), " (release build)"),
+};
+
+/// Runs the program on the process's arguments.
 pub fn main() -> ExitCode {
-    ExitCode::SUCCESS
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            // Help into a closed pipe is no failure.
+            error.print().unwrap_or_default();
+            let wrong = error.use_stderr();
+            return if wrong { Exit::Usage } else { Exit::Success }.into();
+        }
+    };
+    let stderr_color = color::wanted(args.output.color, &std::io::stderr());
+    let exit = run::run(args).unwrap_or_else(|error| {
+        if exit::is_closed_pipe(&error) {
+            return Exit::Success;
+        }
+        messages::error(&error, stderr_color);
+        error
+            .downcast_ref::<Problem>()
+            .map_or(Exit::Failed, |problem| problem.exit)
+    });
+    exit.into()
 }

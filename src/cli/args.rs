@@ -1,0 +1,208 @@
+//! The command line as it was typed: names, forms and help, no logic.
+//!
+//! In: arguments. Out: [`Args`]. What they mean together is settled by `config`. The first line of
+//! each comment below is what `-h` prints, all of it what `--help` prints.
+
+use std::path::PathBuf;
+
+use clap::{Args as Group, ColorChoice, Parser, Subcommand, ValueEnum};
+
+use super::values::{Codes, FailOn};
+use crate::report::filter::{Host, Moment};
+use crate::units::Span;
+
+/// Annotate every SIP response of a capture, and tell incidents apart from noise.
+///
+/// Reads pcap and pcapng, says of every SIP response what it means and what to do, and finds bursts
+/// of refused calls and answered calls without ACK.
+#[derive(Debug, Parser)]
+#[command(
+    name = "sipannotate",
+    version = super::VERSION,
+    max_term_width = 100,
+    arg_required_else_help = true,
+    disable_help_subcommand = true,
+    override_usage = "sipannotate [OPTIONS] <CAPTURE>...\n       sipannotate [OPTIONS] <COMMAND>",
+    after_help = "Exit status: 0 report written, 1 an input or the output failed, 2 wrong command line, 3 --fail-on matched."
+)]
+pub(super) struct Args {
+    /// Captures to read; `-` is standard input, a folder means the captures in it.
+    ///
+    /// A capture that is named like a command is given as `./explain` or with -r.
+    #[arg(value_name = "CAPTURE", help_heading = "Input")]
+    pub(super) captures: Vec<PathBuf>,
+
+    /// Input options.
+    #[command(flatten)]
+    pub(super) input: Input,
+    /// Analysis options.
+    #[command(flatten)]
+    pub(super) analysis: Analysis,
+    /// Output options.
+    #[command(flatten)]
+    pub(super) output: Output,
+    /// Diagnostics options.
+    #[command(flatten)]
+    pub(super) diagnostics: Diagnostics,
+
+    /// What else to do.
+    #[command(subcommand)]
+    pub(super) command: Option<Command>,
+}
+
+/// Commands beside the annotation of captures.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Print catalogue entries: a status code, rule, cause, verdict, q850:21 or warn:399.
+    Explain {
+        /// What to explain.
+        #[arg(required = true, value_name = "WHAT")]
+        what: Vec<String>,
+    },
+    /// Print two status codes side by side.
+    Compare {
+        /// A status code.
+        #[arg(value_name = "CODE")]
+        first: String,
+        /// Another.
+        #[arg(value_name = "CODE")]
+        second: String,
+    },
+    /// Print the catalogue as a table.
+    Catalogue {
+        /// Codes or classes, such as 4xx or 438; all if none is given.
+        #[arg(value_name = "4xx|CODE")]
+        codes: Vec<String>,
+    },
+    /// Print a completion script.
+    Completions {
+        /// For which shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page.
+    Man,
+}
+
+/// What is read.
+#[derive(Debug, Group)]
+#[command(next_help_heading = "Input")]
+pub(super) struct Input {
+    /// Another way to name a capture.
+    #[arg(short = 'r', long = "read", value_name = "FILE", global = true)]
+    pub(super) read: Vec<PathBuf>,
+}
+
+/// How it is judged.
+#[derive(Debug, Group)]
+#[command(next_help_heading = "Analysis")]
+pub(super) struct Analysis {
+    /// Burst detector: length of the sliding window [default: 60s].
+    #[arg(long, value_name = "TIME", value_parser = super::values::positive_span, global = true)]
+    pub(super) burst_window: Option<Span>,
+    /// Burst detector: refusals in the window, at least [default: 5].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), global = true)]
+    pub(super) burst_min: Option<u32>,
+    /// Burst detector: their share of the window's answers, at least [default: 0.05].
+    #[arg(long, value_name = "0..1", value_parser = super::values::fraction, global = true)]
+    pub(super) burst_share: Option<f64>,
+    /// Burst detector: chance of so many by accident, at most [default: 1e-6].
+    #[arg(long, value_name = "0..1", value_parser = super::values::fraction, global = true)]
+    pub(super) burst_p: Option<f64>,
+    /// Burst detector: a burst is over after so long [default: 120s].
+    #[arg(long, value_name = "TIME", value_parser = super::values::positive_span, global = true)]
+    pub(super) burst_quiet: Option<Span>,
+    /// Exit 3 when a finding of such a rule or severity is reported.
+    ///
+    /// A comma-separated list: a rule's name (missing-ack), which counts from severity warning up,
+    /// or a severity (warning), which means at least that one.
+    #[arg(long, value_name = "LIST", value_delimiter = ',', global = true)]
+    pub(super) fail_on: Vec<FailOn>,
+}
+
+/// What is printed, where and how.
+#[derive(Debug, Group)]
+#[command(next_help_heading = "Output")]
+pub(super) struct Output {
+    /// Form of the report.
+    #[arg(short, long, value_enum, value_name = "FORM", default_value_t = Format::Table, global = true)]
+    pub(super) format: Format,
+    /// Write the report to FILE; `-` is standard output.
+    ///
+    /// The report is written beside FILE and then renamed, so that a failed run leaves no half file
+    /// behind and an old report stays until the new one is whole.
+    #[arg(short = 'o', long = "output", value_name = "FILE", global = true)]
+    pub(super) file: Option<PathBuf>,
+    /// Print every response, not only the first 200 of the table report.
+    #[arg(long, global = true)]
+    pub(super) all: bool,
+    /// Print only these responses: 438, 4xx, 400-499, comma-separated.
+    ///
+    /// This and the next four options narrow the list of responses; totals, codes and findings are
+    /// always those of the whole capture.
+    #[arg(long, value_name = "LIST", value_delimiter = ',', global = true)]
+    pub(super) code: Vec<Codes>,
+    /// Print only responses whose Call-ID contains TEXT.
+    #[arg(long, value_name = "TEXT", global = true)]
+    pub(super) call_id: Option<String>,
+    /// Print only responses from or to a host.
+    #[arg(long, value_name = "ADDR[:PORT]", value_parser = super::values::host, global = true)]
+    pub(super) host: Option<Host>,
+    /// Print only responses from TIME on: RFC 3339, HH:MM:SS, +SECONDS.
+    ///
+    /// TIME is an RFC 3339 time (2026-09-21T14:13:20Z), a time of the capture's first day
+    /// (14:13:20, UTC), or seconds from the capture's start (+90).
+    #[arg(long, value_name = "TIME", value_parser = super::values::moment, global = true)]
+    pub(super) since: Option<Moment>,
+    /// Print only responses up to TIME.
+    #[arg(long, value_name = "TIME", value_parser = super::values::moment, global = true)]
+    pub(super) until: Option<Moment>,
+    /// How the reports for people print time.
+    #[arg(long, value_enum, value_name = "STYLE", default_value_t = Time::Utc, global = true)]
+    pub(super) time: Time,
+    /// Colours: auto, always or never.
+    ///
+    /// With auto, a terminal gets colours unless `NO_COLOR` is set or `TERM` is dumb.
+    #[arg(long, value_name = "WHEN", default_value_t = ColorChoice::Auto, hide_possible_values = true, global = true)]
+    pub(super) color: ColorChoice,
+    /// Language of headings and labels; else that of `LC_ALL` or `LANG`.
+    #[arg(long, value_enum, value_name = "LANG", global = true)]
+    pub(super) lang: Option<Lang>,
+}
+
+/// What is said about the run itself.
+#[derive(Debug, Group)]
+#[command(next_help_heading = "Diagnostics")]
+pub(super) struct Diagnostics {
+    /// No warnings on standard error.
+    #[arg(short, long, global = true)]
+    pub(super) quiet: bool,
+}
+
+/// A form of report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// Text for people.
+    Table,
+    /// One JSON object.
+    Json,
+}
+
+/// How time is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Time {
+    /// Date and time of day, UTC.
+    Utc,
+    /// Seconds since the capture's start.
+    Relative,
+    /// Seconds since 1970.
+    Epoch,
+}
+
+/// A language.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Lang {
+    /// English.
+    En,
+    /// Chinese.
+    Zh,
+}

@@ -1,0 +1,156 @@
+//! Config: what the arguments mean together, checked and typed.
+//!
+//! In: [`Args`]. Out: [`Config`], or the usage error. The output is opened here, before the long run.
+
+use std::path::PathBuf;
+
+use clap::CommandFactory as _;
+
+use super::args::{Analysis, Args, Command, Format, Lang as LangArg, Time};
+use super::color;
+use super::exit::Problem;
+use super::output::Output;
+use super::values::FailOn;
+use crate::findings::BurstOptions;
+use crate::limits::Limits;
+use crate::pipeline;
+use crate::report::clock::TimeStyle;
+use crate::report::filter::Filter;
+use crate::report::labels::Lang;
+use crate::report::table;
+
+/// An annotation run.
+pub(super) struct Config {
+    /// What to read.
+    pub(super) captures: Vec<PathBuf>,
+    /// How to judge it.
+    pub(super) options: pipeline::Options,
+    /// Which responses to print.
+    pub(super) filter: Filter,
+    /// Form of the report.
+    pub(super) format: Format,
+    /// How a table is to look.
+    pub(super) table: table::Options,
+    /// Where the report goes.
+    pub(super) output: Output,
+    /// What exits with 3.
+    pub(super) fail_on: Vec<FailOn>,
+    /// No warnings.
+    pub(super) quiet: bool,
+}
+
+impl Config {
+    /// The run that `args` ask for.
+    pub(super) fn from_args(args: Args) -> anyhow::Result<Self> {
+        let mut captures = args.captures;
+        captures.extend(args.input.read);
+        if captures.is_empty() {
+            return Err(Problem::usage("no capture is given")
+                .hint("name a pcap or pcapng file, or - for standard input")
+                .into());
+        }
+        check_misplaced_command(&captures)?;
+        let output = Output::open(args.output.file.as_deref(), &captures)?;
+        let filter = Filter {
+            codes: args.output.code.into_iter().map(|codes| codes.0).collect(),
+            call_id: args.output.call_id,
+            host: args.output.host,
+            since: args.output.since,
+            until: args.output.until,
+        };
+        let table = table::Options {
+            width: if output.is_stdout() {
+                color::width()
+            } else {
+                color::file_width()
+            },
+            color: if output.is_stdout() {
+                color::wanted(args.output.color, &std::io::stdout())
+            } else {
+                args.output.color == clap::ColorChoice::Always
+            },
+            lang: language(args.output.lang),
+            all: args.output.all,
+            time: match args.output.time {
+                Time::Utc => TimeStyle::Utc,
+                Time::Relative => TimeStyle::Relative,
+                Time::Epoch => TimeStyle::Epoch,
+            },
+            files: captures.len(),
+            narrowed: !filter.keeps_all(),
+        };
+        Ok(Self {
+            captures,
+            options: pipeline::Options {
+                limits: Limits::default(),
+                burst: burst(&args.analysis),
+            },
+            filter,
+            format: args.output.format,
+            table,
+            output,
+            fail_on: args.analysis.fail_on,
+            quiet: args.diagnostics.quiet,
+        })
+    }
+}
+
+/// A command takes no captures beside it.
+pub(super) fn check_command(
+    captures: &[PathBuf],
+    read: &[PathBuf],
+    command: &Command,
+) -> Result<(), Problem> {
+    if captures.is_empty() && read.is_empty() {
+        return Ok(());
+    }
+    let name = match command {
+        Command::Explain { .. } => "explain",
+        Command::Compare { .. } => "compare",
+        Command::Catalogue { .. } => "catalogue",
+        Command::Completions { .. } => "completions",
+        Command::Man => "man",
+    };
+    Err(
+        Problem::usage(format!("the command {name} does not read captures")).hint(format!(
+            "a capture named {name} is given as ./{name} or with -r"
+        )),
+    )
+}
+
+/// A command behind captures was hardly meant as a file, unless there is one.
+fn check_misplaced_command(captures: &[PathBuf]) -> Result<(), Problem> {
+    let root = Args::command();
+    let misplaced = captures.iter().find_map(|path| {
+        let name = root.get_subcommands().map(clap::Command::get_name);
+        name.into_iter()
+            .find(|name| path.as_os_str() == *name && !path.exists())
+    });
+    misplaced.map_or(Ok(()), |name| {
+        Err(
+            Problem::usage(format!("the command {name} does not read captures")).hint(format!(
+                "put {name} first, without captures: sipannotate {name} --help"
+            )),
+        )
+    })
+}
+
+/// The language asked for, else the environment's.
+pub(super) fn language(lang: Option<LangArg>) -> Lang {
+    match lang {
+        Some(LangArg::En) => Lang::En,
+        Some(LangArg::Zh) => Lang::Zh,
+        None => color::language(),
+    }
+}
+
+fn burst(analysis: &Analysis) -> BurstOptions {
+    let default = BurstOptions::default();
+    BurstOptions {
+        window: analysis.burst_window.unwrap_or(default.window),
+        min: analysis.burst_min.unwrap_or(default.min),
+        share: analysis.burst_share.unwrap_or(default.share),
+        p: analysis.burst_p.unwrap_or(default.p),
+        quiet: analysis.burst_quiet.unwrap_or(default.quiet),
+    }
+}

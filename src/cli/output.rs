@@ -1,0 +1,98 @@
+//! Output: standard output, or a file that appears when it is whole.
+//!
+//! In: `-o`. Out: a writer, opened before the long run so that a wrong name fails early. A file is
+//! written beside its final name and renamed by [`Output::keep`]; without that nothing is left. What
+//! exists and is not a regular file (`/dev/null`, a FIFO) is written to as it is.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use tempfile::NamedTempFile;
+
+use super::exit::Problem;
+
+/// Where the report goes.
+pub(super) enum Output {
+    /// Standard output.
+    Stdout,
+    /// Something that cannot be renamed onto.
+    Device(File),
+    /// A file beside its final name.
+    Beside(NamedTempFile, PathBuf),
+}
+
+impl Output {
+    /// Opens the output; `inputs` must not be overwritten.
+    pub(super) fn open(path: Option<&Path>, inputs: &[PathBuf]) -> anyhow::Result<Self> {
+        let Some(path) = path.filter(|path| path.as_os_str() != "-") else {
+            return Ok(Self::Stdout);
+        };
+        let shown = path.display();
+        // A link stays a link: what it names is replaced.
+        let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let same = |input: &PathBuf| fs::canonicalize(input).is_ok_and(|input| input == target);
+        if inputs.iter().any(same) {
+            return Err(
+                Problem::usage(format!("{shown} is an input and would be overwritten")).into(),
+            );
+        }
+        match fs::metadata(&target) {
+            Ok(found) if found.is_dir() => {
+                Err(Problem::failed(format!("cannot write {shown}: it is a folder")).into())
+            }
+            Ok(found) if !found.is_file() => {
+                let file = File::options().write(true).open(&target);
+                Ok(Self::Device(
+                    file.with_context(|| format!("cannot write {shown}"))?,
+                ))
+            }
+            _ => {
+                let folder = target
+                    .parent()
+                    .filter(|folder| !folder.as_os_str().is_empty());
+                let file = new_file(folder.unwrap_or(Path::new(".")))
+                    .with_context(|| format!("cannot write {shown}"))?;
+                Ok(Self::Beside(file, target))
+            }
+        }
+    }
+
+    /// Whether it is standard output.
+    pub(super) const fn is_stdout(&self) -> bool {
+        matches!(self, Self::Stdout)
+    }
+
+    /// A buffered writer.
+    pub(super) fn writer(&self) -> io::Result<Box<dyn Write>> {
+        Ok(match self {
+            Self::Stdout => Box::new(BufWriter::new(io::stdout().lock())),
+            Self::Device(file) => Box::new(BufWriter::new(file.try_clone()?)),
+            Self::Beside(file, _) => Box::new(BufWriter::new(file.as_file().try_clone()?)),
+        })
+    }
+
+    /// The report is whole: gives it its name.
+    pub(super) fn keep(self) -> anyhow::Result<()> {
+        if let Self::Beside(file, target) = self {
+            let shown = target.display().to_string();
+            file.persist(target)
+                .with_context(|| format!("cannot write {shown}"))?;
+        }
+        Ok(())
+    }
+}
+
+/// A temporary file with the permissions of an ordinary one.
+fn new_file(folder: &Path) -> io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".sipannotate-");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        // The umask is taken off it, as of any new file.
+        builder.permissions(fs::Permissions::from_mode(0o666));
+    }
+    builder.tempfile_in(folder)
+}

@@ -1,0 +1,196 @@
+//! Capture time as text: RFC 3339 for machines, what was asked for (`--time`) for people.
+//!
+//! In: a [`Timestamp`]. Out: text. Every time of the type's range has a text, so nothing here fails.
+//!
+//! # References
+//! - RFC 3339 §5.6
+
+use std::fmt;
+
+use time::OffsetDateTime;
+
+use crate::units::{NANOS_PER_SEC, Span, Timestamp};
+
+/// How the reports for people print a time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TimeStyle {
+    /// Date and time of day, UTC.
+    #[default]
+    Utc,
+    /// Seconds since the first packet of the capture.
+    Relative,
+    /// Seconds since the Unix epoch.
+    Epoch,
+}
+
+/// Days, hours and so on of a time, UTC.
+fn civil(time: Timestamp) -> OffsetDateTime {
+    // An i64 of nanoseconds spans the years 1677 to 2262, and the type takes -9999 to 9999.
+    OffsetDateTime::from_unix_timestamp_nanos(i128::from(time.nanos()))
+        .unwrap_or(OffsetDateTime::UNIX_EPOCH)
+}
+
+/// `2026-09-21T14:13:20.123456000Z` (RFC 3339 §5.6, always nine digits).
+pub fn rfc3339(time: Timestamp) -> String {
+    let at = civil(time);
+    format!(
+        "{}T{}.{:09}Z",
+        Date(at),
+        TimeOfDay(at),
+        at.time().nanosecond()
+    )
+}
+
+/// A time to the second for headings and windows, with its date.
+pub fn to_second(time: Timestamp, start: Option<Timestamp>, style: TimeStyle) -> String {
+    match style {
+        TimeStyle::Utc => format!("{} {}", Date(civil(time)), TimeOfDay(civil(time))),
+        TimeStyle::Relative | TimeStyle::Epoch => to_micro(time, start, style),
+    }
+}
+
+/// The time of day to the second; relative and epoch times as [`to_second`].
+pub fn of_day(time: Timestamp, start: Option<Timestamp>, style: TimeStyle) -> String {
+    match style {
+        TimeStyle::Utc => TimeOfDay(civil(time)).to_string(),
+        TimeStyle::Relative | TimeStyle::Epoch => to_micro(time, start, style),
+    }
+}
+
+/// A time to the microsecond for table rows: the date only where it is not `start`'s.
+pub fn to_micro(time: Timestamp, start: Option<Timestamp>, style: TimeStyle) -> String {
+    match style {
+        TimeStyle::Utc => {
+            let at = civil(time);
+            let micros = at.time().microsecond();
+            if start.is_some_and(|start| same_day(start, time)) {
+                format!("{}.{micros:06}", TimeOfDay(at))
+            } else {
+                format!("{} {}.{micros:06}", Date(at), TimeOfDay(at))
+            }
+        }
+        TimeStyle::Relative => match start {
+            Some(start) => seconds(time.since(start)),
+            None => seconds(Span::from_nanos(0)),
+        },
+        TimeStyle::Epoch => seconds(Span::from_nanos(time.nanos())),
+    }
+}
+
+/// Whether two times fall on one UTC day.
+pub fn same_day(a: Timestamp, b: Timestamp) -> bool {
+    civil(a).date() == civil(b).date()
+}
+
+/// Midnight UTC of the day of `time`.
+pub fn day_start(time: Timestamp) -> Timestamp {
+    let into_day = time.nanos().rem_euclid(86_400 * NANOS_PER_SEC);
+    time.plus(Span::from_nanos(0_i64.saturating_sub(into_day)))
+}
+
+/// `12.345678`, or `-0.000001`.
+fn seconds(span: Span) -> String {
+    let sign = if span.nanos() < 0 { "-" } else { "" };
+    let nanos = span.nanos().unsigned_abs();
+    format!(
+        "{sign}{}.{:06}",
+        nanos / 1_000_000_000,
+        nanos % 1_000_000_000 / 1000
+    )
+}
+
+/// A length of time in the unit people would say it in: `120 ms`, `45 s`, `30 min`, `26 h`.
+pub fn length(span: Span) -> String {
+    let nanos = span.nanos().unsigned_abs();
+    let secs = nanos / 1_000_000_000;
+    match secs {
+        0 => format!("{} ms", nanos / 1_000_000),
+        1..=9 => format!("{secs}.{} s", nanos % 1_000_000_000 / 100_000_000),
+        10..=299 => format!("{secs} s"),
+        300..=10_799 => format!("{} min", (secs + 30) / 60),
+        10_800..=172_799 => format!("{} h", (secs + 1800) / 3600),
+        _ => format!("{} days", (secs + 43_200) / 86_400),
+    }
+}
+
+struct Date(OffsetDateTime);
+
+impl fmt::Display for Date {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let date = self.0.date();
+        write!(
+            f,
+            "{:04}-{:02}-{:02}",
+            date.year(),
+            u8::from(date.month()),
+            date.day()
+        )
+    }
+}
+
+struct TimeOfDay(OffsetDateTime);
+
+impl fmt::Display for TimeOfDay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (hour, minute, second) = self.0.time().as_hms();
+        write!(f, "{hour:02}:{minute:02}:{second:02}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const T: Timestamp = Timestamp::from_nanos(1_790_000_000_123_456_789);
+
+    #[test]
+    fn machine_time_has_nine_digits_and_z() {
+        assert_eq!(rfc3339(T), "2026-09-21T14:13:20.123456789Z");
+        assert_eq!(
+            rfc3339(Timestamp::from_nanos(0)),
+            "1970-01-01T00:00:00.000000000Z"
+        );
+    }
+
+    #[test]
+    fn every_time_of_the_range_has_a_text() {
+        assert!(rfc3339(Timestamp::from_nanos(i64::MIN)).starts_with("1677-"));
+        assert!(rfc3339(Timestamp::from_nanos(i64::MAX)).starts_with("2262-"));
+    }
+
+    #[test]
+    fn rows_drop_the_date_only_on_the_first_day() {
+        assert_eq!(to_micro(T, Some(T), TimeStyle::Utc), "14:13:20.123456");
+        let earlier = Timestamp::from_nanos(T.nanos() - 86_400 * NANOS_PER_SEC);
+        assert_eq!(
+            to_micro(T, Some(earlier), TimeStyle::Utc),
+            "2026-09-21 14:13:20.123456"
+        );
+    }
+
+    #[test]
+    fn relative_time_may_be_negative() {
+        let start = T.plus(Span::from_millis(1500));
+        assert_eq!(to_micro(T, Some(start), TimeStyle::Relative), "-1.500000");
+        assert_eq!(
+            to_micro(T, Some(start), TimeStyle::Epoch),
+            "1790000000.123456"
+        );
+    }
+
+    #[test]
+    fn a_day_starts_at_midnight_before_the_epoch_too() {
+        assert_eq!(rfc3339(day_start(T)), "2026-09-21T00:00:00.000000000Z");
+        let before = Timestamp::from_nanos(-1);
+        assert_eq!(rfc3339(day_start(before)), "1969-12-31T00:00:00.000000000Z");
+    }
+
+    #[test]
+    fn lengths_are_said_in_their_own_unit() {
+        let said = |secs| length(Span::from_secs(secs));
+        assert_eq!(
+            [said(0), said(2), said(120), said(1800), said(10_800)],
+            ["0 ms", "2.0 s", "120 s", "30 min", "3 h"]
+        );
+    }
+}

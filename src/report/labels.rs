@@ -1,0 +1,199 @@
+//! Labels: the report's own words, in English and Chinese.
+//!
+//! In: a [`Lang`]. Out: [`Labels`], one field a heading or label. What the catalogue and the rules
+//! say is not here, and neither is anything a program reads.
+
+/// A language of headings and labels (`--lang`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Lang {
+    /// English.
+    #[default]
+    En,
+    /// Chinese, simplified.
+    Zh,
+}
+
+macro_rules! labels {
+    ($($(#[$doc:meta])* $name:ident: $en:literal, $zh:literal;)*) => {
+        /// Headings and labels of the reports for people.
+        #[derive(Clone, Copy, Debug)]
+        pub struct Labels {
+            $($(#[$doc])* pub $name: &'static str,)*
+        }
+
+        const EN: Labels = Labels { $($name: $en,)* };
+        const ZH: Labels = Labels { $($name: $zh,)* };
+
+        #[cfg(test)]
+        const PAIRS: &[(&str, &str)] = &[$(($en, $zh),)*];
+    };
+}
+
+labels! {
+    /// Section 1.
+    capture: "Capture", "抓包";
+    /// Section 2.
+    findings: "Findings", "发现";
+    /// Section 3.
+    codes: "Responses by code", "按状态码统计";
+    /// Section 4.
+    responses: "Responses", "响应";
+    /// An input.
+    file: "File", "文件";
+    /// First to last packet.
+    span: "Span", "时间";
+    /// Packet count.
+    packets: "Packets", "数据包";
+    /// SIP message counts.
+    sip: "SIP", "SIP";
+    /// Call counts.
+    calls: "Calls", "呼叫";
+    /// What was not analysed.
+    trust: "Trust", "可信度";
+    /// Nothing was left out.
+    all_analysed: "nothing was left out: every packet was read and understood", "无遗漏：所有数据包均已读取并解析";
+    /// A file that ends early.
+    cut_short: "cut short", "文件不完整";
+    /// Word.
+    messages: "messages", "条消息";
+    /// Word.
+    requests: "requests", "请求";
+    /// Word.
+    responses_word: "responses", "响应";
+    /// Word.
+    retransmitted: "retransmitted", "重传";
+    /// Word.
+    tap_copies: "tap copies left out", "镜像副本（未计入）";
+    /// Word.
+    malformed: "malformed", "格式错误";
+    /// Word.
+    attempts: "INVITE attempts", "次 INVITE 尝试";
+    /// What a burst is counted in.
+    invites: "INVITEs", "个 INVITE";
+    /// No finding.
+    no_findings: "None.", "无。";
+    /// No response.
+    no_responses: "None.", "无。";
+    /// Findings not shown.
+    more_findings: "more findings, less severe; -f json has them all", "条较轻的发现未显示；-f json 可查看全部";
+    /// Responses not shown.
+    more_responses: "more responses; --all shows every one", "条响应未显示；--all 可显示全部";
+    /// Narrowed by an option.
+    narrowed: "narrowed by the options given; the sections above are of the whole capture", "已按选项筛选；以上各节针对整个抓包";
+    /// Reference to section 3.
+    see_codes: "What each code means and what to do: see section 3.", "各状态码的含义与处置见第 3 节。";
+    /// Finding: what happened.
+    what: "What", "情况";
+    /// Finding: start and end.
+    window: "When", "时间";
+    /// Finding: how many.
+    count: "Count", "数量";
+    /// Finding: cause.
+    cause: "Cause", "原因";
+    /// Finding: evidence.
+    evidence: "Evidence", "依据";
+    /// What to do.
+    to_do: "To do", "处置";
+    /// What would settle it.
+    raise: "To be sure", "如需确认";
+    /// Pairs.
+    peers: "Peers", "对端";
+    /// What sets the refused apart.
+    apart: "Differs by", "区别特征";
+    /// Example calls.
+    examples: "Calls", "呼叫";
+    /// Display filter.
+    filter: "Filter", "过滤器";
+    /// Rule and verdict.
+    rule: "Rule", "规则";
+    /// Column.
+    severity: "Severity", "级别";
+    /// Word: and so many more.
+    more: "more", "更多";
+    /// Column.
+    code: "Code", "状态码";
+    /// Column.
+    share: "Share", "占比";
+    /// Column.
+    meaning: "Meaning", "含义";
+    /// Column.
+    frame: "Frame", "帧";
+    /// Column.
+    time: "Time", "时间";
+    /// Column.
+    from_to: "From → to", "源 → 目的";
+    /// Column.
+    call: "Call", "呼叫";
+    /// Column.
+    request: "Request", "请求";
+    /// Column.
+    response: "Response", "响应";
+    /// Column.
+    context: "Context", "上下文";
+    /// Flag of a response.
+    retransmission: "retransmission", "重传";
+    /// Flag of a response.
+    duplicate: "copy made by the tap", "镜像副本";
+    /// Retransmissions beside a count.
+    resent: "resent", "重传";
+    /// Severity.
+    critical: "CRITICAL", "紧急";
+    /// Severity.
+    error: "ERROR", "错误";
+    /// Severity.
+    warning: "WARNING", "警告";
+    /// Severity.
+    info: "INFO", "提示";
+    /// A capture without SIP.
+    no_sip: "No SIP was found in this capture.", "抓包中没有 SIP。";
+    /// What was there instead.
+    instead: "What was there instead:", "实际内容：";
+    /// Neither SIP nor a remark.
+    instead_nothing: "packets that carry nothing like SIP", "个与 SIP 无关的数据包";
+    /// An empty file.
+    no_packets: "no packet at all: the file is empty", "没有数据包：文件为空";
+    /// What to do when no remark says so.
+    no_sip_hint: "Check that the capture was taken where the signalling passes, on the right interface and without a filter that keeps port 5060 out.", "请确认抓包点位于信令路径、网卡正确，且过滤条件未排除 5060 端口。";
+    /// Burst facts.
+    peak: "peak", "峰值";
+    /// Burst facts.
+    a_minute: "a minute", "/分钟";
+    /// Burst facts.
+    usual: "usual", "平时";
+    /// Burst facts.
+    no_baseline: "too short a capture to say what is usual", "抓包太短，无法得知平时水平";
+    /// Burst facts.
+    still_open: "not over when the capture ends", "抓包结束时仍在持续";
+    /// Burst facts.
+    of_the_refused: "of the refused", "的被拒呼叫";
+    /// Burst facts.
+    of_the_accepted: "of the accepted", "的成功呼叫";
+    /// Burst facts.
+    distinct: "different calls", "个不同呼叫";
+    /// Word between number and whole.
+    of: "of", "/";
+}
+
+impl Labels {
+    /// The labels of `lang`.
+    pub const fn of(lang: Lang) -> &'static Self {
+        match lang {
+            Lang::En => &EN,
+            Lang::Zh => &ZH,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_label_has_both_languages() {
+        for (en, zh) in PAIRS {
+            assert!(en.is_ascii() || en.contains('→'), "{en}");
+            assert!(*zh == "SIP" || *zh == "/" || !zh.is_ascii(), "{zh}");
+        }
+        assert_eq!(Labels::of(Lang::Zh).capture, "抓包");
+    }
+}

@@ -1,0 +1,209 @@
+//! Section 1: what was captured, and what of it was not analysed.
+//!
+//! In: the view. Out: a line that sums the findings up, then files, span, counts and trust. A
+//! capture without SIP gets a paragraph of its own: what was there instead and what to do.
+//! At most [`SHOWN_FILES`] files and [`SHOWN_TRUST`] remarks are listed.
+
+use std::io::{self, Write};
+
+use super::layout::Page;
+use super::paint::Style;
+use crate::report::text;
+use crate::report::view::{Capture, Severity, Totals, Trust, View};
+use crate::wire_text;
+
+/// Files listed.
+const SHOWN_FILES: usize = 10;
+
+/// Trust remarks listed.
+const SHOWN_TRUST: usize = 8;
+
+/// Writes the section.
+pub(super) fn write(page: Page, out: &mut dyn Write, view: &View) -> io::Result<()> {
+    write_summary(page, out, view)?;
+    page.heading(out, 1, page.labels.capture)?;
+    write_files(page, out, &view.captures)?;
+    write_span(page, out, &view.captures)?;
+    if view.totals.sip_messages == 0 {
+        page.field(
+            out,
+            0,
+            page.labels.packets,
+            &view.totals.packets.to_string(),
+        )?;
+        writeln!(out)?;
+        return write_no_sip(page, out, view);
+    }
+    write_totals(page, out, &view.totals)?;
+    write_trust(page, out, &view.trust)
+}
+
+/// `sipannotate 0.1.0: 1 critical, 2 error`.
+fn write_summary(page: Page, out: &mut dyn Write, view: &View) -> io::Result<()> {
+    let mut parts = Vec::new();
+    for severity in [
+        Severity::Critical,
+        Severity::Error,
+        Severity::Warning,
+        Severity::Info,
+    ] {
+        let count = view
+            .findings
+            .iter()
+            .filter(|finding| finding.severity == severity)
+            .count();
+        if count > 0 {
+            let name = super::findings::severity_label(page, severity);
+            parts.push(Style::severity(severity).paint(&format!("{count} {name}"), page.color));
+        }
+    }
+    let version = env!("CARGO_PKG_VERSION");
+    let findings = if parts.is_empty() {
+        page.labels.no_findings.to_owned()
+    } else {
+        parts.join(", ")
+    };
+    writeln!(
+        out,
+        "sipannotate {version} - {}: {findings}",
+        page.labels.findings
+    )?;
+    writeln!(out)
+}
+
+fn write_files(page: Page, out: &mut dyn Write, captures: &[Capture]) -> io::Result<()> {
+    let labels = page.labels;
+    for (index, capture) in captures.iter().take(SHOWN_FILES).enumerate() {
+        let mut line = String::new();
+        if page.many_files {
+            text::push(&mut line, format_args!("[{index}] "));
+        }
+        line.push_str(&capture.path.wire().terminal());
+        let mut facts = vec![capture.format.to_string()];
+        facts.extend(capture.compression.as_ref().map(ToString::to_string));
+        facts.push(bytes(capture.bytes));
+        if page.many_files {
+            facts.push(format!("{} {}", capture.packets, labels.packets));
+        }
+        if capture.cut_short {
+            facts.push(labels.cut_short.to_owned());
+        }
+        text::push(&mut line, format_args!(" ({})", facts.join(", ")));
+        page.field(out, 0, if index == 0 { labels.file } else { "" }, &line)?;
+    }
+    let more = captures.len().saturating_sub(SHOWN_FILES);
+    if more > 0 {
+        page.field(out, 0, "", &format!("+ {more} {}", labels.more))?;
+    }
+    Ok(())
+}
+
+fn write_span(page: Page, out: &mut dyn Write, captures: &[Capture]) -> io::Result<()> {
+    let first = captures.iter().filter_map(|capture| capture.first).min();
+    let last = captures.iter().filter_map(|capture| capture.last).max();
+    if let (Some(first), Some(last)) = (first, last) {
+        let line = super::findings::window(page, first, last, first.0);
+        page.field(out, 0, page.labels.span, &line)?;
+    }
+    Ok(())
+}
+
+fn write_totals(page: Page, out: &mut dyn Write, totals: &Totals) -> io::Result<()> {
+    let labels = page.labels;
+    page.field(out, 0, labels.packets, &totals.packets.to_string())?;
+    let mut transports: Vec<_> = totals.transports.iter().collect();
+    transports.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+    let transports: Vec<String> = transports
+        .into_iter()
+        .map(|(name, count)| format!("{name} {count}"))
+        .collect();
+    let mut parts = Vec::new();
+    let by_transport = if transports.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", transports.join(", "))
+    };
+    parts.push(format!(
+        "{} {}{by_transport}: {} {}, {} {}",
+        totals.sip_messages,
+        labels.messages,
+        totals.requests,
+        labels.requests,
+        totals.responses,
+        labels.responses_word
+    ));
+    for (count, word) in [
+        (totals.retransmissions, labels.retransmitted),
+        (totals.duplicates, labels.tap_copies),
+        (totals.malformed, labels.malformed),
+    ] {
+        if count > 0 {
+            parts.push(format!("{count} {word}"));
+        }
+    }
+    page.field(out, 0, labels.sip, &parts.join("; "))?;
+    page.field(
+        out,
+        0,
+        labels.calls,
+        &format!("{} ({} {})", totals.calls, totals.invites, labels.attempts),
+    )
+}
+
+fn write_trust(page: Page, out: &mut dyn Write, trust: &[Trust]) -> io::Result<()> {
+    if trust.is_empty() {
+        return page.field(out, 0, page.labels.trust, page.labels.all_analysed);
+    }
+    for (index, remark) in trust.iter().take(SHOWN_TRUST).enumerate() {
+        let label = if index == 0 { page.labels.trust } else { "" };
+        page.field(out, 0, label, &trust_line(page, remark))?;
+    }
+    let more = trust.len().saturating_sub(SHOWN_TRUST);
+    if more > 0 {
+        page.field(out, 0, "", &format!("+ {more} {}", page.labels.more))?;
+    }
+    Ok(())
+}
+
+/// `3 x tcp-gap (frame 12): what it means`.
+fn trust_line(page: Page, remark: &Trust) -> String {
+    let mut line = format!("{} x {}", remark.count, remark.kind);
+    if let Some(frame) = remark.first_frame {
+        let frame = super::findings::frame(page, remark.file.unwrap_or(0), frame);
+        text::push(
+            &mut line,
+            format_args!(" ({} {frame})", page.labels.frame.to_lowercase()),
+        );
+    }
+    line.push_str(": ");
+    line.push_str(&wire_text::terminal(remark.detail.as_str().into()));
+    line
+}
+
+fn write_no_sip(page: Page, out: &mut dyn Write, view: &View) -> io::Result<()> {
+    let labels = page.labels;
+    let strong = Style::Bold.paint(labels.no_sip, page.color);
+    writeln!(out, "{strong}")?;
+    page.paragraph(out, labels.instead)?;
+    if view.totals.packets == 0 && view.trust.is_empty() {
+        page.paragraph(out, &format!("- {}", labels.no_packets))?;
+    } else if view.trust.is_empty() {
+        let packets = view.totals.packets;
+        page.paragraph(out, &format!("- {packets} {}", labels.instead_nothing))?;
+    }
+    for remark in view.trust.iter().take(SHOWN_TRUST) {
+        page.paragraph(out, &format!("- {}", trust_line(page, remark)))?;
+    }
+    page.paragraph(out, labels.no_sip_hint)
+}
+
+/// Bytes as people say them.
+fn bytes(bytes: u64) -> String {
+    const UNITS: [(u64, &str); 3] = [(1_000_000_000, "GB"), (1_000_000, "MB"), (1000, "kB")];
+    for (size, unit) in UNITS {
+        if bytes >= size {
+            return format!("{}.{} {unit}", bytes / size, bytes % size * 10 / size);
+        }
+    }
+    format!("{bytes} bytes")
+}

@@ -1,0 +1,446 @@
+//! Section 2: the findings, worst first.
+//!
+//! In: the view, whose findings are ordered. Out: an overview of a line each when there are
+//! several, then a block each with everything needed to act: when, how many, why, what to do,
+//! which calls, and a Wireshark filter. At most [`SHOWN_FINDINGS`] are shown, and the rest counted.
+
+use std::io::{self, Write};
+
+use super::layout::{Column, Grid, LABEL_WIDTH, Page};
+use super::paint::Style;
+use crate::report::view::{Burst, CallRef, Finding, Severity, Time, View};
+use crate::report::{clock, text};
+use crate::units::Timestamp;
+use crate::wire_text;
+
+/// Findings shown (CONTRACT).
+const SHOWN_FINDINGS: usize = 20;
+
+/// Example calls, pairs and contributors shown of one finding.
+const SHOWN_EXAMPLES: usize = 3;
+
+/// Columns of a Call-ID before its middle is left out.
+const CALL_ID_WIDTH: usize = 100;
+
+/// Frames listed of a call.
+const SHOWN_FRAMES: usize = 8;
+
+/// Blanks before a finding's fields.
+const INDENT: usize = 4;
+
+/// Writes the section.
+pub(super) fn write(page: Page, out: &mut dyn Write, view: &View) -> io::Result<()> {
+    let labels = page.labels;
+    page.heading(out, 2, labels.findings)?;
+    if view.findings.is_empty() {
+        return page.paragraph(out, labels.no_findings);
+    }
+    let start = view
+        .captures
+        .iter()
+        .filter_map(|capture| capture.first)
+        .min();
+    let start = start.map(|time| time.0);
+    let shown = view
+        .findings
+        .get(..SHOWN_FINDINGS)
+        .unwrap_or(&view.findings);
+    if shown.len() > 1 {
+        write_overview(page, out, shown, start)?;
+    }
+    for (index, finding) in shown.iter().enumerate() {
+        if index > 0 || shown.len() > 1 {
+            writeln!(out)?;
+        }
+        write_one(page, out, index + 1, finding, start)?;
+    }
+    let more = view.findings.len() - shown.len();
+    if more > 0 {
+        writeln!(out)?;
+        page.paragraph(out, &format!("+ {more} {}", labels.more_findings))?;
+    }
+    Ok(())
+}
+
+fn write_overview(
+    page: Page,
+    out: &mut dyn Write,
+    findings: &[Finding],
+    start: Option<Timestamp>,
+) -> io::Result<()> {
+    let labels = page.labels;
+    let rows: Vec<[String; 5]> = findings
+        .iter()
+        .enumerate()
+        .map(|(index, finding)| {
+            [
+                (index + 1).to_string(),
+                severity_label(page, finding.severity).to_owned(),
+                finding.count.to_string(),
+                finding
+                    .start
+                    .map_or_else(String::new, |time| short_time(page, time.0, start)),
+                safe(&finding.title),
+            ]
+        })
+        .collect();
+    let column = |index: usize| {
+        rows.iter()
+            .filter_map(move |row| row.get(index))
+            .map(String::as_str)
+    };
+    let grid = Grid::fit(
+        vec![
+            Column::fixed("#", column(0)).right_aligned(),
+            Column::fixed(labels.severity, column(1)),
+            Column::fixed(labels.count, column(2)).right_aligned(),
+            Column::new(labels.window, 10, column(3)),
+            Column::new(labels.what, 20, column(4)),
+        ],
+        page.width,
+    );
+    let rows = rows.iter().zip(findings).map(|(row, finding)| {
+        let [no, severity, count, time, title] = row.clone();
+        vec![
+            (no, Style::Plain),
+            (severity, Style::severity(finding.severity)),
+            (count, Style::Plain),
+            (time, Style::Plain),
+            (title, Style::Plain),
+        ]
+    });
+    out.write_all(grid.draw(page, true, rows).as_bytes())
+}
+
+fn write_one(
+    page: Page,
+    out: &mut dyn Write,
+    no: usize,
+    finding: &Finding,
+    start: Option<Timestamp>,
+) -> io::Result<()> {
+    let labels = page.labels;
+    let severity = severity_label(page, finding.severity);
+    let lead = format!("{no}. {severity}: ");
+    let title = safe(&finding.title);
+    for (index, line) in text::wrap(&format!("{lead}{title}"), page.width)
+        .iter()
+        .enumerate()
+    {
+        let style = if index == 0 {
+            Style::severity(finding.severity)
+        } else {
+            Style::Plain
+        };
+        writeln!(out, "{}", style.paint(line, page.color))?;
+    }
+    let put = |out: &mut dyn Write, label: &str, value: &str| {
+        if value.is_empty() {
+            Ok(())
+        } else {
+            page.field(out, INDENT, label, value)
+        }
+    };
+    put(out, labels.window, &when(page, finding, start))?;
+    put(out, labels.count, &count(page, finding))?;
+    put(out, labels.what, &optional(finding.detail.as_ref()))?;
+    put(out, labels.cause, &cause(finding))?;
+    put(out, labels.evidence, &optional(finding.evidence.as_ref()))?;
+    if let Some(burst) = &finding.burst {
+        put(out, labels.apart, &apart(page, burst))?;
+    }
+    put(out, labels.to_do, &optional(finding.remediation.as_ref()))?;
+    put(out, labels.raise, &optional(finding.raise.as_ref()))?;
+    put(out, labels.peers, &peers(page, finding))?;
+    put(out, labels.examples, &calls(page, finding))?;
+    if let Some(filter) = &finding.filter {
+        let lines = filter_lines(
+            &safe(filter),
+            page.width.saturating_sub(INDENT + LABEL_WIDTH),
+        );
+        page.field_lines(out, INDENT, labels.filter, &lines)?;
+    }
+    put(out, labels.rule, &rule(finding))
+}
+
+/// The word for a severity.
+pub(super) const fn severity_label(page: Page, severity: Severity) -> &'static str {
+    match severity {
+        Severity::Critical => page.labels.critical,
+        Severity::Error => page.labels.error,
+        Severity::Warning => page.labels.warning,
+        Severity::Info => page.labels.info,
+    }
+}
+
+/// A frame's number; `file:frame` when there are several files.
+pub(super) fn frame(page: Page, file: u16, frame: u64) -> String {
+    if page.many_files {
+        format!("{file}:{frame}")
+    } else {
+        frame.to_string()
+    }
+}
+
+/// `2026-09-21 14:13:20 - 14:15:20 UTC (120 s)`.
+pub(super) fn window(page: Page, first: Time, last: Time, start: Timestamp) -> String {
+    let from = clock::to_second(first.0, Some(start), page.time);
+    let to = if clock::same_day(first.0, last.0) {
+        clock::of_day(last.0, Some(start), page.time)
+    } else {
+        clock::to_second(last.0, Some(start), page.time)
+    };
+    let zone = zone(page);
+    format!(
+        "{from} - {to}{zone} ({})",
+        clock::length(last.0.since(first.0))
+    )
+}
+
+/// What stands behind a time.
+const fn zone(page: Page) -> &'static str {
+    match page.time {
+        clock::TimeStyle::Utc => " UTC",
+        clock::TimeStyle::Relative | clock::TimeStyle::Epoch => " s",
+    }
+}
+
+fn when(page: Page, finding: &Finding, start: Option<Timestamp>) -> String {
+    match (finding.start, finding.end) {
+        (Some(first), Some(last)) => {
+            let mut line = window(page, first, last, start.unwrap_or(first.0));
+            if finding.burst.as_ref().is_some_and(|burst| burst.open) {
+                line.push_str("; ");
+                line.push_str(page.labels.still_open);
+            }
+            line
+        }
+        (Some(only), None) | (None, Some(only)) => {
+            format!(
+                "{}{}",
+                clock::to_second(only.0, start, page.time),
+                zone(page)
+            )
+        }
+        (None, None) => String::new(),
+    }
+}
+
+fn short_time(page: Page, time: Timestamp, start: Option<Timestamp>) -> String {
+    if start.is_some_and(|start| clock::same_day(start, time)) {
+        clock::of_day(time, start, page.time)
+    } else {
+        clock::to_second(time, start, page.time)
+    }
+}
+
+fn count(page: Page, finding: &Finding) -> String {
+    let labels = page.labels;
+    let Some(burst) = &finding.burst else {
+        return finding.count.to_string();
+    };
+    let usual = match burst.baseline_per_minute {
+        Some(usual) => format!("{} {}", labels.usual, number(usual)),
+        None => labels.no_baseline.to_owned(),
+    };
+    format!(
+        "{} {} {} {} ({}), {} {}; {} {} {}, {usual}",
+        finding.count,
+        labels.of,
+        burst.attempts,
+        labels.invites,
+        percent(burst.share),
+        burst.distinct_calls,
+        labels.distinct,
+        labels.peak,
+        number(burst.peak_per_minute),
+        labels.a_minute,
+    )
+}
+
+fn cause(finding: &Finding) -> String {
+    let mut parts: Vec<String> = finding.cause.iter().map(|cause| safe(cause)).collect();
+    if let Some(burst) = &finding.burst {
+        parts.extend(burst.causes.iter().map(|cause| {
+            let grade = cause
+                .grade
+                .map_or_else(String::new, |grade| format!(", {}", grade.name()));
+            format!("{}{grade}: {}", cause.cause, cause.count)
+        }));
+    }
+    parts.join("; ")
+}
+
+fn apart(page: Page, burst: &Burst) -> String {
+    let labels = page.labels;
+    let lines: Vec<String> = burst
+        .contributors
+        .iter()
+        .take(SHOWN_EXAMPLES)
+        .map(|contributor| {
+            format!(
+                "{} {}: {} {}, {} {}",
+                contributor.dimension,
+                contributor.value.wire().terminal(),
+                percent(contributor.inside),
+                labels.of_the_refused,
+                percent(contributor.outside),
+                labels.of_the_accepted,
+            )
+        })
+        .collect();
+    lines.join("\n")
+}
+
+fn peers(page: Page, finding: &Finding) -> String {
+    let mut parts: Vec<String> = finding
+        .peers
+        .iter()
+        .take(SHOWN_EXAMPLES)
+        .map(|peer| format!("{} ({})", safe(&peer.peer), peer.count))
+        .collect();
+    push_more(
+        page,
+        &mut parts,
+        finding.peers.len().saturating_sub(SHOWN_EXAMPLES),
+    );
+    parts.join(", ")
+}
+
+fn calls(page: Page, finding: &Finding) -> String {
+    let mut lines: Vec<String> = finding
+        .calls
+        .iter()
+        .take(SHOWN_EXAMPLES)
+        .map(|call| call_line(page, call))
+        .collect();
+    let shown = u64::try_from(lines.len()).unwrap_or(u64::MAX);
+    if shown > 0 {
+        let more = finding.count.saturating_sub(shown);
+        push_more(
+            page,
+            &mut lines,
+            usize::try_from(more).unwrap_or(usize::MAX),
+        );
+    }
+    lines.join("\n")
+}
+
+fn call_line(page: Page, call: &CallRef) -> String {
+    let id = text::shorten(&call.call_id.wire().terminal(), CALL_ID_WIDTH);
+    if call.frames.is_empty() {
+        return id;
+    }
+    let mut frames: Vec<String> = call
+        .frames
+        .iter()
+        .take(SHOWN_FRAMES)
+        .map(|&no| frame(page, call.file, no))
+        .collect();
+    if call.frames.len() > SHOWN_FRAMES {
+        frames.push("...".to_owned());
+    }
+    format!(
+        "{id} ({} {})",
+        page.labels.frame.to_lowercase(),
+        frames.join(", ")
+    )
+}
+
+fn push_more(page: Page, parts: &mut Vec<String>, more: usize) {
+    if more > 0 {
+        parts.push(format!("+ {more} {}", page.labels.more));
+    }
+}
+
+/// `missing-ack, no-ack-probable (capture-ends), probable`.
+fn rule(finding: &Finding) -> String {
+    let mut line = finding.rule.to_string();
+    if let Some(verdict) = &finding.verdict {
+        line.push_str(", ");
+        line.push_str(verdict);
+    }
+    if let Some(qualifier) = &finding.qualifier {
+        text::push(&mut line, format_args!(" ({})", safe(qualifier)));
+    }
+    if let Some(confidence) = finding.confidence {
+        line.push_str(", ");
+        line.push_str(confidence.name());
+    }
+    line
+}
+
+/// A filter broken at blanks only: pasted back together it must still work.
+fn filter_lines(filter: &str, max: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in filter.split(' ') {
+        match lines.last_mut() {
+            Some(line) if text::width(line) + 1 + text::width(word) <= max => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+fn optional(value: Option<&String>) -> String {
+    value.map_or_else(String::new, |value| safe(value))
+}
+
+/// Sentences of ours may quote a stranger.
+fn safe(prose: &str) -> String {
+    wire_text::terminal(prose.into()).into_owned()
+}
+
+/// `27.3%`.
+pub(super) fn percent(share: f64) -> String {
+    let percent = share * 100.0;
+    if !percent.is_finite() {
+        "-".to_owned()
+    } else if percent > 0.0 && percent < 0.05 {
+        "<0.1%".to_owned()
+    } else if (99.95..100.0).contains(&percent) {
+        ">99.9%".to_owned()
+    } else {
+        format!("{percent:.1}%")
+    }
+}
+
+/// `30`, `0.06`.
+fn number(value: f64) -> String {
+    if !value.is_finite() {
+        return "-".to_owned();
+    }
+    let text = format!("{value:.2}");
+    let text = text.trim_end_matches('0').trim_end_matches('.');
+    text.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_never_round_to_none_or_all() {
+        let said = [0.0, 0.0001, 0.273, 0.9999, 1.0, f64::NAN].map(percent);
+        assert_eq!(said, ["0.0%", "<0.1%", "27.3%", ">99.9%", "100.0%", "-"]);
+    }
+
+    #[test]
+    fn numbers_have_no_needless_digits() {
+        assert_eq!(
+            [30.0, 0.06, 1.5, f64::NAN].map(number),
+            ["30", "0.06", "1.5", "-"]
+        );
+    }
+
+    #[test]
+    fn a_filter_is_broken_at_blanks_only() {
+        let filter = "sip.Call-ID == \"a-very-long-call-id@host.example.com\" || sip";
+        let lines = filter_lines(filter, 20);
+        assert_eq!(lines.join(" "), filter);
+        assert!(lines.contains(&"\"a-very-long-call-id@host.example.com\"".to_owned()));
+    }
+}

@@ -1,0 +1,584 @@
+//! View: the shape of a report, and the only types that are serialised.
+//!
+//! In: what the rooms above found, put into plain public fields by `pipeline`. Out: the JSON of
+//! CONTRACT, `schema_version` 1, field for field; the other reports read the same values.
+//!
+//! What always holds: a fact that is absent (`None`, an empty `peers`) is left out of the JSON; the
+//! arrays CONTRACT promises are there even when empty; a float that is not finite becomes `null`.
+//! Bytes a stranger chose are [`WireText`] or [`Text`]: as JSON they are UTF-8 with U+FFFD for what
+//! is not, and then `<field>_bytes` holds the bytes in base64 beside it.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::units::{Endpoint, Timestamp, Transport};
+use crate::wire_text::WireText;
+
+mod serialize;
+
+/// The version of the JSON's shape.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// A response as it is reported: what was on the wire, and what the catalogue and the capture add.
+#[derive(Clone, Debug)]
+pub struct Response<'a> {
+    /// Index in [`View::captures`].
+    pub file: u16,
+    /// The frame that completed it; counts from 1.
+    pub frame: u64,
+    /// Capture time of that frame.
+    pub time: Timestamp,
+    /// Capture time of the first packet of the run; not in the JSON. Relative times, `+SECONDS`
+    /// and the capture's first day are counted from it.
+    pub capture_start: Option<Timestamp>,
+    /// Who sent it.
+    pub src: Endpoint,
+    /// To whom.
+    pub dst: Endpoint,
+    /// How.
+    pub transport: Transport,
+    /// Call-ID.
+    pub call_id: Option<WireText<'a>>,
+    /// Number of the CSeq.
+    pub cseq: Option<u32>,
+    /// Method of the CSeq.
+    pub method: Option<WireText<'a>>,
+    /// From URI.
+    pub from: Option<WireText<'a>>,
+    /// To URI.
+    pub to: Option<WireText<'a>>,
+    /// Status code.
+    pub code: u16,
+    /// Reason phrase as it was sent.
+    pub reason: WireText<'a>,
+    /// The sender repeated it.
+    pub retransmission: bool,
+    /// The tap copied it.
+    pub duplicate: bool,
+    /// The catalogue's words for this code.
+    pub meaning: Cow<'a, str>,
+    /// The catalogue's words for what to do.
+    pub remediation: Cow<'a, str>,
+    /// What this capture adds.
+    pub context: Option<Cow<'a, str>>,
+    /// Why a STIR code was sent; on 403 (STIR), 428, 436, 437, 438.
+    pub diagnosis: Vec<Diagnosis<'a>>,
+}
+
+impl Response<'_> {
+    /// `1xx` to `6xx`; `other` for a code outside 100 to 699.
+    pub const fn class(&self) -> &'static str {
+        match self.code / 100 {
+            1 => "1xx",
+            2 => "2xx",
+            3 => "3xx",
+            4 => "4xx",
+            5 => "5xx",
+            6 => "6xx",
+            _ => "other",
+        }
+    }
+}
+
+/// One cause of a STIR refusal.
+#[derive(Clone, Debug, Serialize)]
+pub struct Diagnosis<'a> {
+    /// The cause's stable name, `dest-mismatch`; `unexplained` comes without a grade.
+    pub cause: Cow<'a, str>,
+    /// How sure it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grade: Option<Grade>,
+    /// Which Identity header field of the request, from 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub header: Option<u32>,
+    /// On which hop it was seen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hop: Option<Cow<'a, str>>,
+    /// What shows it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<Cow<'a, str>>,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remediation: Option<Cow<'a, str>>,
+}
+
+/// How sure a cause is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Grade {
+    /// The bytes show it.
+    Proven,
+    /// Nothing else fits well.
+    Likely,
+    /// It would fit.
+    Possible,
+}
+
+impl Grade {
+    /// The name in the JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Proven => "proven",
+            Self::Likely => "likely",
+            Self::Possible => "possible",
+        }
+    }
+}
+
+/// A capture time; RFC 3339 UTC with nanoseconds in the JSON.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Time(pub Timestamp);
+
+/// Bytes a stranger chose, kept to the end of the run.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Text(pub Vec<u8>);
+
+impl Text {
+    /// The same bytes, ready for a sink.
+    pub fn wire(&self) -> WireText<'_> {
+        WireText(&self.0)
+    }
+}
+
+impl From<&str> for Text {
+    fn from(text: &str) -> Self {
+        Self(text.as_bytes().to_vec())
+    }
+}
+
+impl From<String> for Text {
+    fn from(text: String) -> Self {
+        Self(text.into_bytes())
+    }
+}
+
+impl From<WireText<'_>> for Text {
+    fn from(text: WireText<'_>) -> Self {
+        Self(text.0.to_vec())
+    }
+}
+
+/// What is known at the end of the run.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct View {
+    /// The inputs, in command line order.
+    pub captures: Vec<Capture>,
+    /// Counts of the whole run.
+    pub totals: Totals,
+    /// Everything that was not or not fully analysed.
+    pub trust: Vec<Trust>,
+    /// Responses by status code, ascending.
+    pub codes: Vec<Code>,
+    /// RFC 6076 and other measures, of everything and by peer.
+    pub metrics: Vec<Metric>,
+    /// Who signed calls.
+    pub signers: Vec<Signer>,
+    /// Findings, worst first.
+    pub findings: Vec<Finding>,
+}
+
+/// One input.
+#[derive(Clone, Debug, Default)]
+pub struct Capture {
+    /// As it was named on the command line.
+    pub path: Text,
+    /// `pcap` or `pcapng`.
+    pub format: Cow<'static, str>,
+    /// `gzip` and the like, if it was compressed.
+    pub compression: Option<Cow<'static, str>>,
+    /// Packets read.
+    pub packets: u64,
+    /// Bytes those packets had in the capture.
+    pub bytes: u64,
+    /// Time of the earliest packet.
+    pub first: Option<Time>,
+    /// Time of the latest packet.
+    pub last: Option<Time>,
+    /// The file ends inside a packet.
+    pub cut_short: bool,
+}
+
+/// Counts of the whole run.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Totals {
+    /// Packets read.
+    pub packets: u64,
+    /// Requests and responses, retransmissions in, tap copies out.
+    pub sip_messages: u64,
+    /// Requests among them.
+    pub requests: u64,
+    /// Responses among them.
+    pub responses: u64,
+    /// Retransmissions among them.
+    pub retransmissions: u64,
+    /// Tap copies, not among them.
+    pub duplicates: u64,
+    /// Call-IDs with an INVITE.
+    pub calls: u64,
+    /// Initial attempts, 401/407 rounds folded.
+    pub invites: u64,
+    /// What began like SIP but could not be used.
+    pub malformed: u64,
+    /// SIP messages by transport (`UDP`, `TCP`, …).
+    pub transports: BTreeMap<Cow<'static, str>, u64>,
+}
+
+/// Something that was not or not fully analysed.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Trust {
+    /// The stable name, [`crate::defect::DefectKind::name`].
+    pub kind: Cow<'static, str>,
+    /// How often.
+    pub count: u64,
+    /// Where first; absent where no frame is concerned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_frame: Option<u64>,
+    /// The input of that frame, when there are several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<u16>,
+    /// What it means and what can be done.
+    pub detail: String,
+}
+
+/// The responses with one status code.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Code {
+    /// Status code.
+    pub code: u16,
+    /// The catalogue's phrase.
+    pub phrase: Cow<'static, str>,
+    /// Final answers a transaction, linked hops once; provisional ones once a transaction.
+    pub count: u64,
+    /// Retransmissions, not in `count`.
+    pub retransmissions: u64,
+    /// Share of all counted, 0 to 1.
+    pub share: f64,
+    /// Count by method.
+    pub methods: BTreeMap<String, u64>,
+    /// The catalogue: what it means.
+    pub meaning: Cow<'static, str>,
+    /// The catalogue: when it occurs.
+    pub when: Cow<'static, str>,
+    /// The catalogue: what to do.
+    pub remediation: Cow<'static, str>,
+    /// Where it is defined.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rfc: Option<Cow<'static, str>>,
+}
+
+/// The measures of one scope.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Metric {
+    /// `all` or `peer`.
+    pub scope: Cow<'static, str>,
+    /// Which peer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peer: Option<String>,
+    /// By CONTRACT's names (`ser`, `ser_n`, …); `None` where undefined, which is `null`.
+    #[serde(flatten)]
+    pub values: BTreeMap<Cow<'static, str>, Option<f64>>,
+}
+
+/// Who signed calls.
+#[derive(Clone, Debug, Default)]
+pub struct Signer {
+    /// Where its certificate is.
+    pub x5u: Text,
+    /// PASSporTs by attestation.
+    pub attest: BTreeMap<String, u64>,
+    /// INVITEs it signed.
+    pub invites: u64,
+    /// Of those, refused with a STIR code.
+    pub rejected: u64,
+}
+
+/// How bad a finding is, worst first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Wake somebody.
+    Critical,
+    /// Calls fail.
+    Error,
+    /// Calls may fail.
+    Warning,
+    /// Good to know.
+    Info,
+}
+
+impl Severity {
+    /// The name in the JSON and of `--fail-on`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Critical => "critical",
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Info => "info",
+        }
+    }
+}
+
+/// How sure a verdict is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Confidence {
+    /// The capture shows it.
+    Confirmed,
+    /// The capture shows it but for what may not have been captured.
+    Probable,
+    /// It is so, and does no harm.
+    Tolerated,
+    /// The capture cannot tell.
+    Inconclusive,
+}
+
+impl Confidence {
+    /// The name in the JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Confirmed => "confirmed",
+            Self::Probable => "probable",
+            Self::Tolerated => "tolerated",
+            Self::Inconclusive => "inconclusive",
+        }
+    }
+}
+
+/// A finding. What only some rules know is `None` or empty elsewhere.
+#[derive(Clone, Debug, Serialize)]
+pub struct Finding {
+    /// The rule's stable name.
+    pub rule: Cow<'static, str>,
+    /// The verdict's stable name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<Cow<'static, str>>,
+    /// What restricts the verdict, comma-joined.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub qualifier: Option<String>,
+    /// How bad.
+    pub severity: Severity,
+    /// How sure.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<Confidence>,
+    /// What capture would settle it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub raise: Option<String>,
+    /// One line.
+    pub title: String,
+    /// What happened, in sentences.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// The stable name of the cause, or a phrase.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
+    /// What shows it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<String>,
+    /// What to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remediation: Option<String>,
+    /// Dialogs or attempts; exact even where `calls` is capped.
+    pub count: u64,
+    /// First event.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start: Option<Time>,
+    /// Last event.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub end: Option<Time>,
+    /// Pairs of the requests, by count.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub peers: Vec<PeerCount>,
+    /// The burst's own facts, beside the others in the JSON.
+    #[serde(flatten)]
+    pub burst: Option<Burst>,
+    /// Example calls, capped.
+    pub calls: Vec<CallRef>,
+    /// A Wireshark display filter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub filter: Option<String>,
+}
+
+impl Finding {
+    /// A finding with only what every finding has.
+    pub fn new(rule: &'static str, severity: Severity, title: String, count: u64) -> Self {
+        Self {
+            rule: Cow::Borrowed(rule),
+            verdict: None,
+            qualifier: None,
+            severity,
+            confidence: None,
+            raise: None,
+            title,
+            detail: None,
+            cause: None,
+            evidence: None,
+            remediation: None,
+            count,
+            start: None,
+            end: None,
+            peers: Vec::new(),
+            burst: None,
+            calls: Vec::new(),
+            filter: None,
+        }
+    }
+}
+
+/// A pair and its share of a finding.
+#[derive(Clone, Debug, Serialize)]
+pub struct PeerCount {
+    /// `src ip → dst ip` of the request.
+    pub peer: String,
+    /// How many of the finding's count.
+    pub count: u64,
+}
+
+/// A call of a finding.
+#[derive(Clone, Debug, Default)]
+pub struct CallRef {
+    /// Call-ID.
+    pub call_id: Text,
+    /// Number of the CSeq.
+    pub cseq: Option<u32>,
+    /// To tag of the dialog.
+    pub to_tag: Option<Text>,
+    /// Index in [`View::captures`].
+    pub file: u16,
+    /// Frames that show it.
+    pub frames: Vec<u64>,
+    /// When.
+    pub time: Option<Time>,
+}
+
+/// What only a burst has.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Burst {
+    /// The status code.
+    pub code: u16,
+    /// The refusals were soft: the calls went on (RFC 9410 §3).
+    pub soft: bool,
+    /// INVITE finals in the window.
+    pub attempts: u64,
+    /// `count` of `attempts`, 0 to 1.
+    pub share: f64,
+    /// Different calls among `count`.
+    pub distinct_calls: u64,
+    /// The busiest minute.
+    pub peak_per_minute: f64,
+    /// What is usual; absent where there is no baseline.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub baseline_per_minute: Option<f64>,
+    /// `none` where the capture is too short for one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<Cow<'static, str>>,
+    /// It had not ended when the capture did.
+    pub open: bool,
+    /// What sets the refused apart, strongest first.
+    pub contributors: Vec<Contributor>,
+    /// Whether anything sets them apart.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub separable: Option<bool>,
+    /// Causes by count.
+    pub causes: Vec<CauseCount>,
+    /// Bursts of one key inside this one.
+    pub keys: Vec<KeyBurst>,
+}
+
+/// A value that is more frequent among the refused than among the accepted.
+#[derive(Clone, Debug, Default)]
+pub struct Contributor {
+    /// `peer`, `x5u`, ….
+    pub dimension: Cow<'static, str>,
+    /// Its value.
+    pub value: Text,
+    /// Share among the refused, 0 to 1.
+    pub inside: f64,
+    /// Share among the accepted of the window, 0 to 1.
+    pub outside: f64,
+    /// `inside / outside`; `None` where `outside` is 0.
+    pub lift: Option<f64>,
+}
+
+/// A cause and how many it explains.
+#[derive(Clone, Debug, Serialize)]
+pub struct CauseCount {
+    /// The stable name.
+    pub cause: Cow<'static, str>,
+    /// How sure; absent for `unexplained`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grade: Option<Grade>,
+    /// How many.
+    pub count: u64,
+}
+
+/// A burst of one key inside a global one.
+#[derive(Clone, Debug, Default)]
+pub struct KeyBurst {
+    /// `peer`, `x5u`, ….
+    pub dimension: Cow<'static, str>,
+    /// Its value.
+    pub value: Text,
+    /// Refusals.
+    pub count: u64,
+    /// First.
+    pub start: Option<Time>,
+    /// Last.
+    pub end: Option<Time>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_that_is_not_utf8_has_its_bytes_beside_it() {
+        let call = CallRef {
+            call_id: Text(b"caf\xe9".to_vec()),
+            ..CallRef::default()
+        };
+        assert_eq!(
+            serde_json::to_string(&call).unwrap(),
+            "{\"call_id\":\"caf\u{fffd}\",\"call_id_bytes\":\"Y2Fm6Q==\",\"file\":0,\"frames\":[]}"
+        );
+    }
+
+    #[test]
+    fn floats_that_are_not_numbers_are_null() {
+        let contributor = Contributor {
+            inside: f64::NAN,
+            outside: f64::INFINITY,
+            ..Contributor::default()
+        };
+        let json = serde_json::to_value(&contributor).unwrap();
+        assert!(json["inside"].is_null() && json["outside"].is_null() && json["lift"].is_null());
+    }
+
+    #[test]
+    fn promised_arrays_are_there_when_empty() {
+        let json = serde_json::to_value(View::default()).unwrap();
+        for array in [
+            "captures", "trust", "codes", "metrics", "signers", "findings",
+        ] {
+            assert!(json[array].as_array().is_some_and(Vec::is_empty), "{array}");
+        }
+        let finding = Finding::new("missing-ack", Severity::Info, String::new(), 0);
+        let json = serde_json::to_value(finding).unwrap();
+        let keys: Vec<_> = json.as_object().unwrap().keys().cloned().collect();
+        assert_eq!(keys, ["calls", "count", "rule", "severity", "title"]);
+    }
+
+    #[test]
+    fn burst_facts_stand_beside_the_findings_own() {
+        let mut finding = Finding::new("identity-burst", Severity::Error, String::new(), 33);
+        finding.burst = Some(Burst {
+            code: 438,
+            ..Burst::default()
+        });
+        let json = serde_json::to_value(finding).unwrap();
+        assert_eq!(json["code"], 438);
+        assert_eq!(json["keys"], serde_json::json!([]));
+        assert!(json.get("burst").is_none());
+    }
+}

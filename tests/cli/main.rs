@@ -1,0 +1,477 @@
+//! The command line from outside: flags, exit codes, streams, and what is left on disk.
+//!
+//! The environment is cleared, so that a test says all that a run depends on.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "the helpers of tests are outside `#[test]` functions, and may panic all the same"
+)]
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+fn sipannotate(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sipannotate"));
+    command.args(args).env_clear().stdin(Stdio::null());
+    command
+}
+
+struct Run {
+    code: Option<i32>,
+    out: String,
+    err: String,
+}
+
+impl From<Output> for Run {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+#[must_use = "a run is worth nothing until its exit code is looked at"]
+fn run_in(folder: &Path, args: &[&str]) -> Run {
+    sipannotate(args)
+        .current_dir(folder)
+        .output()
+        .unwrap()
+        .into()
+}
+
+/// A classic pcap of `calls` INVITEs, each refused with 438, over UDP in Ethernet.
+fn capture(calls: u32) -> Vec<u8> {
+    let mut pcap = Vec::new();
+    for word in [0xa1b2_c3d4_u32, 0x0004_0002, 0, 0, 65535, 1] {
+        pcap.extend(word.to_le_bytes());
+    }
+    for call in 0..calls {
+        let head = format!(
+            "Via: SIP/2.0/UDP 10.0.0.1:5060;branch=z9hG4bK{call}\r\nFrom: <sip:+1555@a.example>;tag=f{call}\r\n\
+             To: <sip:+1666@b.example>;tag=t{call}\r\nCall-ID: {call}@a.example\r\nCSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n"
+        );
+        let invite = format!(
+            "INVITE sip:+1666@b.example SIP/2.0\r\n{}",
+            head.replace(&format!(";tag=t{call}"), "")
+        );
+        let refusal = format!("SIP/2.0 438 Invalid Identity Header\r\n{head}");
+        packet(
+            &mut pcap,
+            1_790_000_000 + call,
+            [10, 0, 0, 1],
+            [10, 0, 0, 2],
+            invite.as_bytes(),
+        );
+        packet(
+            &mut pcap,
+            1_790_000_000 + call,
+            [10, 0, 0, 2],
+            [10, 0, 0, 1],
+            refusal.as_bytes(),
+        );
+    }
+    pcap
+}
+
+fn packet(pcap: &mut Vec<u8>, secs: u32, src: [u8; 4], dst: [u8; 4], payload: &[u8]) {
+    let udp_len = u16::try_from(payload.len() + 8).unwrap();
+    let mut frame = vec![2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0];
+    frame.extend([0x45, 0]);
+    frame.extend((udp_len + 20).to_be_bytes());
+    frame.extend([0, 1, 0, 0, 64, 17, 0, 0]);
+    frame.extend(src);
+    frame.extend(dst);
+    frame.extend(5060_u16.to_be_bytes());
+    frame.extend(5060_u16.to_be_bytes());
+    frame.extend(udp_len.to_be_bytes());
+    frame.extend([0, 0]);
+    frame.extend(payload);
+    let len = u32::try_from(frame.len()).unwrap();
+    for word in [secs, 0, len, len] {
+        pcap.extend(word.to_le_bytes());
+    }
+    pcap.extend(frame);
+}
+
+fn folder_with(files: &[(&str, &[u8])]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, bytes) in files {
+        fs::write(folder.path().join(name), bytes).unwrap();
+    }
+    folder
+}
+
+fn names_in(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap();
+    let mut names: Vec<String> = entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_capture_gives_the_table_and_0() {
+    let folder = folder_with(&[("a.pcap", &capture(30))]);
+    let run = run_in(folder.path(), &["a.pcap"]);
+    assert_eq!((run.code, run.err.as_str()), (Some(0), ""));
+    for section in [
+        "1. Capture",
+        "2. Findings",
+        "3. Responses by code",
+        "4. Responses",
+    ] {
+        assert!(run.out.contains(section), "{}", run.out);
+    }
+    assert!(!run.out.contains('\u{1b}'));
+    assert!(run.out.lines().all(|line| line == line.trim_end()));
+    assert_eq!(run_in(folder.path(), &["-r", "a.pcap"]).out, run.out);
+}
+
+#[test]
+fn json_is_one_object() {
+    let folder = folder_with(&[("a.pcap", &capture(30))]);
+    let run = run_in(folder.path(), &["-f", "json", "a.pcap"]);
+    assert_eq!(run.code, Some(0));
+    let json: serde_json::Value = serde_json::from_str(&run.out).unwrap();
+    assert_eq!(json["schema_version"], 1);
+    assert_eq!(json["responses"].as_array().unwrap().len(), 30);
+}
+
+#[test]
+fn standard_input_is_a_dash() {
+    let mut child = sipannotate(&["-f", "json", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(&capture(30)).unwrap();
+    let run = Run::from(child.wait_with_output().unwrap());
+    assert_eq!(run.code, Some(0), "{}", run.err);
+    let json: serde_json::Value = serde_json::from_str(&run.out).unwrap();
+    assert_eq!(json["captures"][0]["path"], "-");
+}
+
+#[test]
+fn a_folder_means_the_captures_in_it_by_name() {
+    let (one, two) = (capture(1), capture(2));
+    let files: [(&str, &[u8]); 3] = [
+        ("b.pcap", &one),
+        ("a.pcap7", &two),
+        ("notes.txt", b"no capture"),
+    ];
+    let folder = folder_with(&files);
+    let run = run_in(folder.path(), &["-f", "json", "."]);
+    assert_eq!(run.code, Some(0), "{}", run.err);
+    let json: serde_json::Value = serde_json::from_str(&run.out).unwrap();
+    let paths: Vec<_> = json["captures"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| it["path"].clone())
+        .collect();
+    assert_eq!(paths, ["./a.pcap7", "./b.pcap"]);
+}
+
+#[test]
+fn an_input_that_cannot_be_read_exits_1_and_the_rest_is_reported() {
+    let folder = folder_with(&[("a.pcap", &capture(1)), ("b.txt", b"not a capture at all")]);
+    let run = run_in(folder.path(), &["a.pcap", "missing.pcap"]);
+    assert_eq!(run.code, Some(1));
+    assert!(run.out.contains("a.pcap"), "{}", run.out);
+    assert!(
+        run.err.starts_with("error: cannot read missing.pcap: "),
+        "{}",
+        run.err
+    );
+
+    let run = run_in(folder.path(), &["a.pcap", "b.txt"]);
+    assert_eq!(run.code, Some(1));
+    assert!(run.out.contains("4. Responses"));
+    assert!(run.err.contains("b.txt"), "{}", run.err);
+
+    let run = run_in(folder.path(), &["b.txt"]);
+    assert_eq!((run.code, run.out.as_str()), (Some(1), ""));
+}
+
+#[test]
+fn a_wrong_command_line_exits_2() {
+    let folder = folder_with(&[("a.pcap", &capture(1))]);
+    for args in [
+        &[][..],
+        &["-f", "json"],
+        &["--no-such-option", "a.pcap"],
+        &["--code", "999", "a.pcap"],
+        &["--since", "yesterday", "a.pcap"],
+        &["--fail-on", "mising-ack", "a.pcap"],
+        &["--burst-window", "0s", "a.pcap"],
+        &["--burst-share", "7", "a.pcap"],
+        &["-f", "xml", "a.pcap"],
+        &["-", "-"],
+        &["-o", "a.pcap", "a.pcap"],
+        &["a.pcap", "man"],
+    ] {
+        let run = run_in(folder.path(), args);
+        assert_eq!(
+            (run.code, run.out.as_str()),
+            (Some(2), ""),
+            "{args:?}: {}",
+            run.err
+        );
+        assert!(!run.err.is_empty(), "{args:?}");
+    }
+    assert_eq!(fs::read(folder.path().join("a.pcap")).unwrap(), capture(1));
+}
+
+#[test]
+fn fail_on_exits_3_with_the_report_written() {
+    let folder = folder_with(&[("a.pcap", &capture(30)), ("empty.pcap", &capture(0))]);
+    let run = run_in(folder.path(), &["--fail-on", "warning", "a.pcap"]);
+    assert_eq!(run.code, Some(3));
+    assert!(run.out.contains("4. Responses"));
+    let run = run_in(
+        folder.path(),
+        &["--fail-on", "soft-identity-failure", "a.pcap"],
+    );
+    assert_eq!(run.code, Some(0));
+    let run = run_in(folder.path(), &["--fail-on", "info", "empty.pcap"]);
+    assert_eq!(run.code, Some(0));
+}
+
+#[test]
+fn the_output_file_appears_whole_or_not_at_all() {
+    let folder = folder_with(&[("a.pcap", &capture(30)), ("b.txt", b"not a capture at all")]);
+    let report = folder.path().join("report.txt");
+    let run = run_in(folder.path(), &["-o", "report.txt", "a.pcap"]);
+    assert_eq!((run.code, run.out.as_str()), (Some(0), ""), "{}", run.err);
+    let whole = fs::read_to_string(&report).unwrap();
+    assert!(whole.contains("4. Responses") && !whole.contains('\u{1b}'));
+
+    let run = run_in(folder.path(), &["-o", "report.txt", "b.txt"]);
+    assert_eq!(run.code, Some(1));
+    assert_eq!(
+        fs::read_to_string(&report).unwrap(),
+        whole,
+        "the old report stays"
+    );
+    assert_eq!(names_in(folder.path()), ["a.pcap", "b.txt", "report.txt"]);
+
+    let run = run_in(folder.path(), &["-f", "json", "-o", "report.txt", "a.pcap"]);
+    assert_eq!(run.code, Some(0));
+    assert!(
+        fs::read_to_string(&report).unwrap().starts_with('{'),
+        "overwritten"
+    );
+
+    let run = run_in(folder.path(), &["-o", "no/such/folder.txt", "a.pcap"]);
+    assert_eq!(run.code, Some(1));
+    assert!(
+        run.err.contains("cannot write no/such/folder.txt"),
+        "{}",
+        run.err
+    );
+    assert_eq!(run_in(folder.path(), &["-o", ".", "a.pcap"]).code, Some(1));
+
+    let run = run_in(folder.path(), &["-o", "-", "a.pcap"]);
+    assert_eq!(run.out, whole);
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_not_a_regular_file_is_written_to_and_not_replaced() {
+    use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
+    let folder = folder_with(&[("a.pcap", &capture(1)), ("real.txt", b"old")]);
+    let run = run_in(folder.path(), &["-o", "/dev/null", "a.pcap"]);
+    assert_eq!(run.code, Some(0), "{}", run.err);
+    assert!(
+        fs::metadata("/dev/null")
+            .unwrap()
+            .file_type()
+            .is_char_device()
+    );
+
+    let link = folder.path().join("link.txt");
+    std::os::unix::fs::symlink("real.txt", &link).unwrap();
+    assert_eq!(
+        run_in(folder.path(), &["-o", "link.txt", "a.pcap"]).code,
+        Some(0)
+    );
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert!(
+        fs::read_to_string(folder.path().join("real.txt"))
+            .unwrap()
+            .contains("1. Capture")
+    );
+
+    assert_eq!(
+        run_in(folder.path(), &["-o", "new.txt", "a.pcap"]).code,
+        Some(0)
+    );
+    let mode = fs::metadata(folder.path().join("new.txt"))
+        .unwrap()
+        .permissions()
+        .mode();
+    let ordinary = fs::metadata(folder.path().join("a.pcap"))
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode, ordinary);
+}
+
+#[test]
+fn a_closed_pipe_ends_quietly_with_0() {
+    let folder = folder_with(&[("a.pcap", &capture(2000))]);
+    for format in ["table", "json"] {
+        let mut child = sipannotate(&["--all", "-f", format, "a.pcap"])
+            .current_dir(folder.path())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // The reader is gone before the first byte.
+        drop(child.stdout.take());
+        let mut err = String::new();
+        child
+            .stderr
+            .take()
+            .unwrap()
+            .read_to_string(&mut err)
+            .unwrap();
+        assert_eq!(
+            (child.wait().unwrap().code(), err.as_str()),
+            (Some(0), ""),
+            "{format}"
+        );
+    }
+}
+
+#[test]
+fn colours_are_for_terminals_unless_always() {
+    let folder = folder_with(&[("a.pcap", &capture(30))]);
+    let coloured = |args: &[&str]| run_in(folder.path(), args).out.contains('\u{1b}');
+    assert!(!coloured(&["a.pcap"]));
+    assert!(!coloured(&["--color", "never", "a.pcap"]));
+    assert!(coloured(&["--color", "always", "a.pcap"]));
+    let asked = sipannotate(&["--color", "always", "a.pcap"])
+        .current_dir(folder.path())
+        .env("NO_COLOR", "1")
+        .output()
+        .unwrap();
+    assert!(
+        Run::from(asked).out.contains('\u{1b}'),
+        "the option beats NO_COLOR"
+    );
+}
+
+#[test]
+fn the_language_is_the_options_or_the_environments() {
+    let folder = folder_with(&[("a.pcap", &capture(1))]);
+    let zh = run_in(folder.path(), &["--lang", "zh", "a.pcap"]).out;
+    assert!(zh.contains("1. 抓包"), "{zh}");
+    let with = |variables: &[(&str, &str)], args: &[&str]| {
+        let mut command = sipannotate(args);
+        command
+            .current_dir(folder.path())
+            .envs(variables.iter().copied());
+        Run::from(command.output().unwrap()).out
+    };
+    assert_eq!(with(&[("LANG", "zh_CN.UTF-8")], &["a.pcap"]), zh);
+    let en = [("LANG", "zh_CN.UTF-8"), ("LC_ALL", "C")];
+    assert!(with(&en, &["a.pcap"]).contains("1. Capture"));
+    assert!(with(&[("LANG", "zh_CN")], &["--lang", "en", "a.pcap"]).contains("1. Capture"));
+}
+
+#[test]
+fn responses_are_narrowed_and_findings_are_not() {
+    let folder = folder_with(&[("a.pcap", &capture(30))]);
+    let json = |args: &[&str]| -> serde_json::Value {
+        let run = run_in(folder.path(), &[&["-f", "json", "a.pcap"], args].concat());
+        assert_eq!(run.code, Some(0), "{}", run.err);
+        serde_json::from_str(&run.out).unwrap()
+    };
+    let all = json(&[]);
+    let one = json(&["--call-id", "7@a.example", "--code", "4xx"]);
+    assert!(
+        one["responses"].as_array().unwrap().len() < all["responses"].as_array().unwrap().len()
+    );
+    assert_eq!(one["findings"], all["findings"]);
+    let table = run_in(folder.path(), &["--code", "6xx", "a.pcap"]).out;
+    assert!(table.contains("narrowed by the options given"), "{table}");
+}
+
+#[test]
+fn options_stand_before_or_after_a_command_and_a_file_may_be_named_like_one() {
+    let folder = folder_with(&[("man", &capture(1))]);
+    let man = run_in(folder.path(), &["man"]);
+    assert_eq!(man.code, Some(0));
+    assert!(man.out.contains(".TH sipannotate"), "{}", man.out);
+    let run = run_in(folder.path(), &["man", "-o", "page.1"]);
+    assert_eq!((run.code, run.out.as_str()), (Some(0), ""));
+    assert_eq!(
+        fs::read_to_string(folder.path().join("page.1")).unwrap(),
+        man.out
+    );
+    assert_eq!(
+        run_in(folder.path(), &["-o", "page.2", "man"]).code,
+        Some(0)
+    );
+    assert_eq!(
+        fs::read_to_string(folder.path().join("page.2")).unwrap(),
+        man.out
+    );
+    for args in [["./man", "-q"], ["-r", "man"]] {
+        let run = run_in(folder.path(), &args);
+        assert_eq!(run.code, Some(0), "{}", run.err);
+        assert!(run.out.contains("1. Capture"), "{}", run.out);
+    }
+}
+
+#[test]
+fn completions_are_for_the_shell_asked_for() {
+    let folder = folder_with(&[]);
+    let run = run_in(folder.path(), &["completions", "bash"]);
+    assert_eq!(run.code, Some(0));
+    assert!(run.out.contains("complete -F"));
+    assert_eq!(
+        run_in(folder.path(), &["completions", "cmd.exe"]).code,
+        Some(2)
+    );
+}
+
+#[test]
+fn a_capture_without_sip_exits_0_and_says_so() {
+    let folder = folder_with(&[("empty.pcap", &capture(0))]);
+    let run = run_in(folder.path(), &["empty.pcap"]);
+    assert_eq!(run.code, Some(0), "{}", run.err);
+    assert!(run.out.contains("No SIP was found"), "{}", run.out);
+}
+
+#[test]
+fn the_version_names_the_build() {
+    let folder = folder_with(&[]);
+    let run = run_in(folder.path(), &["--version"]);
+    assert_eq!(run.code, Some(0));
+    let expected = concat!("sipannotate ", env!("CARGO_PKG_VERSION"), " (");
+    assert!(run.out.starts_with(expected), "{}", run.out);
+}
+
+#[test]
+fn short_help() {
+    let folder = folder_with(&[]);
+    let run = run_in(folder.path(), &["-h"]);
+    assert_eq!(run.code, Some(0));
+    insta::assert_snapshot!(run.out);
+}
+
+#[test]
+fn long_help() {
+    let folder = folder_with(&[]);
+    let run = run_in(folder.path(), &["--help"]);
+    assert_eq!(run.code, Some(0));
+    insta::assert_snapshot!(run.out);
+}
