@@ -9,7 +9,7 @@ use crate::units::Span;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes: the largest block or packet record the capture reader's buffer grows to.
-    /// A jumbo packet is 64 KiB, a pcapng decryption secrets block can be MiBs.
+    /// A jumbo packet is 64 KiB, a pcapng decryption secrets block can be some megabytes.
     pub capture_block_bytes: usize,
     /// Interfaces remembered of one capture; each costs its name. Merged captures have hundreds.
     pub capture_interfaces: usize,

@@ -130,7 +130,8 @@ impl PcapNg {
     ) -> &mut Self {
         self.block(6, |body| {
             body.u32(interface);
-            body.u32((ticks >> 32) as u32).u32(ticks as u32);
+            body.u32(u32::try_from(ticks >> 32).unwrap());
+            body.u32(u32::try_from(ticks & 0xffff_ffff).unwrap());
             body.u32(u32::try_from(data.len()).unwrap()).u32(orig);
             body.padded(data);
             put_options(body, options);

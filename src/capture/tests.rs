@@ -11,7 +11,7 @@ use super::testing::{MICROS, MODIFIED, NANOS, Pcap, PcapNg, Slow};
 use super::{Error, Format, LinkType, Next, Reader, Summary};
 use crate::defect::DefectKind;
 use crate::limits::Limits;
-use crate::units::FileIndex;
+use crate::units::{FileIndex, Timestamp};
 
 const ORDERS: [Order; 2] = [Order::Little, Order::Big];
 
@@ -78,7 +78,7 @@ fn mixed() -> Vec<u8> {
         })
         .section(Order::Big)
         .interface(113, 3, &[(14, &5_i64.to_be_bytes())])
-        .interface(101, 0, &[(9, &[0x80 | 10])])
+        .interface(101, 0, &[(9, &[0x8a])])
         .enhanced(1, 1536, 1, b"j", &[])
         .simple(5, b"klm")
         .block(2, |body| {
@@ -124,11 +124,8 @@ fn classic_pcap_reads_in_all_forms() {
             );
             assert_eq!(summary.format, Format::Pcap);
             assert_eq!(summary.packets, 2);
-            assert_eq!(
-                summary.first.map(|time| time.nanos()),
-                Some(4_999_000_000_000)
-            );
-            assert_eq!(summary.last.map(|time| time.nanos()), Some(nanos));
+            assert_eq!(summary.first.map(Timestamp::nanos), Some(4_999_000_000_000));
+            assert_eq!(summary.last.map(Timestamp::nanos), Some(nanos));
             assert_eq!(summary.interfaces[0].link, LinkType(101));
             assert_eq!(summary.interfaces[0].snaplen, 65_535);
         }
@@ -153,7 +150,7 @@ fn pcapng_reads_sections_interfaces_clocks_and_statistics() {
     assert_eq!(summary.interfaces.len(), 3);
     assert_eq!(summary.interfaces[1].snaplen, 3);
     assert_eq!(
-        summary.last.map(|time| time.nanos()),
+        summary.last.map(Timestamp::nanos),
         Some(1_700_000_000_000_000_002)
     );
 }

@@ -163,14 +163,14 @@ impl Defrag {
                 Fit::Contradiction if is_copy && !slot.only_copies => return None,
                 _ => {}
             }
-            if stale || matches!(fit, Fit::Contradiction) {
-                if let Some(slot) = self.waiting.remove(&key) {
-                    slot.give_up(
+            if (stale || matches!(fit, Fit::Contradiction))
+                && let Some(slot) = self.waiting.remove(&key)
+            {
+                slot.give_up(
                         DefectKind::IpFragmentsMissing,
                         "IP fragments contradict each other, or an identification was used again before all fragments had come; the earlier ones were given up",
                         defects,
                     );
-                }
             }
         }
         if self.waiting.get_mut(&key).is_none() {

@@ -62,7 +62,7 @@ fn protocol(bytes: &[u8], at: usize) -> Option<u16> {
     Some(u16::from_be_bytes(*bytes))
 }
 
-/// What an EtherType names.
+/// What an `EtherType` names.
 #[inline]
 fn typed(mut protocol_number: u16, mut payload: Layer<'_>) -> Peeled<'_> {
     for _ in 0..=MAX_NESTING {
@@ -88,9 +88,8 @@ fn typed(mut protocol_number: u16, mut payload: Layer<'_>) -> Peeled<'_> {
 /// What a BSD address family names. Byte order is the capturing host's: of either, one half of
 /// the number is 0.
 fn family_payload(frame: Layer<'_>, family: [u8; 4]) -> Peeled<'_> {
-    let family = match family {
-        [family, 0, 0, 0] | [0, 0, 0, family] => family,
-        _ => return Peeled::Other,
+    let ([family, 0, 0, 0] | [0, 0, 0, family]) = family else {
+        return Peeled::Other;
     };
     match family {
         // AF_INET; AF_INET6 of Linux, of NetBSD and OpenBSD, of FreeBSD, of Darwin.
@@ -99,7 +98,7 @@ fn family_payload(frame: Layer<'_>, family: [u8; 4]) -> Peeled<'_> {
     }
 }
 
-impl<'a> Layer<'a> {
+impl Layer<'_> {
     /// What lies behind a header of `len` bytes.
     #[inline]
     pub(super) fn skip(self, len: usize) -> Option<Self> {

@@ -96,7 +96,7 @@ pub struct TcpFlags {
     pub rst: bool,
 }
 
-/// An ICMP or ICMPv6 error about a packet that was sent (RFC 792, RFC 4443).
+/// An ICMP or `ICMPv6` error about a packet that was sent (RFC 792, RFC 4443).
 #[derive(Clone, Copy, Debug)]
 pub struct IcmpError<'a> {
     /// Who reports it.
@@ -109,7 +109,7 @@ pub struct IcmpError<'a> {
     pub icmp_type: u8,
     /// ICMP code.
     pub icmp_code: u8,
-    /// It came by ICMPv6, so type and code are those of RFC 4443.
+    /// It came by `ICMPv6`, so type and code are those of RFC 4443.
     pub v6: bool,
     /// What is quoted of the payload behind the UDP or TCP header; often cut.
     pub quoted_payload: &'a [u8],

@@ -1,6 +1,6 @@
 //! Packets built from bytes, for tests.
 
-/// Ethernet with an EtherType.
+/// Ethernet with an `EtherType`.
 pub(super) fn ethernet(protocol: u16, payload: &[u8]) -> Vec<u8> {
     let mut out = vec![0x22; 12];
     out.extend(protocol.to_be_bytes());
@@ -20,7 +20,7 @@ pub(super) fn ipv4(id: u16, fragment: u16, protocol: u8, payload: &[u8]) -> Vec<
     out
 }
 
-/// IPv6 from 2001:db8::1 to 2001:db8::2.
+/// IPv6 from `2001:db8::1` to `2001:db8::2`.
 pub(super) fn ipv6(next: u8, payload: &[u8]) -> Vec<u8> {
     let mut out = vec![0x60, 0, 0, 0];
     out.extend(u16::try_from(payload.len()).unwrap().to_be_bytes());

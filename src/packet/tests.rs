@@ -63,7 +63,7 @@ impl Feed {
     fn end(&mut self) -> Vec<String> {
         let lines = &mut self.lines;
         self.decoder.finish(&mut |defect| {
-            lines.push(format!("end {} at {}", defect.kind.name(), defect.at.no))
+            lines.push(format!("end {} at {}", defect.kind.name(), defect.at.no));
         });
         std::mem::take(&mut self.lines)
     }
@@ -151,7 +151,8 @@ fn ip_is_found_behind_every_link_layer() {
     let mut tagged = behind(&[0, 9, 0x08, 0], &packet);
     for tag in [0x8100, 0x9100, 0x88a8_u16] {
         check(1, &ethernet(tag, &tagged), &[PLAIN]);
-        tagged = behind(&[0, 7, (tag >> 8) as u8, tag as u8], &tagged);
+        let [high, low] = tag.to_be_bytes();
+        tagged = behind(&[0, 7, high, low], &tagged);
     }
     let snap = behind(b"\xaa\xaa\x03\0\0\0\x08\0", &packet);
     check(1, &ethernet(33, &snap), &[PLAIN]);
