@@ -1,7 +1,7 @@
 //! `Summary`: what is known of a capture beside its frames.
 //!
 //! Holds for what was read so far; at [`super::Next::End`] for the whole. Interfaces are capped by
-//! [`crate::limits::Limits::capture_interfaces`], their names by [`NAME_BYTES`].
+//! [`crate::limits::Limits::capture_interfaces`], their names by `NAME_BYTES`.
 
 use super::LinkType;
 use crate::units::Timestamp;
@@ -54,7 +54,7 @@ pub struct Interface {
     pub link: LinkType,
     /// Bytes kept of a packet; 0 where nothing was cut.
     pub snaplen: u32,
-    /// `if_name`, a stranger's bytes; its first [`NAME_BYTES`].
+    /// `if_name`, a stranger's bytes; its first 256.
     pub name: Option<Box<[u8]>>,
 }
 

@@ -10,7 +10,7 @@
 //! together by [`crate::limits::Limits::ip_reassemblies`].
 //!
 //! `link` finds the IP packet in a frame, `ip` its payload, `defrag` puts fragments together and
-//! `transport` reads UDP, TCP and ICMP. Each takes a [`Layer`] and hands one on, so a tunnel is
+//! `transport` reads UDP, TCP and ICMP. Each takes a `Layer` and hands one on, so a tunnel is
 //! one more arm that hands an inner layer back to `ip` or `link`, a nesting deeper.
 //!
 //! etherparse reads the single heads. Its lax slicing of whole packets is not used: it would read
