@@ -88,6 +88,10 @@ fn typed(mut protocol_number: u16, mut payload: Layer<'_>) -> Peeled<'_> {
 /// What a BSD address family names. Byte order is the capturing host's: of either, one half of
 /// the number is 0.
 fn family_payload(frame: Layer<'_>, family: [u8; 4]) -> Peeled<'_> {
+    // Some writers put an `EtherType` where the family's zeros should be.
+    if matches!(family, [_, _, 0x08, 0x00] | [_, _, 0x86, 0xdd]) {
+        return frame.skip(4).map_or(Peeled::Short, Peeled::Ip);
+    }
     let ([family, 0, 0, 0] | [0, 0, 0, family]) = family else {
         return Peeled::Other;
     };

@@ -161,6 +161,7 @@ fn ip_is_found_behind_every_link_layer() {
     }
     check(0, &behind(&[2, 0, 0, 0], &packet), &[PLAIN]);
     check(0, &behind(&[0, 0, 0, 2], &packet), &[PLAIN]);
+    check(0, &behind(&[0x0f, 0, 0x08, 0], &packet), &[PLAIN]);
     check(108, &behind(&[0, 0, 0, 2], &packet), &[PLAIN]);
     let mut cooked = [0; 16];
     cooked[14] = 0x08;
