@@ -9,8 +9,10 @@ use crate::units::Span;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes: the largest block or packet record the capture reader's buffer grows to.
-    /// A jumbo packet is 64 KiB, a pcapng decryption secrets block can be MiBs.
+    /// A jumbo packet is 64 KiB, a pcapng decryption secrets block can be some megabytes.
     pub capture_block_bytes: usize,
+    /// Interfaces remembered of one capture; each costs its name. Merged captures have hundreds.
+    pub capture_interfaces: usize,
     /// IP datagrams being put together at once.
     pub ip_reassemblies: usize,
     /// How long a datagram waits for its other fragments (Linux waits 30 s, RFC 8200 §4.5 60 s).
@@ -49,6 +51,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             capture_block_bytes: 16 << 20,
+            capture_interfaces: 4096,
             ip_reassemblies: 1024,
             ip_reassembly_wait: Span::from_secs(60),
             frames_per_message: 64,

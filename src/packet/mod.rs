@@ -1,7 +1,44 @@
 //! Packet: a frame becomes what its transport layer carries.
 //!
 //! In: [`crate::capture::Frame`]. Out: [`Packet`], borrowed from the frame or, if IP was
-//! fragmented, from the defragmenter's pool; good until the next push.
+//! fragmented, from the datagram put together; good until the next push. Frames that carry no IP
+//! are silently nothing.
+//!
+//! Always: no bytes panic; a packet cut by a snap length gives what there is and says so; what
+//! lengths in headers leave out (Ethernet padding) is never handed on; a packet that is no
+//! fragment costs no allocation. Capped: nested headers by [`MAX_NESTING`], datagrams being put
+//! together by [`crate::limits::Limits::ip_reassemblies`].
+//!
+//! `link` finds the IP packet in a frame, `ip` its payload, `defrag` puts fragments together and
+//! `transport` reads UDP, TCP and ICMP. Each takes a `Layer` and hands one on, so a tunnel is
+//! one more arm that hands an inner layer back to `ip` or `link`, a nesting deeper.
+//!
+//! etherparse reads the single heads. Its lax slicing of whole packets is not used: it would read
+//! an extension header out of the middle of a fragment, and starts at Ethernet or IP only.
+//!
+//! # References
+//! - RFC 791, RFC 8200, RFC 4302 (AH), RFC 768, RFC 9293, RFC 792, RFC 4443, RFC 4884
+//! - <https://www.tcpdump.org/linktypes.html>
+
+mod link;
+mod ip;
+mod defrag;
+mod transport;
+mod decoder;
+
+pub use decoder::Decoder;
+
+/// How many headers may lie inside each other: VLAN tags, extension headers, IP in IP.
+pub const MAX_NESTING: u8 = 16;
+
+/// The bytes captured of a layer, and how many there were on the wire.
+///
+/// Invariant: `bytes.len() <= wire`.
+#[derive(Clone, Copy, Debug)]
+struct Layer<'a> {
+    bytes: &'a [u8],
+    wire: usize,
+}
 
 use crate::units::{Endpoint, Flow, Origin};
 
@@ -59,7 +96,7 @@ pub struct TcpFlags {
     pub rst: bool,
 }
 
-/// An ICMP or ICMPv6 error about a packet that was sent (RFC 792, RFC 4443).
+/// An ICMP or `ICMPv6` error about a packet that was sent (RFC 792, RFC 4443).
 #[derive(Clone, Copy, Debug)]
 pub struct IcmpError<'a> {
     /// Who reports it.
@@ -72,7 +109,7 @@ pub struct IcmpError<'a> {
     pub icmp_type: u8,
     /// ICMP code.
     pub icmp_code: u8,
-    /// It came by ICMPv6, so type and code are those of RFC 4443.
+    /// It came by `ICMPv6`, so type and code are those of RFC 4443.
     pub v6: bool,
     /// What is quoted of the payload behind the UDP or TCP header; often cut.
     pub quoted_payload: &'a [u8],
@@ -89,3 +126,8 @@ impl IcmpError<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,322 @@
+//! `Reader`: one capture, frame by frame.
+//!
+//! In: a `Read`. Out: [`Next`]. What a record means is told by `classic` and `ng`; this file opens
+//! the capture, numbers frames, keeps the [`Summary`], and ends.
+//!
+//! Always: a frame's bytes are given out from where they lie in the ring, by range, after all that
+//! moves the ring is done. Capped: see `super`.
+
+use std::io::{self, Read};
+use std::ops::Range;
+
+use super::classic::Classic;
+use super::first_bytes::{self, Kind};
+use super::ng::Sections;
+use super::source::{Ring, read_up_to};
+use super::{Error, Format, Frame, LinkType, Next, Summary};
+use crate::defect::{Defect, DefectKind};
+use crate::limits::Limits;
+use crate::units::{FileIndex, FrameNo, FrameRef, Timestamp};
+
+/// Bytes of a classic pcap's file head; a pcapng's first block is longer.
+const FILE_HEAD: usize = 24;
+
+/// Reads a capture.
+pub struct Reader<R: Read> {
+    tape: Tape<R>,
+    form: Form,
+    summary: Summary,
+    file: FileIndex,
+    ended: bool,
+}
+
+enum Form {
+    Classic(Classic),
+    Ng(Sections),
+}
+
+/// What a format found next; frames by range, so that nothing is borrowed yet.
+pub(super) enum Found {
+    /// A packet record.
+    Packet(Packet),
+    /// Something unusable; more may follow.
+    Bad(Bad),
+    /// The file ends inside what begins at the tape's position.
+    CutShort,
+    /// The file ends.
+    End,
+}
+
+/// A packet record at the tape's position.
+pub(super) struct Packet {
+    /// The captured bytes, counted from the tape's position.
+    pub(super) data: Range<usize>,
+    /// Length of the whole record or block.
+    pub(super) record_len: usize,
+    pub(super) time: Timestamp,
+    pub(super) link: LinkType,
+    pub(super) interface: u32,
+    pub(super) orig_len: u32,
+}
+
+/// A defect without its place, which is the next frame.
+pub(super) struct Bad {
+    pub(super) kind: DefectKind,
+    pub(super) detail: &'static str,
+    pub(super) number: u64,
+    pub(super) count: u64,
+}
+
+impl Bad {
+    /// A block or record that makes no sense; `{}` in `detail` is its offset.
+    pub(super) const fn block(detail: &'static str, offset_bytes: u64) -> Self {
+        Self {
+            kind: DefectKind::BadBlock,
+            detail,
+            number: offset_bytes,
+            count: 1,
+        }
+    }
+}
+
+impl<R: Read> Reader<R> {
+    /// Begins to read `source`, which the user calls `path`.
+    pub fn open(
+        mut source: R,
+        path: &str,
+        file: FileIndex,
+        limits: &Limits,
+    ) -> Result<Self, Error> {
+        let mut head = Vec::with_capacity(FILE_HEAD);
+        let mut ahead = |head: &mut Vec<u8>, len| {
+            read_up_to(&mut source, head, len).map_err(|source| Error::Read {
+                path: path.to_owned(),
+                offset_bytes: head.len() as u64,
+                source,
+            })
+        };
+        ahead(&mut head, FILE_HEAD)?;
+        if head.is_empty() {
+            return Err(Error::Empty {
+                path: path.to_owned(),
+            });
+        }
+        let kind = first_bytes::tell(&head).map_err(|stranger| Error::NotACapture {
+            path: path.to_owned(),
+            what: stranger.what,
+            hint: stranger.hint,
+        })?;
+        let bad_header = |what| Error::BadHeader {
+            path: path.to_owned(),
+            what,
+        };
+        let mut wanted = FILE_HEAD;
+        if kind == Kind::Ng && head.len() == FILE_HEAD {
+            wanted = Sections::first_block_len(&head, limits).map_err(bad_header)?;
+            ahead(&mut head, wanted)?;
+        }
+        if head.len() < wanted {
+            return Err(Error::HeaderCut {
+                path: path.to_owned(),
+                offset_bytes: head.len() as u64,
+            });
+        }
+
+        let (form, summary) = match kind {
+            Kind::Classic {
+                order,
+                nanos,
+                modified,
+            } => {
+                let classic = Classic::new(&head, order, nanos, modified, limits);
+                let mut summary = Summary::new(Format::Pcap);
+                summary.interfaces.push(classic.interface());
+                (Form::Classic(classic), summary)
+            }
+            Kind::Ng => (
+                Form::Ng(Sections::new(limits)),
+                Summary::new(Format::PcapNg),
+            ),
+        };
+        let Some(ring) = Ring::new(kind, head, source) else {
+            return Err(bad_header("makes no sense"));
+        };
+        let mut tape = Tape {
+            ring,
+            path: path.to_owned(),
+            offset: 0,
+            held: 0,
+        };
+        if matches!(form, Form::Classic(_)) {
+            tape.hold(FILE_HEAD);
+        }
+        Ok(Self {
+            tape,
+            form,
+            summary,
+            file,
+            ended: false,
+        })
+    }
+
+    /// The next frame, or how the capture goes on or ends. An error ends it, too.
+    pub fn next_frame(&mut self) -> Result<Next<'_>, Error> {
+        if self.ended {
+            return Ok(Next::End);
+        }
+        self.tape.release();
+        let found = match &mut self.form {
+            Form::Classic(classic) => classic.find(&mut self.tape),
+            Form::Ng(sections) => sections.find(&mut self.tape, &mut self.summary),
+        };
+        let found = found.inspect_err(|_| self.ended = true)?;
+        Ok(match found {
+            Found::Packet(packet) => {
+                self.tape.hold(packet.record_len);
+                self.summary.count(packet.time);
+                self.summary.bytes = self.tape.end_of_held();
+                let captured = self.tape.ring.data().get(packet.data).unwrap_or_default();
+                Next::Frame(Frame {
+                    at: FrameRef {
+                        file: self.file,
+                        no: FrameNo(self.summary.packets),
+                    },
+                    time: packet.time,
+                    link: packet.link,
+                    interface: packet.interface,
+                    captured,
+                    orig_len: packet
+                        .orig_len
+                        .max(u32::try_from(captured.len()).unwrap_or(u32::MAX)),
+                })
+            }
+            Found::Bad(bad) => {
+                self.summary.bytes = self.tape.end_of_held();
+                Next::Defect(Defect {
+                    kind: bad.kind,
+                    at: FrameRef {
+                        file: self.file,
+                        no: FrameNo(self.summary.packets + 1),
+                    },
+                    detail: bad.detail,
+                    number: Some(bad.number),
+                    count: bad.count,
+                })
+            }
+            Found::CutShort => {
+                self.ended = true;
+                self.summary.cut_short = true;
+                self.summary.bytes = self.tape.end_of_data();
+                Next::CutShort {
+                    offset_bytes: self.tape.offset,
+                    frames: self.summary.packets,
+                }
+            }
+            Found::End => {
+                self.ended = true;
+                self.summary.bytes = self.tape.end_of_data();
+                Next::End
+            }
+        })
+    }
+
+    /// What is known of the capture so far.
+    pub const fn summary(&self) -> &Summary {
+        &self.summary
+    }
+}
+
+/// The ring and where in the file it stands.
+pub(super) struct Tape<R: Read> {
+    ring: Ring<R>,
+    path: String,
+    /// File offset of the ring's first byte.
+    offset: u64,
+    /// Bytes given out, to be passed at the next step.
+    held: usize,
+}
+
+impl<R: Read> Tape<R> {
+    /// The bytes buffered from the position on.
+    #[inline]
+    pub(super) fn data(&self) -> &[u8] {
+        self.ring.data()
+    }
+
+    /// The position in the file.
+    pub(super) const fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// Whether `len` bytes follow; afterwards they are in [`Self::data`].
+    #[inline]
+    pub(super) fn holds(&mut self, len: usize) -> Result<bool, Error> {
+        match self.ring.holds(len) {
+            Ok(holds) => Ok(holds),
+            Err(source) => Err(self.error(source)),
+        }
+    }
+
+    #[cold]
+    fn error(&self, source: io::Error) -> Error {
+        Error::Read {
+            path: self.path.clone(),
+            offset_bytes: self.end_of_data(),
+            source,
+        }
+    }
+
+    /// Leaves `len` bytes in place until the next step.
+    #[inline]
+    pub(super) const fn hold(&mut self, len: usize) {
+        self.held = len;
+    }
+
+    /// Passes what was held.
+    #[inline]
+    pub(super) fn release(&mut self) {
+        let held = std::mem::take(&mut self.held);
+        self.ring.consume(held);
+        self.offset += held as u64;
+    }
+
+    /// Passes `len` bytes at once, buffered or not; `false` if the file ends before.
+    pub(super) fn skip(&mut self, len: u64) -> Result<bool, Error> {
+        let mut left = len;
+        while left > 0 {
+            if !self.holds(1)? {
+                return Ok(false);
+            }
+            let step = self
+                .data()
+                .len()
+                .min(usize::try_from(left).unwrap_or(usize::MAX));
+            self.ring.consume(step);
+            self.offset += step as u64;
+            left -= step as u64;
+        }
+        Ok(true)
+    }
+
+    /// Goes on until `stands` is true of what follows, a byte a step; `false` if it never was.
+    /// `stands` may read ahead as far as its caps allow.
+    pub(super) fn search(
+        &mut self,
+        mut stands: impl FnMut(&mut Self) -> Result<bool, Error>,
+    ) -> Result<bool, Error> {
+        while self.skip(1)? {
+            if stands(self)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    const fn end_of_held(&self) -> u64 {
+        self.offset + self.held as u64
+    }
+
+    fn end_of_data(&self) -> u64 {
+        self.offset + self.ring.data().len() as u64
+    }
+}

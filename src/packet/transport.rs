@@ -1,0 +1,243 @@
+//! UDP, TCP, and ICMP errors that quote them.
+//!
+//! In: an IP payload, whole. Out: [`Packet`]. Payloads end where the header's length says; what a
+//! snap length cut off is told by `snapped` and `wire_len`.
+//!
+//! # References
+//! - RFC 768, RFC 9293 §3.1, RFC 792, RFC 4443, RFC 4884 §5
+
+use std::net::IpAddr;
+
+use etherparse::{Ipv4HeaderSlice, Ipv6HeaderSlice, TcpHeaderSlice, UdpHeaderSlice};
+
+use super::decoder::Pass;
+use super::ip::{Envelope, extension_header, is_extension};
+use super::{Datagram, IcmpError, Layer, MAX_NESTING, Packet, Segment, TcpFlags};
+use crate::defect::{Defect, DefectKind};
+use crate::units::{Endpoint, Flow, Origin, Transport};
+
+const ICMP: u8 = 1;
+const TCP: u8 = 6;
+const UDP: u8 = 17;
+const ICMPV6: u8 = 58;
+
+const UDP_HEAD: usize = 8;
+const TCP_HEAD: usize = 20;
+const ICMP_HEAD: usize = 8;
+
+const TCP_CUT: &str = "the packet ends inside its TCP header, or the header makes no sense";
+
+impl<O: FnMut(Packet<'_>), D: FnMut(Defect)> Pass<'_, O, D> {
+    /// Hands on what `protocol` carries; other protocols are nothing.
+    #[inline]
+    pub(super) fn transport(&mut self, envelope: Envelope<'_>, protocol: u8, layer: Layer<'_>) {
+        match protocol {
+            UDP => self.udp(envelope, layer),
+            TCP => self.tcp(envelope, layer),
+            ICMP if envelope.src.is_ipv4() => self.icmp(envelope, layer),
+            ICMPV6 if envelope.src.is_ipv6() => self.icmp(envelope, layer),
+            _ => {}
+        }
+    }
+
+    #[inline]
+    fn udp(&mut self, envelope: Envelope<'_>, layer: Layer<'_>) {
+        let (Ok(header), Some(behind)) = (
+            UdpHeaderSlice::from_slice(layer.bytes),
+            layer.skip(UDP_HEAD),
+        ) else {
+            return self.header_cut(layer, "the packet ends inside its UDP header");
+        };
+        let payload = match usize::from(header.length()) {
+            // Segmentation offload, or a jumbogram (RFC 2675).
+            0 => behind,
+            length => match length.checked_sub(UDP_HEAD) {
+                Some(len) => behind.cut(len),
+                None => {
+                    return self.defect(
+                        DefectKind::MalformedPacket,
+                        "the UDP header says a length shorter than itself",
+                    );
+                }
+            },
+        };
+        if payload.wire > behind.wire {
+            self.defect(
+                DefectKind::MalformedPacket,
+                "the UDP header says a length that the IP packet did not have",
+            );
+        }
+        let flow = Flow {
+            src: Endpoint::new(envelope.src, header.source_port()),
+            dst: Endpoint::new(envelope.dst, header.destination_port()),
+            transport: Transport::Udp,
+        };
+        let origin = self.origin(envelope, payload.is_snapped());
+        (self.out)(Packet::Datagram(Datagram {
+            flow,
+            origin,
+            payload: payload.bytes,
+        }));
+    }
+
+    #[inline]
+    fn tcp(&mut self, envelope: Envelope<'_>, layer: Layer<'_>) {
+        // Options the snap length cut off are not worth losing the segment for.
+        let mut without_options;
+        let header_len = match layer.bytes.get(12) {
+            Some(byte) => usize::from(byte >> 4) * 4,
+            None => return self.header_cut(layer, TCP_CUT),
+        };
+        let mut head = layer.bytes;
+        if head.len() < header_len && layer.is_snapped() {
+            let Some(fixed) = layer.bytes.first_chunk::<TCP_HEAD>() else {
+                return self.header_cut(layer, TCP_CUT);
+            };
+            without_options = *fixed;
+            if let Some(words) = without_options.get_mut(12) {
+                *words = 5 << 4;
+            }
+            head = &without_options;
+        }
+        let Ok(header) = TcpHeaderSlice::from_slice(head) else {
+            return self.header_cut(layer, TCP_CUT);
+        };
+        let payload = Layer {
+            bytes: layer.bytes.get(header_len..).unwrap_or_default(),
+            wire: layer.wire.saturating_sub(header_len),
+        };
+        let flow = Flow {
+            src: Endpoint::new(envelope.src, header.source_port()),
+            dst: Endpoint::new(envelope.dst, header.destination_port()),
+            transport: Transport::Tcp,
+        };
+        let origin = self.origin(envelope, layer.is_snapped());
+        (self.out)(Packet::Segment(Segment {
+            flow,
+            origin,
+            seq: header.sequence_number(),
+            ack: header.acknowledgment_number(),
+            flags: TcpFlags {
+                syn: header.syn(),
+                ack: header.ack(),
+                fin: header.fin(),
+                rst: header.rst(),
+            },
+            payload: payload.bytes,
+            wire_len: u32::try_from(payload.wire).unwrap_or(u32::MAX),
+        }));
+    }
+
+    #[cold]
+    fn icmp(&mut self, envelope: Envelope<'_>, layer: Layer<'_>) {
+        let v6 = envelope.src.is_ipv6();
+        let (Some(&[icmp_type, icmp_code, ..]), Some(behind)) = (
+            layer.bytes.first_chunk::<ICMP_HEAD>(),
+            layer.skip(ICMP_HEAD),
+        ) else {
+            return;
+        };
+        let is_error = if v6 {
+            // RFC 4443: types below 128 are errors.
+            matches!(icmp_type, 1..=4)
+        } else {
+            // RFC 792: unreachable, source quench, redirect, time exceeded, parameter problem.
+            matches!(icmp_type, 3 | 4 | 5 | 11 | 12)
+        };
+        if !is_error {
+            return;
+        }
+        // Extensions may follow the quoted packet, whose length the head then says (RFC 4884 §5).
+        let quoted_len = match layer.bytes {
+            [1 | 3, _, _, _, words, ..] if v6 => usize::from(*words) * 8,
+            [3 | 11 | 12, _, _, _, _, words, ..] if !v6 => usize::from(*words) * 4,
+            _ => 0,
+        };
+        let quoted = match quoted_len {
+            0 => behind,
+            len => behind.cut(len.min(behind.wire)),
+        };
+        let Some((flow, payload)) = quoted_packet(quoted.bytes) else {
+            return;
+        };
+        let origin = self.origin(envelope, layer.is_snapped());
+        (self.out)(Packet::IcmpError(IcmpError {
+            reporter: Endpoint::new(envelope.src, 0),
+            quoted: flow,
+            origin,
+            icmp_type,
+            icmp_code,
+            v6,
+            quoted_payload: payload,
+        }));
+    }
+
+    #[inline]
+    fn origin<'a>(&self, envelope: Envelope<'a>, snapped: bool) -> Origin<'a> {
+        Origin {
+            at: self.at,
+            time: self.time,
+            earlier: envelope.earlier,
+            interface: self.interface,
+            ip_id: envelope.id,
+            ttl: envelope.ttl,
+            snapped,
+            fragmented: envelope.fragmented,
+        }
+    }
+}
+
+/// The flow of a quoted UDP or TCP packet, and what is quoted of its payload. Lengths in its
+/// headers are those of the whole packet, so they only bound what is there.
+fn quoted_packet(bytes: &[u8]) -> Option<(Flow, &[u8])> {
+    let (src, dst, mut protocol, mut rest);
+    match bytes.first()? >> 4 {
+        4 => {
+            let header = Ipv4HeaderSlice::from_slice(bytes).ok()?;
+            if header.fragments_offset().value() != 0 {
+                return None;
+            }
+            src = IpAddr::V4(header.source_addr());
+            dst = IpAddr::V4(header.destination_addr());
+            protocol = header.protocol().0;
+            // Some hosts quote it with the length in their own byte order: not used.
+            rest = bytes.get(header.slice().len()..)?;
+        }
+        6 => {
+            let header = Ipv6HeaderSlice::from_slice(bytes).ok()?;
+            src = IpAddr::V6(header.source_addr());
+            dst = IpAddr::V6(header.destination_addr());
+            protocol = header.next_header().0;
+            rest = bytes.get(header.slice().len()..)?;
+        }
+        _ => return None,
+    }
+    for _ in 0..MAX_NESTING {
+        if !is_extension(protocol) {
+            break;
+        }
+        let (next, len) = extension_header(protocol, rest)?;
+        (protocol, rest) = (next, rest.get(len..)?);
+    }
+    let &[s0, s1, d0, d1] = rest.first_chunk::<4>()?;
+    let (transport, payload) = match protocol {
+        UDP => {
+            let length = rest.get(4..)?.first_chunk::<2>();
+            let length = length.map_or(0, |length| usize::from(u16::from_be_bytes(*length)));
+            let whole = rest.get(..length).filter(|whole| whole.len() >= UDP_HEAD);
+            (Transport::Udp, whole.unwrap_or(rest).get(UDP_HEAD..))
+        }
+        TCP => {
+            let words = rest.get(12).map(|byte| usize::from(byte >> 4));
+            let payload = words.and_then(|words| rest.get((words * 4).max(TCP_HEAD)..));
+            (Transport::Tcp, payload)
+        }
+        _ => return None,
+    };
+    let flow = Flow {
+        src: Endpoint::new(src, u16::from_be_bytes([s0, s1])),
+        dst: Endpoint::new(dst, u16::from_be_bytes([d0, d1])),
+        transport,
+    };
+    Some((flow, payload.unwrap_or_default()))
+}
