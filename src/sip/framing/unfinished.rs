@@ -21,6 +21,9 @@ const LOST: &str =
 const TOO_LARGE: &str = "a message on a stream is larger than 64 KiB; its body was passed over";
 const CUT_IN_HEAD: &str = "a message on a stream ends within its header fields";
 
+/// So many of the largest messages are searched through before a stream is no SIP any more.
+const PASSED_OVER: usize = 4;
+
 /// Where messages and defects go, and what is counted.
 pub(super) struct Outlet<'s> {
     /// Takes messages.
@@ -153,7 +156,7 @@ impl Unfinished {
                 rest = rest.get(consumed - old..).unwrap_or_default();
                 self.frames.clear();
             }
-            if self.passed > u64::try_from(limit).unwrap_or(u64::MAX) {
+            if self.passed > u64::try_from(limit.saturating_mul(PASSED_OVER)).unwrap_or(u64::MAX) {
                 return Some(Verdict::No);
             }
         }
