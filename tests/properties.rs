@@ -176,7 +176,7 @@ fn segments(stream: &[u8], isn: u32, cuts: &[(usize, u8)], window: usize) -> Vec
                 .wrapping_add(1)
                 .wrapping_add(u32::try_from(from).unwrap_or(0)),
             flags: TcpFlags::default(),
-            bytes: stream[from..to].to_vec(),
+            bytes: stream.get(from..to).unwrap_or_default().to_vec(),
             wire_len: u32::try_from(to - from).unwrap_or(0),
             from_client: true,
             port: 4000,

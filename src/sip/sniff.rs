@@ -493,7 +493,7 @@ mod tests {
             let text = format!("{line}\r\n{FIELDS}");
             for cut in 1..line.len() + 2 {
                 let got = stream_start(&text.as_bytes()[..cut], RTP_PORTS, false);
-                assert_eq!(got, Verdict::NeedMore, "{}", &text[..cut]);
+                assert_eq!(got, Verdict::NeedMore, "{line} cut at {cut}");
             }
             let all = stream_start(text.as_bytes(), RTP_PORTS, false);
             assert_eq!(all, Verdict::Sip);

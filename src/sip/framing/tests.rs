@@ -174,8 +174,12 @@ fn a_message_at_every_cut_names_both_frames() {
     for cut in 1..text.len() {
         for port in [SIP, 7777] {
             let mut wire = Wire::new(port);
-            assert_eq!(wire.bytes(&text[..cut]), Appetite::More, "{cut}");
-            wire.bytes(&text[cut..]);
+            assert_eq!(
+                wire.event(1, Event::Bytes(&text.as_bytes()[..cut])),
+                Appetite::More,
+                "{cut}"
+            );
+            wire.event(1, Event::Bytes(&text.as_bytes()[cut..]));
             wire.check(&["@1+2 INVITE [abc]"]);
             wire.end();
         }
@@ -188,8 +192,8 @@ fn two_messages_cut_anywhere_are_found() {
     let first = message("INVITE", "l: 3\r\n", "abc").len();
     for cut in first + 1..text.len() {
         let mut wire = Wire::new(SIP);
-        wire.bytes(&text[..cut]);
-        wire.bytes(&text[cut..]);
+        wire.event(1, Event::Bytes(&text.as_bytes()[..cut]));
+        wire.event(1, Event::Bytes(&text.as_bytes()[cut..]));
         wire.check(&["@1 INVITE [abc]", "@1+2 BYE [d]"]);
     }
 }
@@ -257,7 +261,7 @@ fn a_gap_in_the_body_closes_the_message_and_keeps_the_border() {
     wire.bytes(&message("INFO", "l: 30\r\n", "0123456789"));
     wire.event(1, Event::Gap(10));
     let rest = "BYE sip:x@y SIP/2.0\r\n"; // of the body, as a sipfrag would have it
-    wire.bytes(&rest[..10]);
+    wire.event(1, Event::Bytes(&rest.as_bytes()[..10]));
     wire.bytes(&message("ACK", "l: 0\r\n", ""));
     wire.check(&["@1 INFO [0123456789] truncated", "@4 ACK [] after-gap"]);
 }
