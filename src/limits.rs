@@ -27,6 +27,10 @@ pub struct Limits {
     pub tcp_pending_bytes: usize,
     /// Bytes: the largest SIP message (DOMAIN F.2: 64 KiB; UDP cannot carry more).
     pub message_bytes: usize,
+    /// Bytes of unfinished messages of all streams together.
+    pub unfinished_bytes: usize,
+    /// Flows remembered as having carried SIP, so that a start line alone is proof on them.
+    pub sip_flows: usize,
     /// Header fields indexed in one message; what comes after is a defect.
     pub header_fields: usize,
     /// Call-IDs followed at once.
@@ -59,6 +63,8 @@ impl Default for Limits {
             tcp_pending_bytes_per_direction: 256 << 10,
             tcp_pending_bytes: 16 << 20,
             message_bytes: 64 << 10,
+            unfinished_bytes: 32 << 20,
+            sip_flows: 65_536,
             header_fields: 256,
             calls: 50_000,
             transactions_per_call: 64,

@@ -16,6 +16,9 @@ pub use method::{Method, MethodKind};
 
 use crate::units::{Flow, Origin};
 
+pub mod sniff;
+pub mod framing;
+
 /// One SIP message as it was framed: start line to the end of its body.
 #[derive(Clone, Copy, Debug)]
 pub struct RawMessage<'a> {
@@ -36,7 +39,8 @@ pub struct RawMessage<'a> {
 pub struct Framing {
     /// Content-Length is larger than what came.
     pub truncated_body: bool,
-    /// Bytes follow the message in its datagram that are not a message.
+    /// Bytes follow the message in its datagram; if they are a message it comes next, with
+    /// `follows_in_datagram`.
     pub trailing_octets: bool,
     /// It is not the first message of its datagram.
     pub follows_in_datagram: bool,
