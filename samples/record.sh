@@ -1,5 +1,6 @@
 #!/bin/bash
 # Records the samples again: samples/record.sh [NAME...]; without a name all of them, each beside the others.
+# Names are those of the files. At the end truth.json is written anew.
 #
 # Needs root and, on Debian 12: apt-get install sip-tester kamailio baresip tcpdump tshark nftables iproute2 python3 python3-cryptography
 # Every recording runs in network namespaces of its own that are joined by a veth pair and have no way out; they and all
@@ -31,8 +32,10 @@ bench() {
     for x in "${b[@]}"; do ip -n "$ID-b" addr add "$x/32" dev wb; ip -n "$ID-a" route add "$x/32" dev wa; done
 }
 
+# KEEP=FOLDER keeps the logs of a recording there.
 cleanup() {
     local pid
+    [ -z "${KEEP:-}" ] || cp -r "$TMP" "$KEEP"
     for pid in ${PIDS[@]+"${PIDS[@]}"}; do kill "$pid" 2>/dev/null; done
     wait 2>/dev/null
     ip netns del "$ID-a" 2>/dev/null; ip netns del "$ID-b" 2>/dev/null
@@ -105,12 +108,12 @@ good_call() {
     cp "$TMP/out.pcap" "$HERE/good-call.pcap"
 }
 
-# Callees that wait for an ACK: one is SIPp (192.0.2.31), the other baresip (192.0.2.30). See README.md for who does what.
+# Callees that wait for an ACK: one is patient_callee.py (192.0.2.31), the other baresip (192.0.2.30). See README.md for who does what.
 missing_ack() {
     bench smack 198.51.100.21 198.51.100.22 198.51.100.23 198.51.100.24 198.51.100.25 198.51.100.26 -- 192.0.2.30 192.0.2.31
-    tap b wb "$TMP/out.pcap" 'udp port 5060 or icmp'
+    tap b wb "$TMP/out.pcap" 'udp port 5060'
     cd "$TMP" || return
-    bg b $SIPP -sf "$REC/patient-callee.xml" -key codec 0 -i 192.0.2.31 -p 5060
+    bg b $PYTHON "$REC/patient_callee.py" 192.0.2.31
     mkdir "$TMP/baresip"; cp "$REC/baresip.config" "$TMP/baresip/config"
     echo '<sip:callee@192.0.2.30>;regint=0;answermode=auto' >"$TMP/baresip/accounts"
     touch "$TMP/baresip/contacts"
@@ -122,7 +125,7 @@ missing_ack() {
     printf '+1303555010%d;+12025550110;ack\n' 1 2 3 4 | callers good.csv
     printf '+1303555020%d;+12025550110;none\n' 1 2 3 | callers none.csv
     echo '+13035550301;callee;cseq' | callers cseq.csv
-    echo '+13035550401;callee;ack' | callers lost.csv
+    echo '+13035550401;callee;hold' | callers lost.csv
     echo '+13035550501;+12025550110;late' | callers late.csv
     echo '+13035550601;+12025550110;none' | callers cut.csv
     caller a 198.51.100.21 good.csv 4 192.0.2.31 -r 1 -rp 11000 & PIDS+=($!)
@@ -135,7 +138,6 @@ missing_ack() {
     caller a 198.51.100.26 cut.csv 1 192.0.2.31 & PIDS+=($!)
     untap 2.5
     cp "$TMP/out.pcap" "$HERE/missing-ack.pcap"
-    [ -z "${KEEP:-}" ] || cp -r "$TMP" "$KEEP"
 }
 
 # Two calls over TCP to a proxy; the caller cuts its bytes in odd pieces, a small MSS cuts the answers.
@@ -171,7 +173,6 @@ register_challenge() {
     kill "${PIDS[-2]}"                  # alice leaves: REGISTER with Expires 0
     untap 2
     cp "$TMP/out.pcap" "$HERE/register-challenge.pcap"
-    [ -z "${KEEP:-}" ] || cp -r "$TMP" "$KEEP"
 }
 
 # The calls of both hop samples: three answered, one busy, one cancelled.
@@ -213,4 +214,6 @@ if [ $# = 0 ]; then set -- $ALL; fi
 status=0 jobs=()
 for name in "$@"; do ( "${name//-/_}" ) & jobs+=($!); done
 for job in "${jobs[@]}"; do wait "$job" || status=1; done
+chmod 644 "$HERE"/*.pcap*
+$PYTHON "$REC/truth.py" "$HERE" || status=1
 exit $status
