@@ -46,6 +46,15 @@ cleanup() {
 in_ns() { local side=$1; shift; ip netns exec "$ID-$side" "$@"; }
 bg() { local side=$1; shift; ip netns exec "$ID-$side" "$@" >>"$TMP/log" 2>&1 </dev/null & BG=$!; PIDS+=("$BG"); }
 
+# listens SIDE ADDR...: wait, ten seconds at most, until something there listens on port 5060 of each address
+listens() {
+    local side=$1 addr; shift
+    for addr in "$@"; do
+        for _ in $(seq 100); do [ -n "$(in_ns "$side" ss -Hlnut src "$addr:5060")" ] && break; sleep 0.1; done
+    done
+    sleep 0.5       # kamailio's workers
+}
+
 # tap SIDE INTERFACE FILE FILTER [OPTION...]: start a capture and wait until it listens
 tap() {
     local side=$1 dev=$2 file=$3 filter=$4; shift 4
@@ -69,7 +78,7 @@ incident_438() {
     cd "$TMP" || return
     bg b kamailio -DD -f "$REC/incident-sbc.cfg" -Y "$TMP"
     bg b $SIPP -sf "$REC/callee.xml" -key codec 0 -i 192.0.2.20 -p 5060
-    sleep 1
+    listens b 192.0.2.10 192.0.2.20
     while read -r run addr start period calls; do
         (
             until_time "$t0 + $start"
@@ -101,7 +110,7 @@ good_call() {
     tap b wb "$TMP/out.pcap" 'udp' --time-stamp-precision=nano
     cd "$TMP" || return
     bg b $SIPP -sf "$REC/callee.xml" -key codec 8 -rtp_echo -i 192.0.2.20 -p 5060
-    sleep 0.5
+    listens b 192.0.2.20
     echo '+13035550101;+12025550101;rtp' | callers one.csv
     caller a 198.51.100.20 one.csv 1 192.0.2.20 -key codec 8
     untap
@@ -121,7 +130,7 @@ missing_ack() {
     # The ACKs of .24 pass the tap and then meet a firewall: UDP payload "ACK".
     in_ns b nft 'add table inet wall; add chain inet wall in { type filter hook input priority 0; };
                  add rule inet wall in ip saddr 198.51.100.24 udp dport 5060 @th,64,24 0x41434b drop'
-    sleep 1.5
+    listens b 192.0.2.30 192.0.2.31
     printf '+1303555010%d;+12025550110;ack\n' 1 2 3 4 | callers good.csv
     printf '+1303555020%d;+12025550110;none\n' 1 2 3 | callers none.csv
     echo '+13035550301;callee;cseq' | callers cseq.csv
@@ -148,7 +157,7 @@ tcp_odd_segments() {
     cd "$TMP" || return
     bg b kamailio -DD -A WITH_TCP -A 'LISTEN=192.0.2.60:5060' -A 'CALLEE="sip:192.0.2.61:5060;transport=udp"' -f "$REC/plain-proxy.cfg" -Y "$TMP"
     bg b $SIPP -sf "$REC/callee.xml" -key codec 0 -i 192.0.2.61 -p 5060
-    sleep 1.5
+    listens b 192.0.2.60 192.0.2.61
     in_ns a $PYTHON "$REC/odd_caller.py" 198.51.100.31 192.0.2.60 || { cat "$TMP/log"; return 1; }
     untap
     cp "$TMP/out.pcap" "$HERE/tcp-odd-segments.pcap"
@@ -160,7 +169,7 @@ register_challenge() {
     tap b wb "$TMP/out.pcap" 'udp port 5060'
     cd "$TMP" || return
     bg b kamailio -DD -f "$REC/registrar.cfg" -Y "$TMP"
-    sleep 1
+    listens b 192.0.2.50
     local who
     for who in "alice s3cret 198.51.100.51" "mallory guess 198.51.100.52"; do
         set -- $who
@@ -191,7 +200,8 @@ proxy_two_hops() {
     cd "$TMP" || return
     bg b kamailio -DD -A 'LISTEN=192.0.2.60:5060' -A 'CALLEE="sip:198.51.100.42:5060;transport=udp"' -f "$REC/plain-proxy.cfg" -Y "$TMP"
     bg a $SIPP -sf "$REC/callee.xml" -key codec 0 -i 198.51.100.42 -p 5060
-    sleep 1.5
+    listens b 192.0.2.60
+    listens a 198.51.100.42
     hop_calls
     untap
     cp "$TMP/out.pcap" "$HERE/proxy-two-hops.pcap"
@@ -204,7 +214,8 @@ cooked() {
     ip netns exec scook-b dumpcap -q -i any -y LINUX_SLL2 -f 'udp port 5060' -w "$TMP/out.pcapng" >>"$TMP/log" 2>&1 & TAP=$!; PIDS+=("$TAP")
     bg b kamailio -DD -A 'LISTEN=192.0.2.60:5060' -A 'CALLEE="sip:192.0.2.61:5060;transport=udp"' -f "$REC/plain-proxy.cfg" -Y "$TMP"
     bg b $SIPP -sf "$REC/callee.xml" -key codec 0 -i 192.0.2.61 -p 5060
-    sleep 2
+    listens b 192.0.2.60 192.0.2.61
+    sleep 1
     hop_calls
     untap
     cp "$TMP/out.pcapng" "$HERE/cooked.pcapng"
