@@ -48,6 +48,12 @@ impl Hops {
         self.directions.contains_key(&(flow.src, flow.dst))
     }
 
+    /// Pairs of sockets of which one direction was seen only.
+    pub(super) fn one_way(&self) -> usize {
+        let seen = self.directions.keys();
+        seen.filter(|(src, dst)| !self.directions.contains_key(&(*dst, *src))).count()
+    }
+
     /// An ACK to a 2xx of `call` went this way.
     pub(super) fn saw_ack(&mut self, flow: &Flow, call: u64) {
         learn(&mut self.acks, (flow.src.addr, flow.dst.addr), call);

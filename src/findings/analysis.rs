@@ -69,6 +69,11 @@ impl Findings {
         }
     }
 
+    /// Hands out responses that have waited long enough at `now`.
+    pub fn release(&mut self, now: Timestamp, out: &mut dyn FnMut(&Annotated<'_>)) {
+        self.annotator.release(Some(now), out);
+    }
+
     /// Ends the capture.
     pub fn finish(mut self, end: &End, out: &mut dyn FnMut(&Annotated<'_>)) -> Analysis {
         self.annotator.release(None, out);

@@ -6,6 +6,9 @@ use super::missing_ack::MissingAck;
 use super::rule::{Rule, Topic};
 use crate::limits::Limits;
 
+/// The names of the rules, for `--fail-on`.
+pub const RULES: &[&str] = &[super::identity_burst::NAME, super::missing_ack::NAME];
+
 /// All rules, ready for a capture.
 pub fn rules(limits: &Limits, burst: BurstOptions) -> Vec<Box<dyn Rule>> {
     vec![
@@ -47,5 +50,13 @@ mod tests {
             assert!(!topic.explanation.summary.is_empty());
             assert!(!topic.explanation.sections.is_empty(), "{}", topic.name);
         }
+    }
+
+    #[test]
+    fn the_names_are_those_of_the_rules() {
+        let topics = topics();
+        let mut rules: Vec<_> = topics.iter().filter(|t| t.kind == "rule").map(|t| t.name).collect();
+        rules.sort_unstable();
+        assert_eq!(rules, RULES);
     }
 }

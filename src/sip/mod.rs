@@ -53,3 +53,10 @@ pub struct Framing {
     /// It starts behind bytes of the stream that were not captured or not understood.
     pub after_gap: bool,
 }
+
+impl Framing {
+    /// Whether its borders break the rules, beyond noise behind it.
+    pub const fn is_malformed(&self) -> bool {
+        self.truncated_body || self.bad_content_length || self.head_unfinished
+    }
+}

@@ -1,0 +1,213 @@
+//! Project: what the findings room knows, in the shape of [`view`].
+//!
+//! In: [`Annotated`] responses and the [`Analysis`]. Out: the view's plain values, with the
+//! catalogue's words beside each code and a Wireshark filter beside each finding.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use super::view;
+use crate::catalogue::catalogue;
+use crate::findings::annotate::{Annotated, words};
+use crate::findings::codes::Codes;
+use crate::findings::trust::Trust;
+use crate::findings::{BurstFacts, CallRef, Confidence, Finding, Severity};
+use crate::units::Timestamp;
+use crate::wire_text::WireText;
+
+/// Calls named in a Wireshark filter: more make a filter that cannot be pasted.
+const FILTER_CALLS: usize = 5;
+
+/// A response.
+pub fn response<'a>(
+    seen: &Annotated<'a>,
+    capture_start: Option<Timestamp>,
+) -> view::Response<'a> {
+    let explained = catalogue().entry(seen.code, Some(seen.text.phrase));
+    view::Response {
+        file: seen.at.file.0,
+        frame: seen.at.no.0,
+        time: seen.time,
+        capture_start,
+        src: seen.flow.src,
+        dst: seen.flow.dst,
+        transport: seen.flow.transport,
+        call_id: seen.text.call_id.map(WireText),
+        cseq: seen.cseq,
+        method: Some(WireText(seen.text.method)).filter(|method| !method.0.is_empty()),
+        from: seen.text.from.map(WireText),
+        to: seen.text.to.map(WireText),
+        code: seen.code.get(),
+        reason: WireText(seen.text.phrase),
+        retransmission: seen.retransmission,
+        duplicate: seen.duplicate,
+        meaning: Cow::Borrowed(explained.meaning()),
+        remediation: Cow::Borrowed(explained.remediation()),
+        context: seen.context.map(|context| Cow::Owned(words(&context, seen.at))),
+        diagnosis: Vec::new(),
+    }
+}
+
+/// The codes, ascending.
+pub fn codes(codes: &Codes) -> Vec<view::Code> {
+    let total = codes.total();
+    codes
+        .iter()
+        .map(|(code, counts)| {
+            let explained = catalogue().entry(code, None);
+            let methods: BTreeMap<_, _> = counts
+                .methods
+                .iter()
+                .map(|(method, count)| (String::from_utf8_lossy(method).into_owned(), *count))
+                .collect();
+            #[expect(clippy::cast_precision_loss, reason = "a share for people")]
+            let share = if total == 0 { 0.0 } else { counts.count as f64 / total as f64 };
+            view::Code {
+                code: code.get(),
+                phrase: Cow::Borrowed(explained.phrase().unwrap_or_default()),
+                count: counts.count,
+                retransmissions: counts.retransmissions,
+                share,
+                methods,
+                meaning: Cow::Borrowed(explained.meaning()),
+                when: Cow::Borrowed(explained.when()),
+                remediation: Cow::Borrowed(explained.remediation()),
+                rfc: explained.rfc().map(Cow::Borrowed),
+            }
+        })
+        .collect()
+}
+
+/// What was not analysed.
+pub fn trust(trust: &Trust, several_files: bool) -> Vec<view::Trust> {
+    let mut lines: Vec<_> = trust
+        .groups()
+        .map(|group| view::Trust {
+            kind: Cow::Borrowed(group.kind.name()),
+            count: group.count,
+            first_frame: Some(group.first.no.0).filter(|frame| *frame > 0),
+            file: several_files.then_some(group.first.file.0),
+            detail: group.text(),
+        })
+        .collect();
+    if trust.beyond() > 0 {
+        lines.push(view::Trust {
+            kind: Cow::Borrowed("evicted"),
+            count: trust.beyond(),
+            first_frame: None,
+            file: None,
+            detail: "further remarks of other kinds, for which there was no room".to_owned(),
+        });
+    }
+    lines
+}
+
+/// A finding.
+pub fn finding(found: Finding) -> view::Finding {
+    let filter = filter(&found.calls);
+    view::Finding {
+        rule: Cow::Borrowed(found.rule),
+        verdict: found.verdict.map(Cow::Borrowed),
+        qualifier: found.qualifier,
+        severity: severity(found.severity),
+        confidence: Some(confidence(found.confidence)),
+        raise: found.raise,
+        title: found.title,
+        detail: Some(found.detail).filter(|text| !text.is_empty()),
+        cause: None,
+        evidence: found.evidence,
+        remediation: Some(found.remediation),
+        count: found.count,
+        start: Some(view::Time(found.start)),
+        end: Some(view::Time(found.end)),
+        peers: found
+            .peers
+            .iter()
+            .map(|(peer, count)| view::PeerCount { peer: peer.to_string(), count: *count })
+            .collect(),
+        burst: found.burst.as_ref().map(burst),
+        calls: found.calls.into_iter().map(call).collect(),
+        filter,
+    }
+}
+
+fn burst(facts: &BurstFacts) -> view::Burst {
+    view::Burst {
+        code: facts.code,
+        soft: false,
+        attempts: facts.attempts,
+        share: facts.share,
+        distinct_calls: facts.distinct_calls,
+        peak_per_minute: facts.peak_per_minute,
+        baseline_per_minute: facts.baseline_per_minute,
+        baseline: facts.baseline_per_minute.is_none().then_some(Cow::Borrowed("none")),
+        open: facts.open,
+        ..view::Burst::default()
+    }
+}
+
+fn call(call: CallRef) -> view::CallRef {
+    view::CallRef {
+        call_id: view::Text(call.call_id.into()),
+        cseq: Some(call.cseq),
+        to_tag: call.to_tag.map(|tag| view::Text(tag.into())),
+        file: call.file.0,
+        frames: call.frames.iter().map(|frame| frame.0).collect(),
+        time: Some(view::Time(call.time)),
+    }
+}
+
+const fn severity(severity: Severity) -> view::Severity {
+    match severity {
+        Severity::Critical => view::Severity::Critical,
+        Severity::Error => view::Severity::Error,
+        Severity::Warning => view::Severity::Warning,
+        Severity::Info => view::Severity::Info,
+    }
+}
+
+const fn confidence(confidence: Confidence) -> view::Confidence {
+    match confidence {
+        Confidence::Confirmed => view::Confidence::Confirmed,
+        Confidence::Probable => view::Confidence::Probable,
+        Confidence::Tolerated => view::Confidence::Tolerated,
+        Confidence::Inconclusive => view::Confidence::Inconclusive,
+    }
+}
+
+/// A Wireshark display filter for the first of `calls`. A Call-ID that cannot stand in a filter
+/// string is left out.
+fn filter(calls: &[CallRef]) -> Option<String> {
+    let mut terms: Vec<String> = Vec::new();
+    for call in calls {
+        if terms.len() == FILTER_CALLS {
+            break;
+        }
+        if let Some(id) = quotable(&call.call_id) {
+            let term = format!("sip.Call-ID == \"{id}\"");
+            if !terms.contains(&term) {
+                terms.push(term);
+            }
+        }
+    }
+    (!terms.is_empty()).then(|| terms.join(" || "))
+}
+
+/// The text of a Wireshark string, if it is printable ASCII.
+fn quotable(text: &[u8]) -> Option<String> {
+    let is_printable = text.iter().all(|b| b.is_ascii_graphic() || *b == b' ');
+    let text = std::str::from_utf8(text).ok().filter(|_| is_printable)?;
+    Some(text.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_id_cannot_break_out_of_the_filter() {
+        assert_eq!(quotable(b"a\"b\\c").as_deref(), Some("a\\\"b\\\\c"));
+        assert_eq!(quotable(b"a\x1bb"), None);
+        assert_eq!(quotable(b"caf\xe9"), None);
+    }
+}
