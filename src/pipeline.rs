@@ -159,8 +159,14 @@ impl Run {
                         self.sip.calls.lost(self.last);
                     }
                 }
-                Ok(Next::CutShort { offset_bytes, frames }) => {
-                    let at = FrameRef { file, no: FrameNo(frames) };
+                Ok(Next::CutShort {
+                    offset_bytes,
+                    frames,
+                }) => {
+                    let at = FrameRef {
+                        file,
+                        no: FrameNo(frames),
+                    };
                     let detail = "the file ends inside a packet, at byte {}; everything before it was analysed";
                     let cut = Defect::new(DefectKind::CutShort, at, detail);
                     self.trust.get_mut().add(&cut.with_number(offset_bytes));
@@ -196,8 +202,20 @@ impl Run {
             self.sip.findings.begin(frame.time);
         }
         self.last = frame.time;
-        let Self { decoder, reassembler, framer, sip, trust, first, .. } = self;
-        let mut responses = Responses { each, capture_start: *first, error: None };
+        let Self {
+            decoder,
+            reassembler,
+            framer,
+            sip,
+            trust,
+            first,
+            ..
+        } = self;
+        let mut responses = Responses {
+            each,
+            capture_start: *first,
+            error: None,
+        };
         let lost = Cell::new(false);
         let defect = |defect: Defect| {
             lost.set(lost.get() || is_loss(&defect));
@@ -207,7 +225,9 @@ impl Run {
         decoder.push(
             frame,
             &mut |packet| match packet {
-                Packet::Datagram(datagram) => sip.datagram(framer, &datagram, &mut responses, defect),
+                Packet::Datagram(datagram) => {
+                    sip.datagram(framer, &datagram, &mut responses, defect)
+                }
                 Packet::Segment(segment) => {
                     sip.segment(reassembler, framer, &segment, &mut responses, defect);
                 }
@@ -226,8 +246,20 @@ impl Run {
         captures: Vec<view::Capture>,
         each: &mut dyn FnMut(&view::Response<'_>) -> io::Result<()>,
     ) -> io::Result<view::View> {
-        let Self { decoder, reassembler, framer, sip, trust, first, last } = &mut self;
-        let mut responses = Responses { each, capture_start: *first, error: None };
+        let Self {
+            decoder,
+            reassembler,
+            framer,
+            sip,
+            trust,
+            first,
+            last,
+        } = &mut self;
+        let mut responses = Responses {
+            each,
+            capture_start: *first,
+            error: None,
+        };
         let lost = Cell::new(false);
         let mut defect = |defect: Defect| {
             lost.set(lost.get() || is_loss(&defect));
@@ -236,23 +268,40 @@ impl Run {
         decoder.finish(&mut defect);
         reassembler.finish(
             &mut |chunk| {
-                framer.push(&chunk, &mut |raw| sip.message(&raw, &mut responses, defect), &mut { defect })
+                framer.push(
+                    &chunk,
+                    &mut |raw| sip.message(&raw, &mut responses, defect),
+                    &mut { defect },
+                )
             },
             &mut { defect },
         );
-        framer.finish(&mut |raw| sip.message(&raw, &mut responses, defect), &mut { defect });
+        framer.finish(&mut |raw| sip.message(&raw, &mut responses, defect), &mut {
+            defect
+        });
         if lost.get() {
             sip.calls.lost(*last);
         }
-        let Sip { calls, findings, transports, .. } = &mut self.sip;
+        let Sip {
+            calls,
+            findings,
+            transports,
+            ..
+        } = &mut self.sip;
         calls.finish(&mut |event| findings.push(&event, &mut |response| responses.push(response)));
         if let Some(one_way) = calls.one_way() {
             self.trust.borrow_mut().add(&one_way);
         }
         let totals = *calls.totals();
         let transports = std::mem::take(transports);
-        let end = End { first: self.first.unwrap_or_default(), last: self.last };
-        let analysis = self.sip.findings.finish(&end, &mut |response| responses.push(response));
+        let end = End {
+            first: self.first.unwrap_or_default(),
+            last: self.last,
+        };
+        let analysis = self
+            .sip
+            .findings
+            .finish(&end, &mut |response| responses.push(response));
         if let Some(error) = responses.error {
             return Err(error);
         }
@@ -268,13 +317,20 @@ impl Run {
                 calls: totals.calls,
                 invites: totals.invites,
                 malformed: totals.malformed,
-                transports: transports.into_iter().map(|(name, count)| (name.into(), count)).collect(),
+                transports: transports
+                    .into_iter()
+                    .map(|(name, count)| (name.into(), count))
+                    .collect(),
             },
             trust: project::trust(&self.trust.borrow(), several_files),
             codes: project::codes(&analysis.codes),
             metrics: Vec::new(),
             signers: Vec::new(),
-            findings: analysis.findings.into_iter().map(project::finding).collect(),
+            findings: analysis
+                .findings
+                .into_iter()
+                .map(project::finding)
+                .collect(),
             captures,
         })
     }
@@ -282,8 +338,15 @@ impl Run {
 
 impl Sip {
     /// Lets capture time pass.
-    fn tick(&mut self, frame: &Frame<'_>, responses: &mut Responses<'_>, mut defect: impl FnMut(Defect)) {
-        let Self { calls, findings, .. } = self;
+    fn tick(
+        &mut self,
+        frame: &Frame<'_>,
+        responses: &mut Responses<'_>,
+        mut defect: impl FnMut(Defect),
+    ) {
+        let Self {
+            calls, findings, ..
+        } = self;
         calls.tick(
             frame.at,
             frame.interface,
@@ -301,7 +364,11 @@ impl Sip {
         responses: &mut Responses<'_>,
         defect: impl FnMut(Defect) + Copy,
     ) {
-        framer.datagram(datagram, &mut |raw| self.message(&raw, responses, defect), &mut { defect });
+        framer.datagram(
+            datagram,
+            &mut |raw| self.message(&raw, responses, defect),
+            &mut { defect },
+        );
     }
 
     fn segment(
@@ -320,7 +387,11 @@ impl Sip {
         reassembler.push(
             segment,
             &mut |chunk| {
-                framer.push(&chunk, &mut |raw| self.message(&raw, responses, defect), &mut { defect })
+                framer.push(
+                    &chunk,
+                    &mut |raw| self.message(&raw, responses, defect),
+                    &mut { defect },
+                )
             },
             &mut { defect },
         );
@@ -333,8 +404,16 @@ impl Sip {
         responses: &mut Responses<'_>,
         mut defect: impl FnMut(Defect),
     ) {
-        let Self { duplicates, indexer, calls, findings, transports } = self;
-        let Some(message) = indexer.index(raw.bytes, raw.head_len) else { return };
+        let Self {
+            duplicates,
+            indexer,
+            calls,
+            findings,
+            transports,
+        } = self;
+        let Some(message) = indexer.index(raw.bytes, raw.head_len) else {
+            return;
+        };
         // TCP copies are gone already: the reassembler drops them by sequence number.
         let duplicate = raw.flow.transport == Transport::Udp
             && duplicates.push(&raw.flow, &raw.origin, raw.bytes);
@@ -345,11 +424,16 @@ impl Sip {
                 defect(Defect::new(DefectKind::Malformed, raw.origin.at, detail));
             }
             if raw.origin.snapped {
-                let detail = "SIP messages cut by the capture's snap length; capture again with -s 0";
+                let detail =
+                    "SIP messages cut by the capture's snap length; capture again with -s 0";
                 defect(Defect::new(DefectKind::Snapped, raw.origin.at, detail));
             }
         }
-        let sighted = Sighted { raw, message: &message, duplicate };
+        let sighted = Sighted {
+            raw,
+            message: &message,
+            duplicate,
+        };
         calls.push(
             &sighted,
             &mut |event| findings.push(&event, &mut |response| responses.push(response)),
@@ -362,6 +446,9 @@ impl Sip {
 const fn is_loss(defect: &Defect) -> bool {
     matches!(
         defect.kind,
-        DefectKind::TcpGap | DefectKind::IpFragmentsMissing | DefectKind::Dropped | DefectKind::BadBlock
+        DefectKind::TcpGap
+            | DefectKind::IpFragmentsMissing
+            | DefectKind::Dropped
+            | DefectKind::BadBlock
     )
 }

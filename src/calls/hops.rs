@@ -51,7 +51,8 @@ impl Hops {
     /// Pairs of sockets of which one direction was seen only.
     pub(super) fn one_way(&self) -> usize {
         let seen = self.directions.keys();
-        seen.filter(|(src, dst)| !self.directions.contains_key(&(*dst, *src))).count()
+        seen.filter(|(src, dst)| !self.directions.contains_key(&(*dst, *src)))
+            .count()
     }
 
     /// An ACK to a 2xx of `call` went this way.

@@ -55,7 +55,11 @@ mod tests {
     #[test]
     fn the_names_are_those_of_the_rules() {
         let topics = topics();
-        let mut rules: Vec<_> = topics.iter().filter(|t| t.kind == "rule").map(|t| t.name).collect();
+        let mut rules: Vec<_> = topics
+            .iter()
+            .filter(|t| t.kind == "rule")
+            .map(|t| t.name)
+            .collect();
         rules.sort_unstable();
         assert_eq!(rules, RULES);
     }

@@ -44,13 +44,22 @@ pub struct Trust {
 impl Trust {
     /// None yet; at most `cap` groups.
     pub fn new(cap: usize) -> Self {
-        Self { cap, index: HashMap::new(), groups: Vec::new(), beyond: 0 }
+        Self {
+            cap,
+            index: HashMap::new(),
+            groups: Vec::new(),
+            beyond: 0,
+        }
     }
 
     /// Counts a defect.
     pub fn add(&mut self, defect: &Defect) {
         let key = (defect.kind, defect.detail, defect.number);
-        if let Some(group) = self.index.get(&key).and_then(|index| self.groups.get_mut(*index)) {
+        if let Some(group) = self
+            .index
+            .get(&key)
+            .and_then(|index| self.groups.get_mut(*index))
+        {
             group.count = group.count.saturating_add(defect.count);
         } else if self.groups.len() < self.cap {
             self.index.insert(key, self.groups.len());
@@ -85,14 +94,27 @@ mod tests {
     fn defects_of_one_sentence_and_number_are_one_line() {
         let mut trust = Trust::new(2);
         let link = |number| {
-            Defect::new(DefectKind::UnknownLink, FrameRef::default(), "link type {} is unknown")
-                .with_number(number)
+            Defect::new(
+                DefectKind::UnknownLink,
+                FrameRef::default(),
+                "link type {} is unknown",
+            )
+            .with_number(number)
         };
         for number in [147, 147, 148, 149] {
             trust.add(&link(number));
         }
-        let lines: Vec<_> = trust.groups().map(|group| (group.text(), group.count)).collect();
-        assert_eq!(lines, [("link type 147 is unknown".to_owned(), 2), ("link type 148 is unknown".to_owned(), 1)]);
+        let lines: Vec<_> = trust
+            .groups()
+            .map(|group| (group.text(), group.count))
+            .collect();
+        assert_eq!(
+            lines,
+            [
+                ("link type 147 is unknown".to_owned(), 2),
+                ("link type 148 is unknown".to_owned(), 1)
+            ]
+        );
         assert_eq!(trust.beyond(), 1);
     }
 }

@@ -19,10 +19,7 @@ use crate::wire_text::WireText;
 const FILTER_CALLS: usize = 5;
 
 /// A response.
-pub fn response<'a>(
-    seen: &Annotated<'a>,
-    capture_start: Option<Timestamp>,
-) -> view::Response<'a> {
+pub fn response<'a>(seen: &Annotated<'a>, capture_start: Option<Timestamp>) -> view::Response<'a> {
     let explained = catalogue().entry(seen.code, Some(seen.text.phrase));
     view::Response {
         file: seen.at.file.0,
@@ -43,7 +40,9 @@ pub fn response<'a>(
         duplicate: seen.duplicate,
         meaning: Cow::Borrowed(explained.meaning()),
         remediation: Cow::Borrowed(explained.remediation()),
-        context: seen.context.map(|context| Cow::Owned(words(&context, seen.at))),
+        context: seen
+            .context
+            .map(|context| Cow::Owned(words(&context, seen.at))),
         diagnosis: Vec::new(),
     }
 }
@@ -61,7 +60,11 @@ pub fn codes(codes: &Codes) -> Vec<view::Code> {
                 .map(|(method, count)| (String::from_utf8_lossy(method).into_owned(), *count))
                 .collect();
             #[expect(clippy::cast_precision_loss, reason = "a share for people")]
-            let share = if total == 0 { 0.0 } else { counts.count as f64 / total as f64 };
+            let share = if total == 0 {
+                0.0
+            } else {
+                counts.count as f64 / total as f64
+            };
             view::Code {
                 code: code.get(),
                 phrase: Cow::Borrowed(explained.phrase().unwrap_or_default()),
@@ -123,7 +126,10 @@ pub fn finding(found: Finding) -> view::Finding {
         peers: found
             .peers
             .iter()
-            .map(|(peer, count)| view::PeerCount { peer: peer.to_string(), count: *count })
+            .map(|(peer, count)| view::PeerCount {
+                peer: peer.to_string(),
+                count: *count,
+            })
             .collect(),
         burst: found.burst.as_ref().map(burst),
         calls: found.calls.into_iter().map(call).collect(),
@@ -140,7 +146,10 @@ fn burst(facts: &BurstFacts) -> view::Burst {
         distinct_calls: facts.distinct_calls,
         peak_per_minute: facts.peak_per_minute,
         baseline_per_minute: facts.baseline_per_minute,
-        baseline: facts.baseline_per_minute.is_none().then_some(Cow::Borrowed("none")),
+        baseline: facts
+            .baseline_per_minute
+            .is_none()
+            .then_some(Cow::Borrowed("none")),
         open: facts.open,
         ..view::Burst::default()
     }
