@@ -226,7 +226,7 @@ impl Run {
             frame,
             &mut |packet| match packet {
                 Packet::Datagram(datagram) => {
-                    sip.datagram(framer, &datagram, &mut responses, defect)
+                    sip.datagram(framer, &datagram, &mut responses, defect);
                 }
                 Packet::Segment(segment) => {
                     sip.segment(reassembler, framer, &segment, &mut responses, defect);

@@ -302,7 +302,7 @@ impl Answered {
 
     fn fault(&self, ack: &Ack) -> Option<AckFault> {
         let leg = self.leg_of(ack)?;
-        let first_route = list(&ack.route).filter_map(Address::parse).next();
+        let first_route = list(&ack.route).find_map(Address::parse);
         let is_strict = first_route
             .and_then(|route| Uri::parse(route.uri))
             .is_some_and(|uri| param(uri.params, b"lr").is_none());

@@ -4,7 +4,7 @@
 //! whether a server is known to repeat its 2xx (DOMAIN C.4, C.5 rows 20 and 23). Capped; when
 //! full, new pairs are not learned, which makes verdicts more careful, never bolder.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 use rustc_hash::FxBuildHasher;
@@ -17,7 +17,7 @@ const PAIRS: usize = 65_536;
 /// What was seen where.
 #[derive(Debug, Default)]
 pub struct Hops {
-    directions: HashMap<(Endpoint, Endpoint), (), FxBuildHasher>,
+    directions: HashSet<(Endpoint, Endpoint), FxBuildHasher>,
     acks: HashMap<(IpAddr, IpAddr), AckSightings, FxBuildHasher>,
     repeating: HashMap<Endpoint, AckSightings, FxBuildHasher>,
 }
@@ -39,19 +39,19 @@ impl Hops {
     /// A SIP message went this way.
     pub(super) fn saw(&mut self, flow: &Flow) {
         if self.directions.len() < PAIRS {
-            self.directions.insert((flow.src, flow.dst), ());
+            self.directions.insert((flow.src, flow.dst));
         }
     }
 
     /// Whether any SIP message went this way, in this or another call.
     pub(super) fn has_seen(&self, flow: &Flow) -> bool {
-        self.directions.contains_key(&(flow.src, flow.dst))
+        self.directions.contains(&(flow.src, flow.dst))
     }
 
     /// Pairs of sockets of which one direction was seen only.
     pub(super) fn one_way(&self) -> usize {
-        let seen = self.directions.keys();
-        seen.filter(|(src, dst)| !self.directions.contains_key(&(*dst, *src)))
+        let seen = self.directions.iter();
+        seen.filter(|(src, dst)| !self.directions.contains(&(*dst, *src)))
             .count()
     }
 

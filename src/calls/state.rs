@@ -41,7 +41,7 @@ pub(super) struct Call {
     pub(super) touched: Span,
     /// The elapsed time for which the table will look at the call again.
     pub(super) queued: Span,
-    is_call: bool,
+    has_invite: bool,
 }
 
 /// 64*T1: how long a sender may repeat itself (RFC 3261 §17.1.1.2).
@@ -67,7 +67,7 @@ impl Call {
             cancels: Vec::new(),
             touched: elapsed,
             queued: elapsed,
-            is_call: false,
+            has_invite: false,
         }
     }
 
@@ -195,32 +195,17 @@ impl Call {
         }
         exchange.rang |= method.kind == MethodKind::Invite && (180..=189).contains(&code.get());
         let is_challenge = matches!(code.get(), 401 | 407) && can_be_challenged(method.kind);
-        let is_counting_hop = exchange.counting == flow;
 
         let mut context = None;
         let mut awaits_note = false;
-        if !retransmission {
-            if is_challenge {
-                if exchange.credentials {
-                    context = Some(Context::ChallengedAgain);
-                }
-                if is_counting_hop && exchange.challenge.is_none() {
-                    exchange.challenge = Some(around.serial);
-                    awaits_note = true;
-                }
-            } else if code.get() == 487 && method.kind == MethodKind::Invite {
-                let (from_tag, cseq, rang) = (exchange.from_tag, exchange.cseq, exchange.rang);
-                let invite = exchange.request;
-                context = self
-                    .cancels
-                    .iter()
-                    .find(|c| c.0 == from_tag && c.1 == cseq)
-                    .map(|cancel| Context::Cancelled {
-                        cancel: cancel.2.at,
-                        after: invite.map(|invite| cancel.2.time.since(invite.time)),
-                        rang,
-                    });
+        if is_challenge && !retransmission {
+            context = exchange.credentials.then_some(Context::ChallengedAgain);
+            if exchange.counting == flow && exchange.challenge.is_none() {
+                exchange.challenge = Some(around.serial);
+                awaits_note = true;
             }
+        } else if code.get() == 487 && method.kind == MethodKind::Invite && !retransmission {
+            context = cancelled(exchange, &self.cancels);
         }
         let is_answer = method.kind == MethodKind::Invite && code.is_success();
         let mut note = None;
@@ -605,8 +590,8 @@ impl Call {
                 .any(|d| d.side_of(from_tag, to_tag).is_some())
         };
         if method.kind == MethodKind::Invite {
-            if !self.is_call {
-                self.is_call = true;
+            if !self.has_invite {
+                self.has_invite = true;
                 around.totals.calls += 1;
             }
             let is_first = initial
@@ -849,6 +834,20 @@ impl Call {
         });
         !is_exact && (of_refusal || of_other)
     }
+}
+
+/// What a 487 says about the CANCEL before it, if that was seen.
+fn cancelled(exchange: &Exchange, cancels: &[(u64, Option<u32>, Seen)]) -> Option<Context> {
+    let cancel = cancels
+        .iter()
+        .find(|c| c.0 == exchange.from_tag && c.1 == exchange.cseq)?;
+    Some(Context::Cancelled {
+        cancel: cancel.2.at,
+        after: exchange
+            .request
+            .map(|invite| cancel.2.time.since(invite.time)),
+        rang: exchange.rang,
+    })
 }
 
 /// What the room knows when dialogs are handed out.

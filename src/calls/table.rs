@@ -22,7 +22,7 @@ pub struct Calls {
     limits: Limits,
     clock: Clock,
     by_id: HashMap<Arc<[u8]>, Slot>,
-    calls: Lru<Call>,
+    in_progress: Lru<Call>,
     /// When to look at which call again; an entry may be stale, the call then says when it is due.
     due: BinaryHeap<Reverse<(Span, Slot)>>,
     hops: Hops,
@@ -48,7 +48,7 @@ impl Calls {
             limits: *limits,
             clock: Clock::default(),
             by_id: HashMap::new(),
-            calls: Lru::default(),
+            in_progress: Lru::default(),
             due: BinaryHeap::new(),
             hops: Hops::default(),
             totals: Totals::default(),
@@ -121,7 +121,7 @@ impl Calls {
         }
         if duplicate {
             self.totals.duplicates += 1;
-            self.untracked(seen, response.flatten(), serial, out);
+            untracked(seen, response.flatten(), serial, out);
             return;
         }
         match response {
@@ -133,11 +133,11 @@ impl Calls {
         }
         self.hops.saw(&raw.flow);
         let Some(id) = message.call_id() else {
-            self.untracked(seen, response.flatten(), serial, out);
+            untracked(seen, response.flatten(), serial, out);
             return;
         };
         let slot = self.slot(id, raw.origin.at, out, defects);
-        let Some(call) = self.calls.get_mut(slot) else {
+        let Some(call) = self.in_progress.get_mut(slot) else {
             return;
         };
         let elapsed = self.clock.elapsed();
@@ -161,7 +161,7 @@ impl Calls {
             call.queued = due;
             self.due.push(Reverse((due, slot)));
         }
-        self.calls.touch(slot);
+        self.in_progress.touch(slot);
     }
 
     /// Takes an ICMP error: evidence about what it quotes.
@@ -177,14 +177,14 @@ impl Calls {
         let Some(slot) = message.call_id().and_then(|id| self.by_id.get(id)) else {
             return;
         };
-        if let Some(call) = self.calls.get_mut(*slot) {
+        if let Some(call) = self.in_progress.get_mut(*slot) {
             call.unreachable(&message, error.quoted, Seen::of(&error.origin));
         }
     }
 
     /// Ends the capture: all that is still open is handed out.
     pub fn finish(&mut self, out: &mut impl FnMut(Event<'_>)) {
-        while let Some(slot) = self.calls.oldest() {
+        while let Some(slot) = self.in_progress.oldest() {
             self.give_up(slot, false, out);
         }
     }
@@ -199,29 +199,6 @@ impl Calls {
         })
     }
 
-    /// A response that is part of no transaction here: a tap copy, or without Call-ID.
-    fn untracked(
-        &self,
-        seen: &Sighted<'_>,
-        code: Option<StatusCode>,
-        serial: u64,
-        out: &mut impl FnMut(Event<'_>),
-    ) {
-        let Some(code) = code else { return };
-        out(Event::Response(&ResponseSeen {
-            serial,
-            raw: seen.raw,
-            message: seen.message,
-            code,
-            method: seen.message.method(),
-            retransmission: false,
-            duplicate: seen.duplicate,
-            counted: !seen.duplicate,
-            context: None,
-            awaits_note: false,
-        }));
-    }
-
     /// The call's place, made if there is none.
     fn slot(
         &mut self,
@@ -233,8 +210,8 @@ impl Calls {
         if let Some(slot) = self.by_id.get(id) {
             return *slot;
         }
-        if self.calls.len() >= self.limits.calls
-            && let Some(oldest) = self.calls.oldest()
+        if self.in_progress.len() >= self.limits.calls
+            && let Some(oldest) = self.in_progress.oldest()
         {
             self.give_up(oldest, true, out);
             defects(Defect::new(
@@ -247,7 +224,7 @@ impl Calls {
         let mut call = Call::new(Arc::clone(&id), key::digest(&id), self.clock.elapsed());
         let due = call.due();
         call.queued = due;
-        let slot = self.calls.insert(call);
+        let slot = self.in_progress.insert(call);
         self.by_id.insert(id, slot);
         self.due.push(Reverse((due, slot)));
         slot
@@ -261,7 +238,7 @@ impl Calls {
                 return;
             }
             self.due.pop();
-            let Some(call) = self.calls.get_mut(slot) else {
+            let Some(call) = self.in_progress.get_mut(slot) else {
                 continue;
             };
             // An entry that an earlier one replaced, or of a call that is gone.
@@ -295,7 +272,7 @@ impl Calls {
 
     /// Takes a call out of the table and hands out what is open in it.
     fn give_up(&mut self, slot: Slot, evicted: bool, out: &mut impl FnMut(Event<'_>)) {
-        let Some(mut call) = self.calls.remove(slot) else {
+        let Some(mut call) = self.in_progress.remove(slot) else {
             return;
         };
         self.by_id.remove(&call.id);
@@ -313,6 +290,28 @@ impl Calls {
         };
         call.settle(None, &ending, &self.hops, out);
     }
+}
+
+/// A response that is part of no transaction here: a tap copy, or without Call-ID.
+fn untracked(
+    seen: &Sighted<'_>,
+    code: Option<StatusCode>,
+    serial: u64,
+    out: &mut impl FnMut(Event<'_>),
+) {
+    let Some(code) = code else { return };
+    out(Event::Response(&ResponseSeen {
+        serial,
+        raw: seen.raw,
+        message: seen.message,
+        code,
+        method: seen.message.method(),
+        retransmission: false,
+        duplicate: seen.duplicate,
+        counted: !seen.duplicate,
+        context: None,
+        awaits_note: false,
+    }));
 }
 
 /// Whether one of `sorted` lies between `from` and `to`.

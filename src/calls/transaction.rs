@@ -32,7 +32,7 @@ pub(super) struct Answer {
     pub(super) code: StatusCode,
     /// Digest of the To tag.
     pub(super) to_tag: u64,
-    /// Digest of what distinguishes one provisional answer from the next: RSeq and body.
+    /// Digest of what distinguishes one provisional answer from the next: `RSeq` and body.
     pub(super) content: u64,
 }
 

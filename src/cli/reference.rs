@@ -1,16 +1,18 @@
-//! SEAM: `explain`, `compare` and `catalogue` belong to `report::reference`, which is wired here.
+//! `explain`, `compare` and `catalogue`: the command's words go to [`reference`]'s pages.
 //!
-//! In: the command's words. Out: the page on the output.
+//! In: words of the command line. Out: a page on the output, as text, JSON or Markdown.
 
 use std::io::Write;
 
 use super::args::Format;
 use super::exit::Problem;
-use crate::report::labels::Lang;
+use crate::catalogue::Lang;
+use crate::findings::registry;
+use crate::report::reference::{self, Layout, Subject, Topic, UnknownWord};
+use crate::units::StatusCode;
 
 /// How a reference page is to look.
 #[derive(Clone, Copy, Debug)]
-#[expect(dead_code, reason = "read once report::reference is wired")]
 pub(super) struct Look {
     /// Form.
     pub(super) format: Format,
@@ -22,22 +24,115 @@ pub(super) struct Look {
     pub(super) lang: Lang,
 }
 
+impl Look {
+    const fn layout(self) -> Layout {
+        Layout {
+            width: self.width,
+            color: self.color,
+            lang: self.lang,
+        }
+    }
+}
+
 /// Prints the entries of `what`.
-pub(super) fn explain(what: &[String], _look: Look, _out: &mut dyn Write) -> anyhow::Result<()> {
-    Err(Problem::failed(format!("explain {} is not wired yet", what.join(" "))).into())
+pub(super) fn explain(what: &[String], look: Look, out: &mut dyn Write) -> anyhow::Result<()> {
+    let known = registry::topics();
+    let topics: Vec<_> = known
+        .iter()
+        .map(|topic| Topic {
+            name: topic.name,
+            kind: topic.kind,
+            summary: topic.explanation.summary,
+            sections: topic.explanation.sections,
+        })
+        .collect();
+    let mut subjects: Vec<Subject<'_>> = Vec::new();
+    for words in phrases(what) {
+        subjects.extend(reference::resolve(&words, &topics).map_err(|word| unknown(&word))?);
+    }
+    match look.format {
+        Format::Table => reference::write_subjects(&subjects, &look.layout(), out)?,
+        Format::Json => reference::write_subjects_json(&subjects, out)?,
+    }
+    Ok(())
 }
 
 /// Prints two codes side by side.
 pub(super) fn compare(
     first: &str,
     second: &str,
-    _look: Look,
-    _out: &mut dyn Write,
+    look: Look,
+    out: &mut dyn Write,
 ) -> anyhow::Result<()> {
-    Err(Problem::failed(format!("compare {first} {second} is not wired yet")).into())
+    let (first, second) = (code(first)?, code(second)?);
+    match look.format {
+        Format::Table => reference::write_comparison(first, second, &look.layout(), out)?,
+        Format::Json => reference::write_comparison_json(first, second, out)?,
+    }
+    Ok(())
 }
 
 /// Prints the catalogue, or the `codes` of it.
-pub(super) fn catalogue(codes: &[String], _look: Look, _out: &mut dyn Write) -> anyhow::Result<()> {
-    Err(Problem::failed(format!("catalogue {} is not wired yet", codes.join(" "))).into())
+pub(super) fn catalogue(codes: &[String], look: Look, out: &mut dyn Write) -> anyhow::Result<()> {
+    let entries = reference::select(codes).map_err(|word| unknown(&word))?;
+    match look.format {
+        Format::Table => reference::write_table(&entries, &look.layout(), out)?,
+        Format::Json => reference::write_table_json(&entries, out)?,
+    }
+    Ok(())
+}
+
+/// The words of the command line, those behind a code taken as its phrase: `438 Invalid PASSporT`
+/// without quotes is one subject, `438 486` are two.
+fn phrases(what: &[String]) -> Vec<String> {
+    let is_start = |word: &str| {
+        word.bytes().next().is_some_and(|b| b.is_ascii_digit()) || word.contains([':', '-', '_'])
+    };
+    let mut phrases: Vec<String> = Vec::new();
+    for word in what {
+        match phrases.last_mut() {
+            Some(phrase) if !is_start(word) && !phrase.contains(':') => {
+                phrase.push(' ');
+                phrase.push_str(word);
+            }
+            _ => phrases.push(word.clone()),
+        }
+    }
+    phrases
+}
+
+fn code(text: &str) -> anyhow::Result<StatusCode> {
+    let number = text.parse().ok().and_then(StatusCode::new);
+    number.ok_or_else(|| {
+        Problem::usage(format!(
+            "`{}` is not a response code",
+            crate::wire_text::terminal(text.into())
+        ))
+        .hint("compare takes two codes from 100 to 699, for example: sipannotate compare 200 438")
+        .into()
+    })
+}
+
+fn unknown(word: &UnknownWord) -> anyhow::Error {
+    Problem::usage(word.to_string()).hint(word.hint()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_behind_a_code_are_its_phrase() {
+        let check = |words: &[&str], expected: &[&str]| {
+            let words: Vec<_> = words.iter().map(ToString::to_string).collect();
+            assert_eq!(phrases(&words), expected);
+        };
+        check(&["438", "Invalid", "PASSporT"], &["438 Invalid PASSporT"]);
+        check(&["438", "486"], &["438", "486"]);
+        check(&["busy", "here"], &["busy here"]);
+        check(
+            &["438", "missing-ack", "q850:21"],
+            &["438", "missing-ack", "q850:21"],
+        );
+    }
 }

@@ -194,16 +194,16 @@ impl Detector {
                 None => self.closed.push(open.burst),
             }
         }
-        let Some(expected) = self.triggers(refusal, in_window) else {
-            return;
-        };
-        self.open = Some(self.open_at(index, refusal, in_window, expected));
+        let expected = self.expected(minus(refusal.time, self.options.window));
+        if self.triggers(refusal, in_window, expected) {
+            self.open = Some(self.open_at(index, refusal, in_window, expected));
+        }
     }
 
-    /// Whether the refusal opens a burst: what was expected in its window, if known.
-    fn triggers(&self, refusal: Refusal, in_window: u64) -> Option<Option<f64>> {
+    /// Whether the refusal opens a burst where `expected` are usual.
+    fn triggers(&self, refusal: Refusal, in_window: u64, expected: Option<f64>) -> bool {
         if in_window < u64::from(self.options.min) {
-            return None;
+            return false;
         }
         let window_start = minus(refusal.time, self.options.window);
         let finals = self
@@ -214,14 +214,13 @@ impl Detector {
             .count();
         #[expect(clippy::cast_precision_loss, reason = "counts of one minute")]
         let share = in_window as f64 / finals as f64;
-        let expected = self.expected(window_start);
         let least = match expected {
             Some(_) => self.options.share,
             None => (self.options.share * SHARE_WITHOUT_BASELINE).min(1.0),
         };
         let by_chance =
             expected.is_some_and(|mean| poisson_tail(in_window, mean) >= self.options.p);
-        (share >= least && !by_chance).then_some(expected)
+        share >= least && !by_chance
     }
 
     /// Refusals expected in a window, from the hour before `until`.

@@ -10,11 +10,12 @@
 //! - RFC 8224 §6.2.2; RFC 4474 §6 for the older sense of the code
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt::Write as _;
 
 use super::burst::{Burst, BurstOptions, Detector, per_minute};
 use super::rule::{
     BurstFacts, CallRef, Confidence, End, Explanation, Finding, Peer, PeerCounts, Rule, Severity,
-    Topic, counted, readable,
+    Topic, readable,
 };
 use crate::calls::Attempt;
 use crate::limits::Limits;
@@ -89,19 +90,18 @@ impl IdentityBurst {
             () if share >= 0.2 || burst.count >= 50 => Severity::Error,
             () => Severity::Warning,
         };
-        let mut detail = format!(
-            "{} of {} INVITEs that got a final response were refused with 438 ({:.0} %), {} in all; at most {peak_per_minute:.0} \
-             a minute; {}.",
-            burst.count,
-            burst.attempts,
-            share * 100.0,
-            counted(distinct_calls, "call", "different calls"),
-            match baseline {
-                Some(rate) => format!("{rate:.2} a minute in the hour before"),
-                None =>
-                    "too little of the time before was captured to say what is usual".to_owned(),
+        let mut detail = match baseline {
+            Some(rate) => {
+                format!(
+                    "Refused were {:.0} %, at most {peak_per_minute:.0} a minute, where {rate:.2} a minute is usual.",
+                    share * 100.0
+                )
             }
-        );
+            None => format!(
+                "Refused were {:.0} %, at most {peak_per_minute:.0} a minute; too little of the time before was captured to say what is usual.",
+                share * 100.0
+            ),
+        };
         detail.push_str(&whose(&by_peer, burst.count));
         if distinct_calls * 2 <= burst.count {
             detail.push_str(
@@ -179,14 +179,21 @@ fn whose(by_peer: &BTreeMap<Peer, (u64, u64)>, total: u64) -> String {
         .fold((0, 0), |sum, (_, counts)| {
             (sum.0 + counts.0, sum.1 + counts.1)
         });
-    let mut text = format!(" {peer} has {refused} of them, in {attempts} attempts;");
+    let mut text = format!(" {peer} has {refused} of {total} refusals, in {attempts} attempts;");
     if others.0 == 0 {
         text.push_str(" no other pair of hosts had calls meanwhile.");
     } else {
-        text.push_str(&format!(
-            " of the {} attempts of all other pairs {} were refused.",
-            others.0, others.1
-        ));
+        let refused = if others.1 == 0 {
+            "none".to_owned()
+        } else {
+            others.1.to_string()
+        };
+        // Writing to a String cannot fail.
+        let _ = write!(
+            text,
+            " of the {} attempts of all other pairs, {refused}.",
+            others.0
+        );
     }
     text
 }

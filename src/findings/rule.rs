@@ -229,7 +229,9 @@ impl PeerCounts {
 /// A span for people: `31.5 s`, `80 ms`.
 pub fn readable(span: Span) -> String {
     let secs = span.as_secs_f64();
-    if secs.abs() < 1.0 {
+    if secs.abs() < 0.01 {
+        format!("{:.1} ms", secs * 1000.0)
+    } else if secs.abs() < 1.0 {
         format!("{:.0} ms", secs * 1000.0)
     } else if secs.abs() < 100.0 {
         format!("{secs:.1} s")

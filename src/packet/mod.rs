@@ -116,13 +116,17 @@ pub struct IcmpError<'a> {
 }
 
 impl IcmpError<'_> {
-    /// The packet did not and will not arrive: destination unreachable or parameter problem
-    /// (RFC 3261 §18.4 counts both as failures, TTL exceeded and source quench not).
+    /// The packet did not and will not arrive: unreachable for good, prohibited, or a parameter
+    /// problem (RFC 3261 §18.4). TTL exceeded and source quench are no failures there, and
+    /// "fragmentation needed" is about a size, not about a destination.
     pub const fn is_failure(&self) -> bool {
         if self.v6 {
             matches!(self.icmp_type, 1 | 4)
         } else {
-            matches!(self.icmp_type, 3 | 12)
+            matches!(
+                (self.icmp_type, self.icmp_code),
+                (3, 0..=3 | 9 | 10 | 13) | (12, _)
+            )
         }
     }
 }

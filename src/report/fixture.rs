@@ -309,6 +309,7 @@ pub(crate) fn view(findings: usize) -> View {
                 meaning: MEANING_200.into(),
                 when: "".into(),
                 remediation: TO_DO_200.into(),
+                short_remediation: "Nothing; if it repeats, the ACK is missing.".into(),
                 rfc: Some("RFC 3261".into()),
             },
             Code {
@@ -321,6 +322,7 @@ pub(crate) fn view(findings: usize) -> View {
                 meaning: MEANING_438.into(),
                 when: "".into(),
                 remediation: TO_DO_438.into(),
+                short_remediation: "Compare orig and dest with From and To.".into(),
                 rfc: Some("RFC 8224".into()),
             },
         ],

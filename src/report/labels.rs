@@ -3,15 +3,7 @@
 //! In: a [`Lang`]. Out: [`Labels`], one field a heading or label. What the catalogue and the rules
 //! say is not here, and neither is anything a program reads.
 
-/// A language of headings and labels (`--lang`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Lang {
-    /// English.
-    #[default]
-    En,
-    /// Chinese, simplified.
-    Zh,
-}
+pub use crate::catalogue::Lang;
 
 macro_rules! labels {
     ($($(#[$doc:meta])* $name:ident: $en:literal, $zh:literal;)*) => {

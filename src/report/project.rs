@@ -75,6 +75,7 @@ pub fn codes(codes: &Codes) -> Vec<view::Code> {
                 meaning: Cow::Borrowed(explained.meaning()),
                 when: Cow::Borrowed(explained.when()),
                 remediation: Cow::Borrowed(explained.remediation()),
+                short_remediation: Cow::Borrowed(explained.short_fix()),
                 rfc: explained.rfc().map(Cow::Borrowed),
             }
         })
@@ -187,26 +188,30 @@ const fn confidence(confidence: Confidence) -> view::Confidence {
 /// A Wireshark display filter for the first of `calls`. A Call-ID that cannot stand in a filter
 /// string is left out.
 fn filter(calls: &[CallRef]) -> Option<String> {
-    let mut terms: Vec<String> = Vec::new();
-    for call in calls {
-        if terms.len() == FILTER_CALLS {
+    let mut ids: Vec<String> = Vec::new();
+    for id in calls.iter().filter_map(|call| quotable(&call.call_id)) {
+        if ids.len() == FILTER_CALLS {
             break;
         }
-        if let Some(id) = quotable(&call.call_id) {
-            let term = format!("sip.Call-ID == \"{id}\"");
-            if !terms.contains(&term) {
-                terms.push(term);
-            }
+        if !ids.contains(&id) {
+            ids.push(id);
         }
     }
-    (!terms.is_empty()).then(|| terms.join(" || "))
+    match ids.as_slice() {
+        [] => None,
+        [id] => Some(format!("sip.Call-ID == {id}")),
+        ids => Some(format!("sip.Call-ID in {{{}}}", ids.join(", "))),
+    }
 }
 
-/// The text of a Wireshark string, if it is printable ASCII.
+/// A Wireshark string, if the text is printable ASCII.
 fn quotable(text: &[u8]) -> Option<String> {
     let is_printable = text.iter().all(|b| b.is_ascii_graphic() || *b == b' ');
     let text = std::str::from_utf8(text).ok().filter(|_| is_printable)?;
-    Some(text.replace('\\', "\\\\").replace('"', "\\\""))
+    Some(format!(
+        "\"{}\"",
+        text.replace('\\', "\\\\").replace('"', "\\\"")
+    ))
 }
 
 #[cfg(test)]
@@ -215,7 +220,7 @@ mod tests {
 
     #[test]
     fn a_call_id_cannot_break_out_of_the_filter() {
-        assert_eq!(quotable(b"a\"b\\c").as_deref(), Some("a\\\"b\\\\c"));
+        assert_eq!(quotable(b"a\"b\\c").as_deref(), Some("\"a\\\"b\\\\c\""));
         assert_eq!(quotable(b"a\x1bb"), None);
         assert_eq!(quotable(b"caf\xe9"), None);
     }

@@ -263,6 +263,9 @@ pub struct Code {
     pub when: Cow<'static, str>,
     /// The catalogue: what to do.
     pub remediation: Cow<'static, str>,
+    /// The same in one line, for tables; not in the JSON.
+    #[serde(skip)]
+    pub short_remediation: Cow<'static, str>,
     /// Where it is defined.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rfc: Option<Cow<'static, str>>,

@@ -162,7 +162,7 @@ fn is_filler(payload: &[u8]) -> bool {
         || matches!(payload, [0 | 1, 1, _, _, 0x21, 0x12, 0xa4, 0x42, ..])
 }
 
-/// Whether a segment starts a TLS connection: a handshake record with a ClientHello
+/// Whether a segment starts a TLS connection: a handshake record with a `ClientHello`
 /// (RFC 8446 §5.1, §4).
 pub fn is_tls_client_hello(bytes: &[u8]) -> bool {
     matches!(bytes, [0x16, 0x03, _, _, _, 0x01, ..])

@@ -54,6 +54,7 @@ const FIND_THE_ACK: &str = "Capture at the caller at the same time. If it sends 
      not match its INVITE (compare Via branch, From tag and CSeq on its side).";
 
 /// The texts for `count` dialogs.
+#[expect(clippy::too_many_lines, reason = "a table: one row a verdict")]
 pub(super) fn of(decision: &Decision, path_open: bool, count: u64) -> Words {
     let n = |one: &str, many: &str| counted(count, one, many);
     let has = |name: &str| decision.qualifiers.contains(&name);

@@ -62,12 +62,19 @@ fn cells(page: Page, code: &Code) -> Vec<String> {
         );
     }
     let mut cells = vec![head, code.count.to_string(), percent(code.share)];
+    // Of answers that are no failure a line is enough: what to do is nothing, mostly.
+    let is_failure = code.code >= 300 || code.short_remediation.is_empty();
+    let to_do = if is_failure {
+        &code.remediation
+    } else {
+        &code.short_remediation
+    };
     if page.is_narrow() {
-        let (meaning, to_do) = (safe(&code.meaning), safe(&code.remediation));
+        let (meaning, to_do) = (safe(&code.meaning), safe(to_do));
         cells.push(format!("{meaning}\n{}: {to_do}", labels.to_do));
     } else {
         cells.push(safe(&code.meaning));
-        cells.push(safe(&code.remediation));
+        cells.push(safe(to_do));
     }
     cells
 }
