@@ -47,7 +47,7 @@ pub(super) fn transaction(message: &Message<'_>, via: Option<&Via<'_>>, method: 
         Some(branch) => branch.hash(&mut hasher),
         None => {
             via.and_then(|via| via.branch).hash(&mut hasher);
-            message.from().and_then(|from| from.tag()).hash(&mut hasher);
+            message.from_tag().hash(&mut hasher);
             message.cseq.number.hash(&mut hasher);
         }
     }

@@ -145,7 +145,7 @@ impl Call {
         let method = message.method();
         let via = message.top_via();
         let key = key::transaction(message, via.as_ref(), method);
-        let to_tag = key::tag(message.to().and_then(|to| to.tag()));
+        let to_tag = key::tag(message.to_tag());
         let request_flow = raw.flow.reversed();
         let transaction = self.transaction_of(key, request_flow).unwrap_or_else(|| {
             let exchange = self.exchange(message, method, request_flow, around);
@@ -330,7 +330,7 @@ impl Call {
     }
 
     fn cancel(&mut self, message: &Message<'_>, now: Seen) {
-        let from_tag = key::tag(message.from().and_then(|from| from.tag()));
+        let from_tag = key::tag(message.from_tag());
         let cseq = message.cseq.number;
         if self.cancels.len() < 16 && !self.cancels.iter().any(|c| c.0 == from_tag && c.1 == cseq) {
             self.cancels.push((from_tag, cseq, now));
@@ -449,7 +449,7 @@ impl Call {
     ) -> Option<Context> {
         let Sighted { raw, message, .. } = *seen;
         let now = Seen::of(&raw.origin);
-        let from_tag = key::tag(message.from().and_then(|from| from.tag()));
+        let from_tag = key::tag(message.from_tag());
         let cseq = message.cseq.number?;
         let same = |d: &Answered| d.from_tag == from_tag && d.to_tag == to_tag && d.cseq == cseq;
         let index = match self.answered.iter().position(same) {
@@ -467,11 +467,7 @@ impl Call {
                 self.answered.push(Answered {
                     from_tag,
                     to_tag,
-                    to_tag_text: message
-                        .to()
-                        .and_then(|to| to.tag())
-                        .unwrap_or_default()
-                        .into(),
+                    to_tag_text: message.to_tag().unwrap_or_default().into(),
                     cseq,
                     reinvite,
                     legs: Vec::new(),
@@ -901,10 +897,7 @@ const fn plus(a: Span, b: Span) -> Span {
 }
 
 fn tags(message: &Message<'_>) -> (u64, u64) {
-    (
-        key::tag(message.from().and_then(|from| from.tag())),
-        key::tag(message.to().and_then(|to| to.tag())),
-    )
+    (key::tag(message.from_tag()), key::tag(message.to_tag()))
 }
 
 fn has_credentials(message: &Message<'_>) -> bool {

@@ -21,7 +21,7 @@ pub struct Findings {
 /// What is known at the end.
 #[derive(Debug, Default)]
 pub struct Analysis {
-    /// Worst first, then earliest.
+    /// Worst first, then surest, then most.
     pub findings: Vec<Finding>,
     /// Counts by code.
     pub codes: Codes,
@@ -82,9 +82,14 @@ impl Findings {
             rule.finish(end, &mut |finding| findings.push(finding));
         }
         findings.sort_by(|a, b| {
-            (b.severity, a.confidence, a.start, a.rule, a.verdict)
-                .cmp(&(a.severity, b.confidence, b.start, b.rule, b.verdict))
-                .then(b.count.cmp(&a.count))
+            let worst = b
+                .severity
+                .cmp(&a.severity)
+                .then(a.confidence.cmp(&b.confidence));
+            let most = b.count.cmp(&a.count).then(a.start.cmp(&b.start));
+            worst
+                .then(most)
+                .then((a.rule, a.verdict).cmp(&(b.rule, b.verdict)))
         });
         Analysis {
             findings,

@@ -56,49 +56,71 @@ pub enum Name {
 /// How many names there are, [`Name::Other`] included.
 pub const NAMES: usize = Name::Other as usize + 1;
 
-/// Long names in lower case, and the compact form where there is one.
+/// Long names in lower case, shortest first, and the compact form where there is one.
 const TABLE: &[(Name, &str, u8)] = &[
+    (Name::To, "to", b't'),
     (Name::Via, "via", b'v'),
     (Name::From, "from", b'f'),
-    (Name::To, "to", b't'),
-    (Name::CallId, "call-id", b'i'),
     (Name::CSeq, "cseq", 0),
-    (Name::Contact, "contact", b'm'),
-    (Name::MaxForwards, "max-forwards", 0),
-    (Name::ContentLength, "content-length", b'l'),
-    (Name::ContentType, "content-type", b'c'),
-    (Name::RecordRoute, "record-route", 0),
-    (Name::Route, "route", 0),
-    (Name::Authorization, "authorization", 0),
-    (Name::ProxyAuthorization, "proxy-authorization", 0),
-    (Name::WwwAuthenticate, "www-authenticate", 0),
-    (Name::ProxyAuthenticate, "proxy-authenticate", 0),
-    (Name::Reason, "reason", 0),
-    (Name::Warning, "warning", 0),
-    (Name::RetryAfter, "retry-after", 0),
-    (Name::ErrorInfo, "error-info", 0),
     (Name::Date, "date", 0),
-    (Name::Expires, "expires", 0),
-    (Name::Identity, "identity", b'y'),
-    (Name::IdentityInfo, "identity-info", b'n'),
-    (Name::PAssertedIdentity, "p-asserted-identity", 0),
-    (Name::Require, "require", 0),
-    (Name::Supported, "supported", b'k'),
-    (Name::Unsupported, "unsupported", 0),
-    (Name::Allow, "allow", 0),
-    (Name::Accept, "accept", 0),
-    (Name::Server, "server", 0),
-    (Name::UserAgent, "user-agent", 0),
-    (Name::SessionExpires, "session-expires", b'x'),
-    (Name::MinSe, "min-se", 0),
-    (Name::MinExpires, "min-expires", 0),
     (Name::RSeq, "rseq", 0),
     (Name::RAck, "rack", 0),
+    (Name::Route, "route", 0),
+    (Name::Allow, "allow", 0),
     (Name::Event, "event", b'o'),
-    (Name::SubscriptionState, "subscription-state", 0),
+    (Name::Reason, "reason", 0),
+    (Name::Accept, "accept", 0),
+    (Name::Server, "server", 0),
+    (Name::MinSe, "min-se", 0),
+    (Name::CallId, "call-id", b'i'),
+    (Name::Contact, "contact", b'm'),
+    (Name::Warning, "warning", 0),
+    (Name::Expires, "expires", 0),
+    (Name::Require, "require", 0),
+    (Name::Identity, "identity", b'y'),
     (Name::ReferTo, "refer-to", b'r'),
+    (Name::Supported, "supported", b'k'),
+    (Name::ErrorInfo, "error-info", 0),
+    (Name::UserAgent, "user-agent", 0),
     (Name::SessionId, "session-id", 0),
+    (Name::RetryAfter, "retry-after", 0),
+    (Name::Unsupported, "unsupported", 0),
+    (Name::MinExpires, "min-expires", 0),
+    (Name::MaxForwards, "max-forwards", 0),
+    (Name::ContentType, "content-type", b'c'),
+    (Name::RecordRoute, "record-route", 0),
+    (Name::Authorization, "authorization", 0),
+    (Name::IdentityInfo, "identity-info", b'n'),
+    (Name::ContentLength, "content-length", b'l'),
+    (Name::SessionExpires, "session-expires", b'x'),
+    (Name::WwwAuthenticate, "www-authenticate", 0),
+    (Name::ProxyAuthenticate, "proxy-authenticate", 0),
+    (Name::SubscriptionState, "subscription-state", 0),
+    (Name::ProxyAuthorization, "proxy-authorization", 0),
+    (Name::PAssertedIdentity, "p-asserted-identity", 0),
 ];
+
+/// Where in [`TABLE`] the names of each length begin and end.
+const BY_LENGTH: [(u8, u8); 20] = by_length();
+
+#[expect(
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "checked when compiled"
+)]
+const fn by_length() -> [(u8, u8); 20] {
+    let mut ranges = [(0, 0); 20];
+    let mut row = 0;
+    while row < TABLE.len() {
+        let length = TABLE[row].1.len();
+        if ranges[length].1 == 0 {
+            ranges[length].0 = row as u8;
+        }
+        ranges[length].1 = row as u8 + 1;
+        row += 1;
+    }
+    ranges
+}
 
 impl Name {
     /// The name behind `text`, long or compact, in any case (RFC 3261 §7.3.1).
@@ -107,10 +129,12 @@ impl Name {
             [letter] => TABLE
                 .iter()
                 .find(|row| row.2 == letter.to_ascii_lowercase()),
-            _ => TABLE.iter().find(|row| {
-                // The length differs nearly always; comparing it first keeps this off the profile.
-                row.1.len() == text.len() && row.1.as_bytes().eq_ignore_ascii_case(text)
-            }),
+            _ => BY_LENGTH
+                .get(text.len())
+                .and_then(|rows| TABLE.get(usize::from(rows.0)..usize::from(rows.1)))
+                .unwrap_or_default()
+                .iter()
+                .find(|row| row.1.as_bytes().eq_ignore_ascii_case(text)),
         };
         found.map_or(Self::Other, |row| row.0)
     }

@@ -148,6 +148,12 @@ impl Indexer {
                 method: &[],
             },
             oddities,
+            via: None,
+            vias: 0,
+            from: None,
+            to: None,
+            from_tag: None,
+            to_tag: None,
             fields: &self.fields,
             first: &self.first,
         };
@@ -328,6 +334,12 @@ pub struct Message<'a> {
     pub cseq: CSeq<'a>,
     /// What is odd about it.
     pub oddities: Oddities,
+    via: Option<Via<'a>>,
+    vias: usize,
+    from: Option<Address<'a>>,
+    to: Option<Address<'a>>,
+    from_tag: Option<&'a [u8]>,
+    to_tag: Option<&'a [u8]>,
     fields: &'a [Field],
     first: &'a [u16; NAMES],
 }
@@ -373,23 +385,33 @@ impl<'a> Message<'a> {
     }
 
     /// The topmost Via value: who sent this copy of the request.
-    pub fn top_via(&self) -> Option<Via<'a>> {
-        self.items(Name::Via).next().and_then(Via::parse)
+    pub const fn top_via(&self) -> Option<Via<'a>> {
+        self.via
     }
 
     /// How many Via values it has: hops travelled, or hops still to go back.
-    pub fn via_count(&self) -> usize {
-        self.items(Name::Via).count()
+    pub const fn via_count(&self) -> usize {
+        self.vias
     }
 
     /// From.
-    pub fn from(&self) -> Option<Address<'a>> {
-        self.header(Name::From).and_then(Address::parse)
+    pub const fn from(&self) -> Option<Address<'a>> {
+        self.from
+    }
+
+    /// The tag of From.
+    pub const fn from_tag(&self) -> Option<&'a [u8]> {
+        self.from_tag
     }
 
     /// To.
-    pub fn to(&self) -> Option<Address<'a>> {
-        self.header(Name::To).and_then(Address::parse)
+    pub const fn to(&self) -> Option<Address<'a>> {
+        self.to
+    }
+
+    /// The tag of To; none in requests that make a dialog, and in RFC 2543 messages.
+    pub const fn to_tag(&self) -> Option<&'a [u8]> {
+        self.to_tag
     }
 
     /// What is asked for: of a request its method, of a response the CSeq's.
@@ -408,6 +430,15 @@ impl<'a> Message<'a> {
     /// What can only be said once all fields are indexed.
     fn check(&mut self) {
         let mut odd = Oddities::default();
+        let mut vias = self.items(Name::Via);
+        let top = vias.next();
+        let has_via = top.is_some();
+        self.via = top.and_then(Via::parse);
+        self.vias = usize::from(has_via) + vias.count();
+        self.from = self.header(Name::From).and_then(Address::parse);
+        self.to = self.header(Name::To).and_then(Address::parse);
+        self.from_tag = self.from.and_then(|from| from.tag());
+        self.to_tag = self.to.and_then(|to| to.tag());
         match self.header(Name::CSeq) {
             Some(value) => {
                 self.cseq = CSeq::parse(value);

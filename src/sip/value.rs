@@ -30,6 +30,11 @@ pub fn trim(mut text: &[u8]) -> &[u8] {
 
 /// Where `byte` first stands in `text` outside quoted strings and outside `<>`.
 fn find_outside(text: &[u8], byte: u8) -> Option<usize> {
+    // What stands before the first quote or bracket is outside; mostly that is all of it.
+    let found = memchr::memchr3(byte, b'"', b'<', text)?;
+    if text.get(found) == Some(&byte) {
+        return Some(found);
+    }
     let (mut quoted, mut escaped, mut angle) = (false, false, false);
     for (index, &b) in text.iter().enumerate() {
         if quoted {
@@ -81,27 +86,30 @@ pub fn list(value: &[u8]) -> impl Iterator<Item = &[u8]> {
 /// The value of parameter `name` (lower case) in `;name=value;…`; empty where it has no value.
 /// `params` may start anywhere before the first `;`. Quotes around the value are taken off.
 pub fn param<'a>(params: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
-    let mut rest = params;
-    loop {
-        let at = find_outside(rest, b';')?;
-        rest = rest.get(at + 1..)?;
-        let text = find_outside(rest, b';')
-            .and_then(|end| rest.get(..end))
-            .unwrap_or(rest);
-        let (key, value) = match text.iter().position(|&b| b == b'=') {
+    parameters(params)
+        .find(|(key, _)| key.eq_ignore_ascii_case(name))
+        .map(|(_, value)| value)
+}
+
+/// The parameters of `;name=value;…` in order, names and values trimmed, quotes around a value
+/// taken off; a value that is missing is empty.
+pub fn parameters(params: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    let mut rest = find_outside(params, b';').and_then(|at| params.get(at + 1..));
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let end = find_outside(text, b';').unwrap_or(text.len());
+        rest = text.get(end + 1..);
+        let text = text.get(..end)?;
+        let (key, value) = match memchr::memchr(b'=', text) {
             Some(at) => (text.get(..at)?, text.get(at + 1..)?),
             None => (text, &[] as &[u8]),
         };
-        if trim(key).eq_ignore_ascii_case(name) {
-            let value = trim(value);
-            return Some(
-                value
-                    .strip_prefix(b"\"")
-                    .and_then(|v| v.strip_suffix(b"\""))
-                    .unwrap_or(value),
-            );
-        }
-    }
+        let value = trim(value);
+        let unquoted = value
+            .strip_prefix(b"\"")
+            .and_then(|v| v.strip_suffix(b"\""));
+        Some((trim(key), unquoted.unwrap_or(value)))
+    })
 }
 
 /// A run of digits as a number; `None` if it is empty, has another character or is over 2³²−1.
@@ -137,9 +145,9 @@ impl<'a> HostPort<'a> {
                 port: tail.strip_prefix(b"]:").and_then(port),
             };
         }
-        match text.iter().position(|&b| b == b':') {
+        match memchr::memchr(b':', text) {
             // A second colon: a bare IPv6 address, which has no room for a port.
-            Some(at) if text.iter().filter(|&&b| b == b':').count() == 1 => {
+            Some(at) if memchr::memrchr(b':', text) == Some(at) => {
                 let (host, tail) = text.split_at(at);
                 Self {
                     host: trim(host),
@@ -185,21 +193,31 @@ impl<'a> Via<'a> {
     /// Reads one Via value (not a list).
     pub fn parse(value: &'a [u8]) -> Option<Self> {
         // SIP / 2.0 / UDP host:port ;params, with white space allowed around the slashes.
-        let slash = value.iter().position(|&b| b == b'/')?;
+        let slash = memchr::memchr(b'/', value)?;
         let rest = value.get(slash + 1..)?;
-        let slash = rest.iter().position(|&b| b == b'/')?;
+        let slash = memchr::memchr(b'/', rest)?;
         let rest = trim(rest.get(slash + 1..)?);
         let blank = rest.iter().position(|&b| is_space(b))?;
         let (transport, rest) = rest.split_at(blank);
         let params_at = find_outside(rest, b';').unwrap_or(rest.len());
         let (sent_by, params) = rest.split_at(params_at);
-        Some(Self {
+        let mut via = Self {
             transport,
             sent_by: HostPort::parse(sent_by),
-            branch: param(params, b"branch"),
-            received: param(params, b"received"),
-            rport: param(params, b"rport"),
-        })
+            branch: None,
+            received: None,
+            rport: None,
+        };
+        for (key, value) in parameters(params) {
+            let place = match key.len() {
+                6 if key.eq_ignore_ascii_case(b"branch") => &mut via.branch,
+                8 if key.eq_ignore_ascii_case(b"received") => &mut via.received,
+                5 if key.eq_ignore_ascii_case(b"rport") => &mut via.rport,
+                _ => continue,
+            };
+            place.get_or_insert(value);
+        }
+        Some(via)
     }
 
     /// The branch, if it names the transaction alone: the cookie and something behind it
@@ -262,6 +280,10 @@ impl<'a> Address<'a> {
 
 /// Where `<` opens the URI, outside a quoted display name.
 fn open_angle(value: &[u8]) -> Option<usize> {
+    let found = memchr::memchr2(b'<', b'"', value)?;
+    if value.get(found) == Some(&b'<') {
+        return Some(found);
+    }
     let (mut quoted, mut escaped) = (false, false);
     for (index, &b) in value.iter().enumerate() {
         match b {
