@@ -1,3 +1,5 @@
+//! What the framer must make of every odd message border.
+
 use super::*;
 use crate::units::{Endpoint, FileIndex, FrameNo, Origin, Timestamp, Transport};
 use std::net::{IpAddr, Ipv4Addr};

@@ -1,3 +1,5 @@
+//! Segments in every order, with gaps, overlaps and repeats.
+
 use super::*;
 use crate::packet::TcpFlags;
 use crate::stream::Event;
