@@ -185,6 +185,8 @@ pub(super) enum Format {
     Table,
     /// One JSON object.
     Json,
+    /// A Markdown table; of `catalogue` only.
+    Markdown,
 }
 
 /// How time is printed.

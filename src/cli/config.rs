@@ -50,6 +50,9 @@ impl Config {
                 .into());
         }
         check_misplaced_command(&captures)?;
+        if args.output.format == Format::Markdown {
+            return Err(super::reference::no_markdown());
+        }
         let output = Output::open(args.output.file.as_deref(), &captures)?;
         let filter = Filter {
             codes: args.output.code.into_iter().map(|codes| codes.0).collect(),

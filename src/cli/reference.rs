@@ -53,6 +53,7 @@ pub(super) fn explain(what: &[String], look: Look, out: &mut dyn Write) -> anyho
     match look.format {
         Format::Table => reference::write_subjects(&subjects, &look.layout(), out)?,
         Format::Json => reference::write_subjects_json(&subjects, out)?,
+        Format::Markdown => return Err(no_markdown()),
     }
     Ok(())
 }
@@ -68,6 +69,7 @@ pub(super) fn compare(
     match look.format {
         Format::Table => reference::write_comparison(first, second, &look.layout(), out)?,
         Format::Json => reference::write_comparison_json(first, second, out)?,
+        Format::Markdown => return Err(no_markdown()),
     }
     Ok(())
 }
@@ -78,6 +80,7 @@ pub(super) fn catalogue(codes: &[String], look: Look, out: &mut dyn Write) -> an
     match look.format {
         Format::Table => reference::write_table(&entries, &look.layout(), out)?,
         Format::Json => reference::write_table_json(&entries, out)?,
+        Format::Markdown => reference::write_table_markdown(&entries, look.lang, out)?,
     }
     Ok(())
 }
@@ -111,6 +114,13 @@ fn code(text: &str) -> anyhow::Result<StatusCode> {
         .hint("compare takes two codes from 100 to 699, for example: sipannotate compare 200 438")
         .into()
     })
+}
+
+/// Markdown is a form of the catalogue only.
+pub(super) fn no_markdown() -> anyhow::Error {
+    Problem::usage("only the catalogue can be printed as markdown")
+        .hint("use -f table or -f json, or: sipannotate catalogue -f markdown")
+        .into()
 }
 
 fn unknown(word: &UnknownWord) -> anyhow::Error {

@@ -86,8 +86,8 @@ fn write_report(config: &Config, inputs: Vec<pipeline::Input>) -> anyhow::Result
     let sources = inputs.len();
     let out = config.output.writer().context(writing)?;
     let mut report: Box<dyn Report> = match config.format {
-        Format::Table => Box::new(table::Table::new(out, look)),
         Format::Json => Box::new(json::Json::new(out)),
+        Format::Table | Format::Markdown => Box::new(table::Table::new(out, look)),
     };
     let mut began = false;
     let mut each = |response: &Response<'_>| {

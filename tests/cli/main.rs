@@ -234,10 +234,7 @@ fn fail_on_exits_3_with_the_report_written() {
     let run = run_in(folder.path(), &["--fail-on", "warning", "a.pcap"]);
     assert_eq!(run.code, Some(3));
     assert!(run.out.contains("4. Responses"));
-    let run = run_in(
-        folder.path(),
-        &["--fail-on", "soft-identity-failure", "a.pcap"],
-    );
+    let run = run_in(folder.path(), &["--fail-on", "missing-ack", "a.pcap"]);
     assert_eq!(run.code, Some(0));
     let run = run_in(folder.path(), &["--fail-on", "info", "empty.pcap"]);
     assert_eq!(run.code, Some(0));
