@@ -43,6 +43,12 @@ pub struct Limits {
     pub copies_per_dialog: usize,
     /// Responses held back until their context is settled (CONTRACT: 50,000).
     pub pending_responses: usize,
+    /// Bytes of text held back with them: strangers choose how long a Call-ID is.
+    pub pending_text_bytes: usize,
+    /// Bytes of state kept for all calls together, about 1 KiB for an ordinary one.
+    pub calls_bytes: usize,
+    /// Bytes of a Call-ID that a finding keeps; longer ones are cut.
+    pub call_id_bytes: usize,
     /// Example calls named in a finding (CONTRACT: 10,000; the count stays exact).
     pub calls_per_finding: usize,
     /// Refusals remembered by one burst detector.
@@ -71,6 +77,9 @@ impl Default for Limits {
             dialogs_per_call: 32,
             copies_per_dialog: 32,
             pending_responses: 50_000,
+            pending_text_bytes: 16 << 20,
+            calls_bytes: 48 << 20,
+            call_id_bytes: 256,
             calls_per_finding: 10_000,
             burst_events: 262_144,
             defect_groups: 256,

@@ -57,6 +57,9 @@ pub struct Annotated<'a> {
 #[derive(Debug)]
 pub struct Annotator {
     cap: usize,
+    text_cap: usize,
+    /// Bytes of text waiting.
+    text_bytes: usize,
     waiting: VecDeque<Waiting>,
     /// Serial number of the first one waiting.
     first: Serial,
@@ -87,6 +90,8 @@ impl Annotator {
     pub fn new(limits: &Limits) -> Self {
         Self {
             cap: limits.pending_responses,
+            text_cap: limits.pending_text_bytes,
+            text_bytes: 0,
             waiting: VecDeque::new(),
             first: 0,
             spare: Vec::new(),
@@ -141,6 +146,7 @@ impl Annotator {
             buffer.extend_from_slice(part.unwrap_or_default());
             *end = u32::try_from(buffer.len()).unwrap_or(u32::MAX);
         }
+        self.text_bytes += buffer.len();
         self.waiting.push_back(Waiting {
             at: response.raw.origin.at,
             time: response.raw.origin.time,
@@ -179,7 +185,8 @@ impl Annotator {
     pub fn release(&mut self, now: Option<Timestamp>, out: &mut dyn FnMut(&Annotated<'_>)) {
         while let Some(front) = self.waiting.front() {
             let is_due = now.is_none_or(|now| now.since(front.time) > PATIENCE);
-            if !front.settled && !is_due && self.waiting.len() <= self.cap {
+            let is_full = self.waiting.len() > self.cap || self.text_bytes > self.text_cap;
+            if !front.settled && !is_due && !is_full {
                 return;
             }
             let Some(front) = self.waiting.pop_front() else {
@@ -187,7 +194,8 @@ impl Annotator {
             };
             self.first += 1;
             out(&front.annotated());
-            if self.spare.len() < 1024 {
+            self.text_bytes = self.text_bytes.saturating_sub(front.text.len());
+            if self.spare.len() < 1024 && front.text.capacity() <= 4096 {
                 self.spare.push(front.text);
             }
         }

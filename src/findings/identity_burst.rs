@@ -15,7 +15,7 @@ use std::fmt::Write as _;
 use super::burst::{Burst, BurstOptions, Detector, per_minute};
 use super::rule::{
     BurstFacts, CallRef, Confidence, End, Explanation, Finding, Peer, PeerCounts, Rule, Severity,
-    Topic, readable,
+    Topic, kept, readable,
 };
 use crate::calls::Attempt;
 use crate::limits::Limits;
@@ -39,6 +39,7 @@ pub struct IdentityBurst {
     options: BurstOptions,
     cap: usize,
     calls_per_finding: usize,
+    call_id_bytes: usize,
     detector: Option<Detector>,
     /// Refusals so far.
     refusals: u64,
@@ -55,6 +56,7 @@ impl IdentityBurst {
             options,
             cap: limits.burst_events,
             calls_per_finding: limits.calls_per_finding,
+            call_id_bytes: limits.call_id_bytes,
             detector: None,
             refusals: 0,
             refused: VecDeque::new(),
@@ -243,7 +245,7 @@ impl Rule for IdentityBurst {
             frames.insert(0, invite.at.no);
         }
         self.refused.push_back(CallRef {
-            call_id: attempt.call_id.into(),
+            call_id: kept(attempt.call_id, self.call_id_bytes),
             cseq: attempt.cseq,
             to_tag: None,
             file: response.file,

@@ -203,6 +203,11 @@ pub trait Rule: std::fmt::Debug {
     fn finish(&mut self, end: &End, out: &mut dyn FnMut(Finding));
 }
 
+/// A Call-ID as findings keep it: whole, unless a stranger made it longer than `cap` bytes.
+pub fn kept(call_id: &[u8], cap: usize) -> Box<[u8]> {
+    call_id.get(..cap).unwrap_or(call_id).into()
+}
+
 /// Counts by pair of hosts, capped; pairs beyond the cap are left out of the list, not of counts.
 #[derive(Clone, Debug, Default)]
 pub struct PeerCounts(BTreeMap<Peer, u64>);
