@@ -275,12 +275,12 @@ impl Tally {
         kind: Kind,
         value: &[u8],
         view: Result<V, Refusal>,
-        ours: &Option<V>,
+        ours: Option<&V>,
         file: &str,
     ) {
         match view {
             Err(refusal) => self.refuse(kind, refusal, value, file),
-            Ok(view) if Some(&view) == ours.as_ref() => *self.equal.entry(kind).or_default() += 1,
+            Ok(view) if Some(&view) == ours => *self.equal.entry(kind).or_default() += 1,
             Ok(_)
                 if DIFFERENCES
                     .iter()
@@ -329,10 +329,16 @@ impl Tally {
                     Kind::Method,
                     method.text,
                     typed::method(method.text),
-                    &kind,
+                    kind.as_ref(),
                     file,
                 );
-                self.compare(Kind::RequestUri, uri, typed::uri(uri), &our_uri(uri), file);
+                self.compare(
+                    Kind::RequestUri,
+                    uri,
+                    typed::uri(uri),
+                    our_uri(uri).as_ref(),
+                    file,
+                );
                 kind.map(Start::Request)
             }
             StartLine::Response { code, .. } => {
@@ -340,7 +346,7 @@ impl Tally {
                     Kind::StatusCode,
                     line,
                     typed::status_code(line),
-                    &code,
+                    code.as_ref(),
                     file,
                 );
                 code.map(Start::Response)
@@ -350,7 +356,7 @@ impl Tally {
             Kind::Whole,
             raw.bytes,
             typed::message(raw.bytes),
-            &start,
+            start.as_ref(),
             file,
         );
         for value in message.items(Name::Via) {
@@ -360,7 +366,7 @@ impl Tally {
                 port: via.sent_by.port,
                 branch: via.branch.map(text),
             });
-            self.compare(Kind::Via, value, typed::via(value), &ours, file);
+            self.compare(Kind::Via, value, typed::via(value), ours.as_ref(), file);
         }
         for (kind, name) in [(Kind::From, Name::From), (Kind::To, Name::To)] {
             for value in message.headers(name) {
@@ -368,7 +374,7 @@ impl Tally {
                     kind,
                     value,
                     typed::address(value),
-                    &our_address(value),
+                    our_address(value).as_ref(),
                     file,
                 );
             }
@@ -378,7 +384,7 @@ impl Tally {
                 Kind::Contact,
                 value,
                 typed::contact(value),
-                &our_address(value),
+                our_address(value).as_ref(),
                 file,
             );
         }
@@ -387,7 +393,7 @@ impl Tally {
                 number,
                 method: MethodKind::of(message.cseq.method),
             });
-            self.compare(Kind::CSeq, value, typed::cseq(value), &ours, file);
+            self.compare(Kind::CSeq, value, typed::cseq(value), ours.as_ref(), file);
         }
     }
 }
