@@ -167,7 +167,7 @@ impl<'a> HostPort<'a> {
 }
 
 /// A bare IPv6 address has room for a port only if it is one without its last group and none
-/// with it: eight groups and a ninth. `2001:db8::1:5060` is all address (RFC 5118 §4.4).
+/// with it: eight groups and a ninth. `2001:db8::1:5060` is all address (RFC 5118 §4.3).
 fn bare_v6_with_port(text: &[u8]) -> Option<HostPort<'_>> {
     let is_v6 =
         |text: &[u8]| std::str::from_utf8(text).is_ok_and(|t| t.parse::<Ipv6Addr>().is_ok());
