@@ -8,6 +8,7 @@ pub mod method;
 pub mod field;
 pub mod value;
 pub mod message;
+pub mod typed;
 pub mod duplicates;
 
 pub use field::Name;

@@ -6,7 +6,7 @@
 //! # References
 //! - RFC 3261 §25.1 (grammar), RFC 3581 (rport), RFC 5118 (IPv6 in SIP)
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 /// White space inside a value, line folds included.
 pub const fn is_space(byte: u8) -> bool {
@@ -146,7 +146,6 @@ impl<'a> HostPort<'a> {
             };
         }
         match memchr::memchr(b':', text) {
-            // A second colon: a bare IPv6 address, which has no room for a port.
             Some(at) if memchr::memrchr(b':', text) == Some(at) => {
                 let (host, tail) = text.split_at(at);
                 Self {
@@ -154,10 +153,10 @@ impl<'a> HostPort<'a> {
                     port: tail.get(1..).and_then(port),
                 }
             }
-            _ => Self {
+            _ => bare_v6_with_port(text).unwrap_or(Self {
                 host: text,
                 port: None,
-            },
+            }),
         }
     }
 
@@ -165,6 +164,20 @@ impl<'a> HostPort<'a> {
     pub fn addr(&self) -> Option<IpAddr> {
         std::str::from_utf8(self.host).ok()?.parse().ok()
     }
+}
+
+/// A bare IPv6 address has room for a port only if it is one without its last group and none
+/// with it: eight groups and a ninth. `2001:db8::1:5060` is all address (RFC 5118 §4.3).
+fn bare_v6_with_port(text: &[u8]) -> Option<HostPort<'_>> {
+    let is_v6 =
+        |text: &[u8]| std::str::from_utf8(text).is_ok_and(|t| t.parse::<Ipv6Addr>().is_ok());
+    let colon = text.iter().rposition(|&b| b == b':')?;
+    let (host, tail) = text.split_at(colon);
+    let port = port(tail.get(1..)?)?;
+    (is_v6(host) && !is_v6(text)).then_some(HostPort {
+        host,
+        port: Some(port),
+    })
 }
 
 fn port(text: &[u8]) -> Option<u16> {
@@ -279,10 +292,12 @@ impl<'a> Address<'a> {
 }
 
 /// Where `<` opens the URI, outside a quoted display name.
+///
+/// A quoted-string is all of a display name or no part of it (RFC 3261 §25.1): where the value
+/// begins with another byte, quotes hide nothing. Senders are seen that write `\"name\" <sip:…>`.
 fn open_angle(value: &[u8]) -> Option<usize> {
-    let found = memchr::memchr2(b'<', b'"', value)?;
-    if value.get(found) == Some(&b'<') {
-        return Some(found);
+    if value.first() != Some(&b'"') {
+        return memchr::memchr(b'<', value);
     }
     let (mut quoted, mut escaped) = (false, false);
     for (index, &b) in value.iter().enumerate() {

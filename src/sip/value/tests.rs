@@ -142,3 +142,25 @@ fn parameters_have_quotes_taken_off_and_may_have_no_value() {
     assert_eq!(param(b";a;;B = c", b"b"), Some(b"c".as_slice()));
     assert_eq!(param(b"", b"a"), None);
 }
+
+#[test]
+fn a_bare_ipv6_address_has_a_port_only_behind_eight_groups() {
+    let check = |sent: &str, host: &str, port: Option<u16>| {
+        let read = HostPort::parse(sent.as_bytes());
+        assert_eq!((text(read.host), read.port), (host, port), "{sent}");
+    };
+    check("fe80:0:0:0:2:a:f:3:5060", "fe80:0:0:0:2:a:f:3", Some(5060));
+    check("fe80:0:0:0:2:a:f:3", "fe80:0:0:0:2:a:f:3", None);
+    check("2001:db8::10:5070", "2001:db8::10:5070", None);
+    check("a:b:c", "a:b:c", None);
+}
+
+#[test]
+fn quotes_behind_the_first_byte_of_a_display_name_hide_nothing() {
+    let address =
+        Address::parse(br#"\"arik\" <sip:816666@example.net>;tag=6"#).expect("an address");
+    assert_eq!(text(address.uri), "sip:816666@example.net");
+    assert_eq!(text(address.display), r#"\"arik\""#);
+    assert_eq!(address.tag(), Some(b"6".as_slice()));
+    assert_eq!(Address::parse(br#""Mr. J. User <sip:j@example.com>"#), None);
+}
