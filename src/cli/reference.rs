@@ -1,4 +1,4 @@
-//! `explain`, `compare` and `catalogue`: the command's words go to [`reference`]'s pages.
+//! `explain`, `compare` and `catalogue`: the command's words go to `report::reference`'s pages.
 //!
 //! In: words of the command line. Out: a page on the output, as text, JSON or Markdown.
 

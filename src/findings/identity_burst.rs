@@ -4,7 +4,7 @@
 //! and whom it hits. The detector is [`super::burst`]; what the refused calls have in common
 //! beyond their peers is a matter of its own.
 //!
-//! Capped: attempts and refusals remembered, [`RECENT`] each; the count itself is exact.
+//! Capped: attempts and refusals remembered, `RECENT` each; the count itself is exact.
 //!
 //! # References
 //! - RFC 8224 §6.2.2; RFC 4474 §6 for the older sense of the code

@@ -1,6 +1,6 @@
 //! Project: what the findings room knows, in the shape of [`view`].
 //!
-//! In: [`Annotated`] responses and the [`Analysis`]. Out: the view's plain values, with the
+//! In: [`Annotated`] responses and the analysis. Out: the view's plain values, with the
 //! catalogue's words beside each code and a Wireshark filter beside each finding.
 
 use std::borrow::Cow;
