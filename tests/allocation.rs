@@ -32,12 +32,9 @@ const PACKETS: u16 = 1000;
 /// Packets before the measure begins: tables get their size, and the stream is told to be no SIP.
 const WARM_UP: u16 = 50;
 
-/// Allocations that a SIP exchange with a new Call-ID may cost: the call's own entries, and what
-/// is said of its response.
-const PER_CALL_ID: u64 = 60;
-
-/// Allocations that one more copy of a response may cost: what is said of it.
-const PER_COPY: u64 = 25;
+/// Allocations that an OPTIONS and its 200 with a new Call-ID may cost: 5 were measured, which are
+/// what the call keeps of them.
+const PER_CALL_ID: u64 = 10;
 
 /// The stages up to SIP, wired as the pipeline does.
 struct Stages {
@@ -99,9 +96,7 @@ impl Stages {
                     }
                     Packet::Segment(segment) => reassembler.push(
                         &segment,
-                        &mut |chunk| {
-                            framer.push(&chunk, &mut |_| *messages += 1, &mut { defect })
-                        },
+                        &mut |chunk| framer.push(&chunk, &mut |_| *messages += 1, &mut { defect }),
                         &mut { defect },
                     ),
                     Packet::IcmpError(_) => {}
@@ -191,25 +186,27 @@ fn cost(frames: &[Vec<u8>], warm_up: u16) -> u64 {
 /// Allocations of the whole pipeline on the capture of `ladder`, and the responses it gave.
 fn pipeline_cost(ladder: &str) -> (u64, u64) {
     let bytes = Ladder::of(ladder).capture();
+    // The first run of a process also loads the catalogue.
+    run(bytes.clone());
+    let mut responses = 0;
+    let info = measure(|| responses = run(bytes));
+    (info.count_total, responses)
+}
+
+/// Analyses a capture; gives the number of its responses.
+fn run(capture: Vec<u8>) -> u64 {
     let input = Input {
         path: "ladder".to_owned(),
-        source: Box::new(Cursor::new(bytes)),
+        source: Box::new(Cursor::new(capture)),
     };
     let mut responses = 0;
-    let mut outcome = None;
-    let info = measure(|| {
-        outcome = Some(pipeline::analyse(
-            vec![input],
-            &Options::default(),
-            &mut |_| {
-                responses += 1;
-                Ok(())
-            },
-        ));
-    });
-    let outcome = outcome.expect("measured").expect("nothing is written");
+    let outcome = pipeline::analyse(vec![input], &Options::default(), &mut |_| {
+        responses += 1;
+        Ok(())
+    })
+    .expect("nothing is written");
     assert!(outcome.failed.is_empty());
-    (info.count_total, responses)
+    responses
 }
 
 #[test]
@@ -258,18 +255,18 @@ fn an_exchange_with_a_new_call_id_costs_a_bounded_number_of_allocations() {
 }
 
 #[test]
-fn a_repeated_message_costs_no_more_than_is_said_of_it() {
-    let repeated = |count: u64| {
-        let offsets: Vec<String> = (1..=count).map(|n| format!("{}", n * 2)).collect();
+fn a_message_that_is_sent_again_allocates_nothing() {
+    let repeated = |count: u32| {
+        let offsets: Vec<String> = (1..=count)
+            .map(|n| format!("{}", f64::from(n) / 20.0))
+            .collect();
         format!(
             "host a 10.1.0.1:5060\nhost b 10.2.0.1:5060\ncall o\n 0 a -> b OPTIONS as ask\n \
              0.01 a <- b 200 as ok\n repeat ask {0}\n repeat ok {0}\n",
             offsets.join(" ")
         )
     };
-    let (once, responses) = pipeline_cost(&repeated(500));
-    assert_eq!(responses, 501);
-    let (twice, _) = pipeline_cost(&repeated(1000));
-    let each = (twice - once).div_ceil(500);
-    assert!(each <= PER_COPY, "{each} allocations a copy");
+    let (few, responses) = pipeline_cost(&repeated(50));
+    assert_eq!(responses, 51);
+    assert_eq!(pipeline_cost(&repeated(500)), (few, 501));
 }

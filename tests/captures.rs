@@ -128,7 +128,9 @@ struct Indexed {
 fn index() -> Option<(PathBuf, Vec<Indexed>)> {
     let folder = shared("captures")?;
     let index = fs::read_to_string(folder.join("INDEX.tsv")).expect("the index");
-    let mut lines = index.lines().map(|line| line.split('\t').collect::<Vec<_>>());
+    let mut lines = index
+        .lines()
+        .map(|line| line.split('\t').collect::<Vec<_>>());
     let heads = lines.next().expect("headings");
     let column = |name: &str| {
         heads
@@ -194,7 +196,10 @@ fn only_the_two_callers_who_sent_no_ack_are_accused() {
     let mut accused = BTreeSet::new();
     for capture in &captures {
         let report = Report::of_file(&folder.join(&capture.path));
-        for finding in report.findings("missing-ack").filter(|found| accuses(found)) {
+        for finding in report
+            .findings("missing-ack")
+            .filter(|found| accuses(found))
+        {
             for call in call_ids(finding) {
                 accused.insert((capture.path.clone(), call.to_owned()));
             }

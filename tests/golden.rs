@@ -6,9 +6,7 @@
 //! without this program.
 
 #![expect(
-    clippy::expect_used,
     clippy::indexing_slicing,
-    clippy::panic,
     clippy::unwrap_used,
     reason = "the helpers of tests are outside `#[test]` functions, and may panic all the same"
 )]
@@ -73,7 +71,10 @@ fn report(file: &str, format: &str) -> String {
         .output()
         .unwrap();
     assert_eq!(
-        (output.status.code(), &*String::from_utf8_lossy(&output.stderr)),
+        (
+            output.status.code(),
+            &*String::from_utf8_lossy(&output.stderr)
+        ),
         (Some(0), ""),
         "samples/{file}"
     );
@@ -122,7 +123,10 @@ fn difference(expected: &str, got: &str) -> String {
             text.push('\n');
         }
         if lines.len() > LINES {
-            text.push_str(&format!("{sign} … {} more\n", lines.len() - LINES));
+            text.extend([
+                sign.to_string(),
+                format!(" … {} more\n", lines.len() - LINES),
+            ]);
         }
     }
     text
@@ -130,7 +134,7 @@ fn difference(expected: &str, got: &str) -> String {
 
 #[test]
 fn every_sample_gives_its_golden_report() {
-    let mut wrong = String::new();
+    let mut wrong = Vec::new();
     for (file, stem) in samples() {
         for (format, ending) in FORMS {
             let path = golden(&stem, ending);
@@ -141,17 +145,18 @@ fn every_sample_gives_its_golden_report() {
             }
             let name = format!("samples/{stem}.{ending}");
             match fs::read_to_string(&path) {
-                Err(why) => wrong.push_str(&format!("== {name}: {why}\n")),
+                Err(why) => wrong.push(format!("== {name}: {why}\n")),
                 Ok(expected) if expected == got => {}
                 Ok(expected) => {
-                    wrong.push_str(&format!("== {name} {}", difference(&expected, &got)));
+                    wrong.push(format!("== {name} {}", difference(&expected, &got)));
                 }
             }
         }
     }
     assert!(
         wrong.is_empty(),
-        "{wrong}If this is what it should say: UPDATE_GOLDENS=1 cargo test --test golden, and read the diff"
+        "{}If this is what it should say: UPDATE_GOLDENS=1 cargo test --test golden, and read the diff",
+        wrong.concat()
     );
 }
 
@@ -180,7 +185,10 @@ fn a_difference_is_shown_from_where_it_begins() {
     );
     let long = format!("{}1", "=".repeat(500));
     let shown = difference(&long, &long.replace('1', "2"));
-    assert!(shown.ends_with(&format!("-{0}1\n+{0}2\n", "=".repeat(60))), "{shown}");
+    assert!(
+        shown.ends_with(&format!("-{0}1\n+{0}2\n", "=".repeat(60))),
+        "{shown}"
+    );
     assert!(difference("a\na\n", "a\n").contains("1 lines expected, 0 got"));
 }
 
@@ -210,12 +218,18 @@ fn messages_calls_and_responses_are_counted_as_they_were_sent() {
             ("responses", "responses"),
             ("calls", "calls"),
         ] {
-            assert_eq!(number(totals, ours), number(&truth, theirs), "{file}: {ours}");
+            assert_eq!(
+                number(totals, ours),
+                number(&truth, theirs),
+                "{file}: {ours}"
+            );
         }
         assert_eq!(number(totals, "duplicates"), 0, "{file}");
         let mut seen: BTreeMap<String, u64> = BTreeMap::new();
         for response in told["responses"].as_array().unwrap() {
-            *seen.entry(number(response, "code").to_string()).or_default() += 1;
+            *seen
+                .entry(number(response, "code").to_string())
+                .or_default() += 1;
         }
         assert_eq!(
             serde_json::to_value(seen).unwrap(),

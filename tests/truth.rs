@@ -5,7 +5,6 @@
 
 #![expect(
     clippy::expect_used,
-    clippy::indexing_slicing,
     clippy::panic,
     reason = "the helpers of tests are outside `#[test]` functions, and may panic all the same"
 )]
@@ -76,7 +75,9 @@ fn check_burst(report: &Report, truth: &Value) {
 
 #[test]
 fn every_message_of_cut_swapped_and_repeated_segments_is_counted() {
-    let Some((truth, report)) = wire() else { return };
+    let Some((truth, report)) = wire() else {
+        return;
+    };
     assert_eq!(report.total("sip_messages"), number(&truth, "sip_messages"));
     assert_eq!(report.total("calls"), number(&truth, "calls"));
     assert_eq!(report.view["trust"], serde_json::json!([]));
@@ -84,7 +85,9 @@ fn every_message_of_cut_swapped_and_repeated_segments_is_counted() {
 
 #[test]
 fn every_missing_ack_is_found_and_nobody_else_is_accused() {
-    let Some((truth, report)) = wire() else { return };
+    let Some((truth, report)) = wire() else {
+        return;
+    };
     let guilty = set(&truth, "missing_ack");
     assert_eq!(guilty.len(), 170);
     let found = judged(&report, |verdict| {
@@ -101,7 +104,9 @@ fn every_missing_ack_is_found_and_nobody_else_is_accused() {
 
 #[test]
 fn calls_that_the_capture_cuts_are_inconclusive_and_no_others() {
-    let Some((truth, report)) = wire() else { return };
+    let Some((truth, report)) = wire() else {
+        return;
+    };
     let cut = set(&truth, "inconclusive");
     assert_eq!(cut.len(), 6);
     assert_eq!(judged(&report, |verdict| verdict == "inconclusive"), cut);
@@ -109,7 +114,9 @@ fn calls_that_the_capture_cuts_are_inconclusive_and_no_others() {
 
 #[test]
 fn the_burst_of_438_in_twenty_minutes_is_found_and_no_second_one() {
-    let Some((truth, report)) = wire() else { return };
+    let Some((truth, report)) = wire() else {
+        return;
+    };
     let [burst] = truth["bursts"].as_array().expect("bursts").as_slice() else {
         panic!("one burst was made");
     };
@@ -118,7 +125,9 @@ fn the_burst_of_438_in_twenty_minutes_is_found_and_no_second_one() {
 
 #[test]
 fn the_burst_of_438_among_signed_calls_is_found_and_no_second_one() {
-    let Some((truth, report)) = stir() else { return };
+    let Some((truth, report)) = stir() else {
+        return;
+    };
     check_burst(&report, &truth["burst"]);
     let refused = truth["calls"].as_object().expect("refused calls");
     let [burst] = report.findings("identity-burst").collect::<Vec<_>>()[..] else {

@@ -88,10 +88,7 @@ pub fn call_ids(finding: &Value) -> Vec<&str> {
         calls.len() as u64,
         "not all calls are listed: {finding}"
     );
-    calls
-        .iter()
-        .map(|call| text(call, "call_id"))
-        .collect()
+    calls.iter().map(|call| text(call, "call_id")).collect()
 }
 
 /// Whether a finding accuses someone: warning or worse.
@@ -116,8 +113,8 @@ pub fn number(value: &Value, name: &str) -> u64 {
 /// Seconds since the epoch of an RFC 3339 time.
 pub fn seconds(time: &str) -> f64 {
     let format = &time::format_description::well_known::Rfc3339;
-    let at = time::OffsetDateTime::parse(time, format)
-        .unwrap_or_else(|why| panic!("{time}: {why}"));
+    let at =
+        time::OffsetDateTime::parse(time, format).unwrap_or_else(|why| panic!("{time}: {why}"));
     let micros = i64::try_from(at.unix_timestamp_nanos() / 1000).expect("a time of today");
     #[expect(
         clippy::cast_precision_loss,
