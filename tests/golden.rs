@@ -89,9 +89,10 @@ fn updating() -> bool {
     std::env::var("UPDATE_GOLDENS").is_ok_and(|value| value == "1")
 }
 
-/// Where two texts differ, for people: the lines between the common start and the common end.
+/// Where two texts differ, for people: between the common start and the common end, line by line
+/// where as many were expected as came.
 fn difference(expected: &str, got: &str) -> String {
-    const LINES: usize = 30;
+    const LINES: usize = 20;
     let (old, new): (Vec<_>, Vec<_>) = (expected.lines().collect(), got.lines().collect());
     let same = |pairs: &mut dyn Iterator<Item = (&&str, &&str)>| {
         pairs.take_while(|(old, new)| old == new).count()
@@ -99,37 +100,43 @@ fn difference(expected: &str, got: &str) -> String {
     let head = same(&mut old.iter().zip(&new));
     let tail = same(&mut old[head..].iter().rev().zip(new[head..].iter().rev()));
     let (old, new) = (&old[head..old.len() - tail], &new[head..new.len() - tail]);
-    // Lines of JSON are long: show them from a little before the first character that differs.
-    let skip = match (old.first(), new.first()) {
-        (Some(old), Some(new)) => old
-            .chars()
-            .zip(new.chars())
-            .take_while(|(old, new)| old == new)
-            .count()
-            .saturating_sub(60),
-        _ => 0,
-    };
-    let mut text = format!(
-        "from line {}: {} lines expected, {} got (from column {})\n",
+    let mut lines = vec![format!(
+        "from line {}: {} lines expected, {} got",
         head + 1,
         old.len(),
-        new.len(),
-        skip + 1
-    );
-    for (sign, lines) in [('-', old), ('+', new)] {
-        for line in lines.iter().take(LINES) {
-            text.push(sign);
-            text.extend(line.chars().skip(skip).take(300));
-            text.push('\n');
+        new.len()
+    )];
+    let pairs: Vec<_> = old
+        .iter()
+        .zip(new)
+        .filter(|(old, new)| old != new)
+        .collect();
+    if old.len() == new.len() {
+        for (old, new) in pairs.iter().take(LINES) {
+            // Lines of JSON are long: show them from a little before what differs.
+            let same = old.chars().zip(new.chars());
+            let from = same.take_while(|(old, new)| old == new).count();
+            let shown = |line: &str| -> String {
+                line.chars()
+                    .skip(from.saturating_sub(60))
+                    .take(160)
+                    .collect()
+            };
+            lines.extend([format!("-{}", shown(old)), format!("+{}", shown(new))]);
         }
-        if lines.len() > LINES {
-            text.extend([
-                sign.to_string(),
-                format!(" … {} more\n", lines.len() - LINES),
-            ]);
+        if pairs.len() > LINES {
+            lines.push(format!("… {} more lines differ", pairs.len() - LINES));
+        }
+    } else {
+        for (sign, text) in [('-', old), ('+', new)] {
+            lines.extend(text.iter().take(LINES).map(|line| format!("{sign}{line}")));
+            if text.len() > LINES {
+                lines.push(format!("{sign} … {} more", text.len() - LINES));
+            }
         }
     }
-    text
+    lines.push(String::new());
+    lines.join("\n")
 }
 
 #[test]
@@ -178,18 +185,25 @@ fn every_golden_has_its_sample() {
 
 #[test]
 fn a_difference_is_shown_from_where_it_begins() {
-    let shown = difference("a\nb\nc\nd\n", "a\nx\ny\nd\n");
-    assert_eq!(
-        shown,
-        "from line 2: 2 lines expected, 2 got (from column 1)\n-b\n-c\n+x\n+y\n"
+    let check = |expected: &str, got: &str, shown: &str| {
+        assert_eq!(difference(expected, got), shown);
+    };
+    check(
+        "a\nb\nc\nd\ne\n",
+        "a\nx\nc\ny\ne\n",
+        "from line 2: 3 lines expected, 3 got\n-b\n+x\n-d\n+y\n",
     );
-    let long = format!("{}1", "=".repeat(500));
-    let shown = difference(&long, &long.replace('1', "2"));
-    assert!(
-        shown.ends_with(&format!("-{0}1\n+{0}2\n", "=".repeat(60))),
-        "{shown}"
+    check(
+        "a\nb\nc\n",
+        "a\nc\n",
+        "from line 2: 1 lines expected, 0 got\n-b\n",
     );
-    assert!(difference("a\na\n", "a\n").contains("1 lines expected, 0 got"));
+    let (long, around) = ("=".repeat(500), "=".repeat(60));
+    check(
+        &format!("{long}1"),
+        &format!("{long}2"),
+        &format!("from line 1: 1 lines expected, 1 got\n-{around}1\n+{around}2\n"),
+    );
 }
 
 /// The samples' JSON reports, each with what is true of it.
