@@ -1,10 +1,24 @@
-//! Properties of the rooms' public interfaces, for any input.
+//! Properties of the rooms' public interfaces and of the whole program, for any input.
 //!
 //! In: generated captures. Always: how a TCP stream is cut, ordered, repeated and overlapped does
-//! not change its messages; no bytes make the reassembler or the framer panic or outgrow its caps.
+//! not change its messages; no bytes make the reassembler or the framer panic or outgrow its caps;
+//! how a file is written, and in which portions it comes, does not change the report; a file may
+//! end anywhere.
 
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "the helpers of tests are outside `#[test]` functions, and may panic all the same"
+)]
+
+mod common;
+
+use std::io::{self, Cursor, Read};
 use std::net::{IpAddr, Ipv4Addr};
 
+use common::ladder::Ladder;
+use common::pcap::{self, Format, Order};
+use common::run::Report;
 use proptest::prelude::*;
 use sipannotate::limits::Limits;
 use sipannotate::packet::{Segment, TcpFlags};
@@ -299,5 +313,166 @@ proptest! {
             prop_assert!(stages.framer.buffered_bytes() <= limits.unfinished_bytes);
         }
         stages.finish();
+    }
+}
+
+/// A scene of some calls, good and bad ones, as a ladder.
+fn scene() -> impl Strategy<Value = String> {
+    let call = (0..7_u8, 0..40_000_u32, any::<bool>());
+    prop::collection::vec(call, 1..8).prop_map(|calls| {
+        let mut text = "host a 10.1.0.1:5060\nhost b 10.2.0.1:5060\n".to_owned();
+        for (number, (kind, millis, tcp)) in calls.into_iter().enumerate() {
+            let transport = if tcp { "tcp" } else { "" };
+            let at = f64::from(millis) / 1000.0;
+            text.extend([format!("call c{number} {transport} at {at}\n")]);
+            text.push_str(" 0 a -> b INVITE\n 0.02 a <- b 100\n");
+            text.push_str(match kind {
+                0 => " 0.5 a <- b 438\n 0.51 a -> b ACK\n",
+                1 => " 0.5 a <- b 486\n 0.51 a -> b ACK\n",
+                2 => " 2 a <- b 200 as ok\n repeat ok fully\n 34 a <- b BYE\n 34.1 a -> b 200\n",
+                3 => " 2 a <- b 200 as ok\n 2.1 a -> b ACK lost\n 4 a -> b BYE\n 4.1 a <- b 200\n",
+                4 => " 1 a <- b 180 pad=2500 mtu=1400\n 2 a <- b 200\n 2.1 a -> b ACK\n",
+                _ => " 2 a <- b 200\n 2.1 a -> b ACK\n 2.2 a -> b RTP count=20 every=0.02\n 9 a -> b BYE\n 9.1 a <- b 200\n",
+            });
+        }
+        text.push_str("end 120\n");
+        text
+    })
+}
+
+/// A source that gives as many bytes a call as it was told, over and over.
+struct Portions {
+    bytes: Cursor<Vec<u8>>,
+    sizes: Vec<usize>,
+    calls: usize,
+}
+
+impl Read for Portions {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let size = self.sizes.get(self.calls % self.sizes.len()).copied();
+        self.calls += 1;
+        let size = size.unwrap_or(1).min(buf.len());
+        self.bytes.read(buf.get_mut(..size).unwrap_or_default())
+    }
+}
+
+/// The samples that are small enough to be read many times.
+const SAMPLES: [&str; 6] = [
+    "cooked.pcapng",
+    "good-call.pcap",
+    "missing-ack.pcap",
+    "proxy-two-hops.pcap",
+    "register-challenge.pcap",
+    "tcp-odd-segments.pcap",
+];
+
+fn sample(name: &str) -> Vec<u8> {
+    std::fs::read(format!("{}/samples/{name}", env!("CARGO_MANIFEST_DIR"))).expect("a sample")
+}
+
+/// Where the file's head, records or blocks end; the samples are little-endian.
+fn borders(name: &str, bytes: &[u8]) -> Vec<usize> {
+    let word = |at: usize| {
+        let word = bytes.get(at..at + 4).expect("a whole sample");
+        let word = word.try_into().expect("4 bytes");
+        usize::try_from(u32::from_le_bytes(word)).expect("a length")
+    };
+    let ng = name.ends_with("ng");
+    let mut borders = vec![if ng { word(4) } else { 24 }];
+    while let Some(at) = borders.last().copied().filter(|at| *at < bytes.len()) {
+        borders.push(at + if ng { word(at + 4) } else { 16 + word(at + 8) });
+    }
+    assert_eq!(borders.last(), Some(&bytes.len()), "{name} is whole");
+    borders
+}
+
+/// A file that ends after `len` bytes is read to there, and the report says whether it was cut.
+fn check_cut(name: &str, bytes: &[u8], borders: &[usize], len: usize) {
+    let report = Report::of_bytes(bytes.get(..len).expect("within the file").to_vec());
+    let head = *borders.first().expect("a head");
+    if len < head {
+        assert_eq!(report.failed.len(), 1, "{name}, {len} bytes: {report:?}");
+        return;
+    }
+    assert_eq!(report.failed, [""; 0], "{name}, {len} bytes");
+    let cut = !borders.contains(&len);
+    assert_eq!(
+        report.view["captures"][0]["cut_short"], cut,
+        "{name}, {len} bytes"
+    );
+    let said = report.view["trust"]
+        .as_array()
+        .expect("trust")
+        .iter()
+        .any(|line| line["kind"] == "cut-short");
+    assert_eq!(said, cut, "{name}, {len} bytes: {}", report.view["trust"]);
+    // In a pcapng some blocks are no packets.
+    let records = borders.iter().filter(|end| **end <= len).count() - 1;
+    let packets = usize::try_from(report.total("packets")).expect("few");
+    if name.ends_with("ng") {
+        assert!(packets <= records, "{name}, {len} bytes");
+    } else {
+        assert_eq!(packets, records, "{name}, {len} bytes");
+    }
+}
+
+#[test]
+fn a_sample_cut_around_its_first_and_last_records_says_so() {
+    for name in SAMPLES {
+        let bytes = sample(name);
+        let borders = borders(name, &bytes);
+        let last = borders.len().saturating_sub(3);
+        for border in borders.iter().take(3).chain(borders.iter().skip(last)) {
+            for len in border.saturating_sub(2)..=(border + 2).min(bytes.len()) {
+                check_cut(name, &bytes, &borders, len);
+            }
+        }
+    }
+}
+
+proptest! {
+    // Each case analyses a capture several times.
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn how_a_file_is_written_does_not_change_its_report(scene in scene()) {
+        let ladder = Ladder::of(&scene);
+        let write = |format, order, nanos| {
+            let options = pcap::Options { format, order, nanos, ..ladder.options };
+            Report::of_bytes(ladder.capture_as(&options)).without_captures()
+        };
+        let first = write(Format::Pcap, Order::Little, false);
+        prop_assert!(first["view"]["totals"]["sip_messages"].as_u64() > Some(2));
+        prop_assert_eq!(&first["failed"], &serde_json::json!([]));
+        for format in [Format::Pcap, Format::Pcapng] {
+            for order in [Order::Little, Order::Big] {
+                for nanos in [false, true] {
+                    prop_assert_eq!(&write(format, order, nanos), &first, "{:?} {:?} {}", format, order, nanos);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_portions_in_which_a_file_comes_do_not_change_its_report(
+        name in prop::sample::select(&SAMPLES[..]),
+        sizes in prop::collection::vec(1..8_usize, 1..9),
+    ) {
+        let bytes = sample(name);
+        let whole = Report::of_bytes(bytes.clone());
+        let portions = Portions { bytes: Cursor::new(bytes), sizes, calls: 0 };
+        let read = Report::of("bytes", Box::new(portions));
+        prop_assert_eq!(read.responses, whole.responses);
+        prop_assert_eq!(read.view, whole.view);
+        prop_assert_eq!(read.failed, whole.failed);
+    }
+
+    #[test]
+    fn a_sample_cut_anywhere_is_read_to_there_and_says_so(
+        name in prop::sample::select(&SAMPLES[..]),
+        place in any::<prop::sample::Index>(),
+    ) {
+        let bytes = sample(name);
+        check_cut(name, &bytes, &borders(name, &bytes), place.index(bytes.len()));
     }
 }

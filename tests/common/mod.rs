@@ -20,3 +20,4 @@
 
 pub mod ladder;
 pub mod pcap;
+pub mod run;
