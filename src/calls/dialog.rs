@@ -142,7 +142,7 @@ pub struct Ack {
     pub cseq: Option<u32>,
     /// Times of further copies; capped.
     pub repeats: Vec<Timestamp>,
-    /// An ICMP error said that it did not arrive.
+    /// The last ICMP error that said that a copy of it did not arrive.
     pub undeliverable: Option<Seen>,
     /// Request-URI as sent.
     pub uri: Box<[u8]>,
@@ -269,7 +269,7 @@ pub(super) struct Answered {
     pub(super) steps: u32,
     /// Elapsed time of the last copy or ACK.
     pub(super) touched: Span,
-    /// An exact ACK was seen.
+    /// An exact ACK was seen on the leg nearest the callee.
     pub(super) acked: bool,
     pub(super) settled: bool,
 }
@@ -284,6 +284,12 @@ impl Answered {
         } else {
             None
         }
+    }
+
+    /// Whether `ack` was seen on the leg nearest the callee, as far as legs are known.
+    pub(super) fn is_on_last_hop(&self, ack: &Ack) -> bool {
+        let nearest = self.legs.iter().max_by_key(|leg| leg.vias);
+        nearest.is_some_and(|leg| is_on(ack, leg, &self.legs))
     }
 
     /// How `ack` fits, looked at on the leg it passed or the one nearest the callee.
@@ -331,6 +337,16 @@ impl Answered {
             .or_else(|| self.legs.iter().find(|leg| passes(ack, leg)))
             .or_else(|| self.legs.last())
     }
+}
+
+/// The digest of tags and CSeq settles whose ACK it is; this settles on which of the dialog's
+/// `legs` it was seen. One whose sockets are those of a leg was seen there alone.
+pub fn is_on(ack: &Ack, leg: &Leg, legs: &[Leg]) -> bool {
+    let has_its_sockets = |leg: &Leg| leg.flow.src == ack.flow.src && leg.flow.dst == ack.flow.dst;
+    if legs.iter().any(has_its_sockets) {
+        return has_its_sockets(leg);
+    }
+    passes(ack, leg) || !legs.iter().any(|leg| passes(ack, leg))
 }
 
 /// Whether `ack` was seen on `leg`: it came to the callee's side of it, or left the caller's

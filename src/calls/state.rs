@@ -300,7 +300,9 @@ impl Call {
             let (method, cseq) = (exchange.method, exchange.cseq);
             if code.is_success() && exchange.succeeded.is_none() {
                 exchange.succeeded = Some(now);
-                self.succeeded(seen.message, method, cseq, now);
+                // An answer shows life when the question was asked, not later.
+                let asked = exchange.request.map_or(now.time, |request| request.time);
+                self.succeeded(seen.message, method, cseq, now, asked);
             } else if method == MethodKind::Bye {
                 self.bye_answered(seen.message, now);
             }
@@ -314,6 +316,7 @@ impl Call {
         method: MethodKind,
         cseq: Option<u32>,
         now: Seen,
+        asked: Timestamp,
     ) {
         if method == MethodKind::Bye {
             self.bye_answered(message, now);
@@ -323,12 +326,12 @@ impl Call {
             let Some(side) = dialog.side_of(from_tag, to_tag) else {
                 continue;
             };
-            // The dialog's own INVITE is no sign of life, nor is a BYE by which the callee gives
-            // up waiting for the ACK.
-            let is_own = method == MethodKind::Invite && cseq == Some(dialog.cseq);
-            let is_give_up = method == MethodKind::Bye && side == Side::Uas;
-            if !is_own && !is_give_up {
-                dialog.last_success = Some(now.time);
+            // The dialog's own INVITE is no sign of life. A BYE by which the callee gives up
+            // waiting for the ACK comes too early to count as one.
+            let is_own =
+                method == MethodKind::Invite && cseq == Some(dialog.cseq) && side == Side::Uac;
+            if !is_own {
+                dialog.last_success = dialog.last_success.max(Some(asked));
             }
         }
     }
@@ -354,7 +357,7 @@ impl Call {
 
     fn bye(&mut self, message: &Message<'_>, now: Seen) {
         let (from_tag, to_tag) = tags(message);
-        let says_no_ack = message.headers(Name::Reason).any(says_no_ack);
+        let says_no_ack = message.items(Name::Reason).any(says_no_ack);
         for dialog in &mut self.answered {
             if let Some(side) = dialog.side_of(from_tag, to_tag)
                 && dialog.byes.iter().all(|bye| bye.side != side)
@@ -435,7 +438,7 @@ impl Call {
             if !matches!(dialog.matches(ack), Some(super::AckMatch::Exact(_))) {
                 continue;
             }
-            dialog.acked = true;
+            dialog.acked |= dialog.is_on_last_hop(ack);
             dialog.touched = around.elapsed;
             for leg in &mut dialog.legs {
                 if !leg.told && passes(ack, leg) {
@@ -540,7 +543,7 @@ impl Call {
             matches!(dialog.matches(ack), Some(super::AckMatch::Exact(_)))
                 && dialog.legs.last().is_some_and(|leg| passes(ack, leg))
         })?;
-        dialog.acked = true;
+        dialog.acked |= dialog.is_on_last_hop(early);
         if let Some(leg) = dialog.legs.last_mut() {
             leg.told = true;
         }
@@ -559,7 +562,7 @@ impl Call {
                     && ack.cseq == quoted.cseq.number
                     && ack.flow.dst == flow.dst
                 {
-                    ack.undeliverable.get_or_insert(now);
+                    ack.undeliverable = Some(now);
                 }
             }
         } else if quoted.is_request() {
@@ -870,9 +873,9 @@ fn settles_at(dialog: &Answered) -> Span {
     }
     let without_ack = plus(dialog.opened, WITHOUT_ACK);
     let repeated = dialog.legs.iter().any(|leg| leg.copies_seen > 1);
-    let ended_by_caller = dialog.byes.iter().any(|bye| bye.side == Side::Uac);
-    if ended_by_caller {
-        // Timer F shows whether the callee was still there.
+    if !dialog.byes.is_empty() {
+        // Timer F shows whether the other side was still there; a late BYE of either side that is
+        // answered shows that the dialog lived.
         let timer_f = plus(dialog.touched, plus(REPEATS, Span::from_secs(2)));
         let latest = dialog
             .byes
@@ -890,8 +893,9 @@ fn settles_at(dialog: &Answered) -> Span {
             .max(plus(plus(dialog.opened, bye_after), REPEATS))
             .max(timer_f);
     }
-    if repeated || !dialog.byes.is_empty() {
-        without_ack
+    if repeated {
+        // A callee with a long T1 repeats for longer; each copy is waited for.
+        without_ack.max(plus(dialog.touched, WITH_ACK))
     } else {
         plus(dialog.opened, SIGN_OF_LIFE)
     }
@@ -932,7 +936,7 @@ fn joined(message: &Message<'_>, name: Name) -> Box<[u8]> {
     all.into()
 }
 
-/// Whether a Reason value says that no ACK came (DOMAIN B.2).
+/// Whether one Reason value, of a header's list, says that no ACK came (DOMAIN B.2).
 fn says_no_ack(reason: &[u8]) -> bool {
     let lower = reason.to_ascii_lowercase();
     let has = |text: &[u8]| memchr::memmem::find(&lower, text).is_some();

@@ -74,6 +74,10 @@ impl Calls {
         defects: &mut impl FnMut(Defect),
     ) {
         if self.clock.tick(time) {
+            // What was before the step has times of another clock; every dialog open across it
+            // is left unjudged, so nothing of it is asked for any more.
+            self.last_seen.clear();
+            self.losses.clear();
             defects(Defect::new(
                 DefectKind::TimeStep,
                 at,
