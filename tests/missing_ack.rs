@@ -5,8 +5,8 @@
 //! whole: what is not in them is not accused.
 
 #![expect(
+    clippy::expect_used,
     clippy::indexing_slicing,
-    clippy::panic,
     reason = "test support beside the tests; what is not there fails the test"
 )]
 
@@ -810,7 +810,7 @@ fn a_lost_fragment_meanwhile_only_makes_it_probable() {
             FULLY,
             "
 call big
-  9.0 alice -> bob OPTIONS mtu=300 drop-fragment=1
+  9.0 alice -> bob OPTIONS pad=600 mtu=300 drop-fragment=1
 end 300
 ",
         ],
@@ -834,7 +834,7 @@ call gap tcp
   9.2 alice <- bob 200
   9.5 alice -> bob OPTIONS
   9.6 alice <- bob 200
-end 300
+end 60
 ",
         ],
         &["no-ack-probable(capture-loss) warning probable 1"],
@@ -850,7 +850,7 @@ fn a_fragment_lost_long_before_changes_nothing() {
             &later,
             "
 call big
-  9.0 alice -> bob OPTIONS mtu=300 drop-fragment=1
+  9.0 alice -> bob OPTIONS pad=600 mtu=300 drop-fragment=1
 end 500
 ",
         ],
@@ -949,7 +949,7 @@ call c1
   1.3 alice -> bob BYE
   1.4 alice <- bob 200
 call big
-  1.2 alice -> bob OPTIONS mtu=300 drop-fragment=1
+  1.2 alice -> bob OPTIONS pad=600 mtu=300 drop-fragment=1
 end 300
 ",
         ],
@@ -1283,7 +1283,7 @@ fn a_single_200_while_packets_are_missing_proves_nothing() {
             ONCE,
             "
 call big
-  9.0 alice -> bob OPTIONS mtu=300 drop-fragment=1
+  9.0 alice -> bob OPTIONS pad=600 mtu=300 drop-fragment=1
 ",
         ],
         &["inconclusive(no-repeats) info inconclusive 1"],
@@ -1307,4 +1307,431 @@ end 300
         // The callee's side is a name: perhaps another element.
         &["inconclusive(no-repeats) info inconclusive 1"],
     );
+}
+
+// Dialogs within dialogs: re-INVITEs, forks, PRACK, UPDATE.
+
+#[test]
+fn a_re_invite_without_ack_is_a_dialog_of_its_own() {
+    judge(
+        &[
+            TWO,
+            "
+call c1
+  0.0 alice -> bob INVITE
+  1.0 alice <- bob 200
+  1.1 alice -> bob ACK as first
+  10.0 alice -> bob INVITE as inv
+  10.1 alice <- bob 200 as ok
+  repeat ok fully
+  42.1 bob -> alice BYE as bye
+  42.2 alice -> bob 200
+end 300
+",
+        ],
+        &["no-ack-confirmed error confirmed 1"],
+    )
+    .quotes(&["inv", "ok", "bye"])
+    .says(&["re-INVITE in frame"]);
+}
+
+#[test]
+fn in_a_callees_re_invite_the_callee_owes_the_ack() {
+    judge(
+        &[
+            TWO,
+            "
+call c1
+  0.0 alice -> bob INVITE
+  1.0 alice <- bob 200
+  1.1 alice -> bob ACK
+  10.0 bob -> alice INVITE as inv
+  10.1 bob <- alice 200 as ok
+  repeat ok fully
+  42.1 alice -> bob BYE
+  42.2 bob -> alice 200
+end 300
+",
+        ],
+        &["no-ack-confirmed error confirmed 1"],
+    )
+    .quotes(&["inv", "ok"])
+    .blames("10.2.0.1 → 10.1.0.1");
+}
+
+#[test]
+fn re_invites_of_both_sides_with_their_acks_raise_nothing() {
+    judge(
+        &[
+            TWO,
+            "
+call c1
+  0.0 alice -> bob INVITE
+  0.1 alice <- bob 183
+  0.2 alice -> bob PRACK
+  0.3 alice <- bob 200 PRACK
+  0.4 alice -> bob UPDATE
+  0.5 alice <- bob 200 UPDATE
+  1.0 alice <- bob 200 INVITE
+  1.1 alice -> bob ACK
+  600 bob -> alice INVITE
+  600.1 bob <- alice 200
+  600.2 bob -> alice ACK
+  1200 alice -> bob INVITE
+  1200.1 alice <- bob 491
+  1200.2 alice -> bob ACK
+  1800 alice -> bob INVITE
+  1800.1 alice <- bob 200
+  1800.2 alice -> bob ACK
+  9000 alice -> bob INVITE
+  9000.1 alice <- bob 200
+  9000.2 alice -> bob ACK
+  9900 alice -> bob BYE
+  9900.1 alice <- bob 200
+call tick times 30 every 350
+  0.0 bob -> alice OPTIONS
+  0.1 bob <- alice 200
+end 10700
+",
+        ],
+        &[],
+    );
+}
+
+#[test]
+fn a_200_to_another_method_owes_no_ack() {
+    judge(
+        &[
+            TWO,
+            "
+call c1
+  0.0 alice -> bob INVITE
+  0.1 alice <- bob 180
+  2.0 alice -> bob CANCEL
+  2.1 alice <- bob 200 CANCEL
+  2.2 alice <- bob 487 INVITE
+  2.3 alice -> bob ACK
+call c2
+  0.0 alice -> bob REGISTER
+  0.1 alice <- bob 200
+call c3
+  0.0 alice -> bob OPTIONS
+  0.1 alice <- bob 200
+end 300
+",
+        ],
+        &[],
+    );
+}
+
+#[test]
+fn each_forks_tag_is_judged_alone() {
+    judge(
+        &["
+host  alice 10.1.0.1:5060
+proxy p     10.9.0.1:5060
+host  bob   10.2.0.1:5060
+host  carol 10.3.0.1:5060
+call c1
+  0.00 alice -> p INVITE
+  0.01 p -> bob INVITE
+  0.02 p -> carol INVITE as inv
+  1.00 bob -> p 200 as b
+  1.01 p -> alice 200 for b as ab
+  1.02 carol -> p 200 as c
+  repeat c fully
+  1.03 p -> alice 200 for c as ac
+  1.10 alice -> p ACK for ab
+  1.11 p -> bob ACK for b
+  33.1 carol -> p BYE
+  33.2 carol <- p 481
+end 300
+"],
+        &["no-ack-confirmed error confirmed 1"],
+    )
+    .blames("10.9.0.1 → 10.3.0.1");
+}
+
+// Addresses, ports, transports.
+
+#[test]
+fn an_ack_from_another_port_or_to_the_contacts_port_fits() {
+    judge(
+        &[
+            TWO,
+            "
+call c1
+  0.0 alice -> bob INVITE
+  1.0 alice <- bob 200
+  1.1 alice -> bob ACK sport=40000
+call c2
+  5.0 alice -> bob INVITE
+  6.0 alice <- bob 200
+  Contact: <sip:bob@10.2.0.1:5090>
+  6.1 alice -> bob ACK dport=5090
+call c3
+  10.0 alice -> bob INVITE
+  11.0 alice <- bob 200
+  Contact: <sip:bob@10.2.0.1:5090>
+  11.1 alice -> bob ACK sport=40000 dport=5090
+end 300
+",
+        ],
+        &[],
+    );
+}
+
+#[test]
+fn over_tcp_the_table_is_the_same() {
+    let fully = FULLY.replace("call c1", "call c1 tcp");
+    judge(
+        &[
+            TWO,
+            &fully,
+            "
+call fine tcp
+  50.0 alice -> bob INVITE
+  51.0 alice <- bob 200
+  51.1 alice -> bob ACK
+end 300
+",
+        ],
+        &["no-ack-confirmed error confirmed 1"],
+    )
+    .quotes(&["inv", "ok", "bye"]);
+}
+
+const HOUR: i64 = 3_600_000_000_000;
+
+const LOOPBACK: &str = "
+host  alice 127.0.0.1:5062
+proxy p     127.0.0.1:5060
+host  bob   127.0.0.1:5080
+";
+
+#[test]
+fn on_one_address_ports_tell_the_elements_apart() {
+    judge(&[LOOPBACK, DROPPED], &["ack-dropped-at error confirmed 1"]).quotes(&["ack"]);
+    judge(
+        &[
+            LOOPBACK,
+            "
+call c1
+  0.0  alice -> p INVITE
+  0.01 p -> bob INVITE
+  1.0  p <- bob 200
+  1.01 alice <- p 200
+  1.05 alice -> p ACK
+  1.06 p -> bob ACK
+end 300
+",
+        ],
+        &[],
+    );
+}
+
+#[test]
+fn on_one_address_a_proxy_off_the_path_leaves_the_ack_another_way() {
+    let scene = LOOPBACK.replace("127.0.0.1:5060", "127.0.0.1:5060 no-record-route");
+    judge(
+        &[
+            &scene,
+            "
+call other at 120
+  0.0 alice -> bob INVITE
+  0.5 alice <- bob 200
+  0.6 alice -> bob ACK
+call c1
+  0.0  alice -> p INVITE
+  0.01 p -> bob INVITE lost
+  1.0  p <- bob 200 lost
+  1.01 alice <- p 200
+end 300
+",
+        ],
+        &["ack-not-visible(other-path) info inconclusive 1"],
+    );
+}
+
+#[test]
+fn peers_without_tags_and_cookies_are_judged_the_same() {
+    let old = "from-tag=none to-tag=none branch=1";
+    let call = format!(
+        "
+call c1
+  0.0 alice -> bob INVITE {old} as inv
+  1.0 alice <- bob 200 to-tag=none as ok
+  repeat ok 0.5 1.5 3.5
+  6.0 bob -> alice BYE from-tag=none to-tag=none as bye
+  6.1 alice -> bob 200
+call c2
+  50.0 alice -> bob INVITE {old}
+  51.0 alice <- bob 200 to-tag=none
+  51.1 alice -> bob ACK {old}
+end 300
+"
+    );
+    judge(
+        &[TWO, &call],
+        &["no-ack-probable(ended-early) warning probable 1"],
+    )
+    .quotes(&["bye"]);
+}
+
+// Many calls, long calls, calls given up.
+
+#[test]
+fn calls_in_between_one_another_are_told_apart() {
+    judge(
+        &[
+            TWO,
+            "
+call good times 20 every 0.1
+  0.0 alice -> bob INVITE
+  1.0 alice <- bob 200
+  1.1 alice -> bob ACK
+  50 alice -> bob BYE
+  50.1 alice <- bob 200
+call bad times 3 every 0.37
+  0.0 alice -> bob INVITE
+  1.0 alice <- bob 200 as ok
+  repeat ok fully
+  33.0 bob -> alice BYE
+  33.1 alice -> bob 200
+end 300
+",
+        ],
+        &["no-ack-confirmed error confirmed 3"],
+    );
+}
+
+#[test]
+fn a_call_id_used_again_is_a_new_call() {
+    let text = [
+        TWO,
+        "
+call c1
+  0.0 alice -> bob INVITE
+  1.0 alice <- bob 200
+  1.1 alice -> bob ACK
+  9.0 alice -> bob BYE
+  9.1 alice <- bob 200
+call c2
+  200.0 alice -> bob INVITE from-tag=again
+  201.0 alice <- bob 200 to-tag=again as ok
+  repeat ok fully
+end 500
+",
+    ]
+    .concat();
+    let capture = Ladder::of(&text).capture();
+    // Of equal length, so that nothing else changes; checksums are not looked at.
+    let again: Vec<u8> = String::from_utf8_lossy(b"c2@ladder").bytes().collect();
+    let mut bytes = capture;
+    while let Some(at) = bytes.windows(again.len()).position(|w| w == again) {
+        bytes[at + 1] = b'1';
+    }
+    let analysed = analyse(&[&bytes], &Options::default());
+    assert_eq!(
+        analysed.accusations(),
+        ["no-ack-confirmed error confirmed 1"]
+    );
+}
+
+#[test]
+fn a_retransmitted_invite_is_no_second_call() {
+    let judged = judge(
+        &[
+            TWO,
+            "
+call c1
+  0.0 alice -> bob INVITE as inv
+  repeat inv 0.5 1.5 3.5
+  4.0 alice <- bob 100
+  5.0 alice <- bob 200
+  5.1 alice -> bob ACK
+end 300
+",
+        ],
+        &[],
+    );
+    assert_eq!(judged.analysed.view.totals.invites, 1);
+    assert_eq!(judged.analysed.view.totals.retransmissions, 3);
+}
+
+#[test]
+fn a_call_given_up_for_room_is_said_and_not_accused() {
+    let ladder = Ladder::of(
+        &[
+            TWO,
+            "
+call c1
+  0.0 alice -> bob INVITE
+  1.0 alice <- bob 200 as ok
+  repeat ok 0.5 1.5 3.5 7.5 11.5
+call more times 4 every 0.01
+  14.0 alice -> bob OPTIONS
+  14.1 alice <- bob 200
+end 300
+",
+        ]
+        .concat(),
+    );
+    let mut options = Options::default();
+    options.limits = Limits {
+        calls: 2,
+        ..Limits::default()
+    };
+    let analysed = analyse(&[&ladder.capture()], &options);
+    assert!(analysed.says("evicted"), "{:?}", analysed.view.trust);
+    assert_eq!(
+        analysed.accusations(),
+        ["inconclusive(evicted) info inconclusive 1"]
+    );
+}
+
+#[test]
+fn a_step_of_the_clock_leaves_open_calls_unjudged_and_later_ones_careful() {
+    let ladder = Ladder::of(
+        &[
+            TWO,
+            FULLY,
+            OTHER,
+            "
+host carol 10.3.0.1:5060
+call witness
+  300.0 alice -> carol INVITE
+  301.0 alice <- carol 200
+  301.1 alice -> carol ACK
+call late
+  400.0 alice -> carol INVITE
+  401.0 alice <- carol 200
+end 403
+",
+        ]
+        .concat(),
+    );
+    let step = |from_s: u64, by_ns: i64| {
+        let mut records = ladder.records(&ladder.options);
+        let start = records[0].time_ns;
+        for record in &mut records {
+            if record.time_ns > start + from_s * 1_000_000_000 {
+                record.time_ns = record.time_ns.checked_add_signed(by_ns).expect("in range");
+            }
+        }
+        let bytes = common::pcap::write(&records, &ladder.options);
+        analyse(&[&bytes], &Options::default())
+    };
+    for by in [-2 * HOUR, 2 * HOUR] {
+        let analysed = step(20, by);
+        assert!(analysed.says("time-step"), "{:?}", analysed.view.trust);
+        assert_eq!(
+            analysed.accusations(),
+            [
+                "inconclusive(capture-ends) info inconclusive 1",
+                "inconclusive(time-step) info inconclusive 1"
+            ],
+            "{by}"
+        );
+    }
 }

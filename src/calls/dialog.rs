@@ -60,13 +60,15 @@ impl Leg {
 
     /// Whether the ACK had to pass this hop (DOMAIN C.5, `path`).
     pub fn path(&self) -> Path {
+        // Where elements share an address, ports tell them apart.
+        let shared = self.flow.src.addr == self.flow.dst.addr;
         let caller = if self.vias <= 1 {
             Path::Pinned
         } else {
-            side_path(self.flow.src, &self.record_route, None)
+            side_path(self.flow.src, shared, &self.record_route, None)
         };
         let contact = Uri::parse(&self.contact).map(|uri| uri.host);
-        let callee = side_path(self.flow.dst, &self.record_route, contact);
+        let callee = side_path(self.flow.dst, shared, &self.record_route, contact);
         match (caller, callee) {
             (Path::Bypass, _) | (_, Path::Bypass) => Path::Bypass,
             (Path::Pinned, Path::Pinned) => Path::Pinned,
@@ -86,20 +88,27 @@ pub enum Path {
     Unknown,
 }
 
-fn side_path(side: Endpoint, record_route: &[u8], contact: Option<HostPort<'_>>) -> Path {
+fn side_path(
+    side: Endpoint,
+    shared: bool,
+    record_route: &[u8],
+    contact: Option<HostPort<'_>>,
+) -> Path {
+    let has_its_port = |host: &HostPort<'_>| !shared || host.port.unwrap_or(5060) == side.port;
     let mut has_names = false;
     for host in list(record_route)
         .filter_map(Address::parse)
         .filter_map(|a| Uri::parse(a.uri))
     {
         match host.host.addr() {
-            Some(addr) if addr == side.addr => return Path::Pinned,
+            Some(addr) if addr == side.addr && has_its_port(&host.host) => return Path::Pinned,
             Some(_) => {}
             None => has_names = true,
         }
     }
+    let is_side = |host: HostPort<'_>| host.addr() == Some(side.addr) && has_its_port(&host);
     match contact.map(|host| host.addr()) {
-        Some(Some(addr)) if addr == side.addr => return Path::Pinned,
+        Some(Some(_)) if contact.is_some_and(is_side) => return Path::Pinned,
         // A private address behind a public one is NAT, not another element.
         Some(Some(addr)) if is_private(addr) != is_private(side.addr) => has_names = true,
         Some(None) => has_names = true,

@@ -48,6 +48,9 @@ pub(super) struct Call {
 const REPEATS: Span = Span::from_secs(32);
 /// Dialogs without an exact ACK are looked at until 1.3 times 64*T1 after the 2xx (DOMAIN C.5).
 const WITHOUT_ACK: Span = Span::from_millis(41_600);
+/// A lost fragment is noticed this much later at most ([`Limits::ip_reassembly_wait`]), and what
+/// is missing must be known before anybody is accused of not sending it.
+const FOUND_LATE: Span = Span::from_secs(62);
 /// With one, nothing is expected this long after the last copy of 2xx or ACK.
 const WITH_ACK: Span = Span::from_secs(10);
 /// A single 2xx without ACK waits this long for a sign of life of its dialog.
@@ -125,7 +128,7 @@ impl Call {
         );
         match method.kind {
             MethodKind::Cancel => self.cancel(message, now),
-            MethodKind::Bye => self.bye(message, now),
+            MethodKind::Bye => self.bye(message, &raw.flow, now),
             _ => {}
         }
         if can_be_challenged(method.kind) && has_credentials(message) {
@@ -355,13 +358,19 @@ impl Call {
         }
     }
 
-    fn bye(&mut self, message: &Message<'_>, now: Seen) {
+    fn bye(&mut self, message: &Message<'_>, flow: &Flow, now: Seen) {
         let (from_tag, to_tag) = tags(message);
         let says_no_ack = message.items(Name::Reason).any(says_no_ack);
         for dialog in &mut self.answered {
-            if let Some(side) = dialog.side_of(from_tag, to_tag)
-                && dialog.byes.iter().all(|bye| bye.side != side)
-            {
+            let Some(mut side) = dialog.side_of(from_tag, to_tag) else {
+                continue;
+            };
+            // Without tags (RFC 2543) only the direction tells the sides apart.
+            let is_backward = |leg: &Leg| leg.flow.reversed() == *flow;
+            if from_tag == to_tag && dialog.legs.iter().any(is_backward) {
+                side = Side::Uas;
+            }
+            if dialog.byes.iter().all(|bye| bye.side != side) {
                 dialog.byes.push(Bye {
                     seen: now,
                     side,
@@ -719,12 +728,10 @@ impl Call {
 
     /// The elapsed time at which something is to be done about this call.
     pub(super) fn due(&self) -> Span {
-        let idle = self.idle_limit();
-        let mut due = plus(self.touched, idle);
-        for dialog in self.answered.iter().filter(|d| !d.settled) {
-            due = due.min(settles_at(dialog));
-        }
-        due
+        let open = self.answered.iter().filter(|d| !d.settled);
+        open.map(settles_at)
+            .min()
+            .unwrap_or_else(|| plus(self.touched, self.idle_limit()))
     }
 
     /// How long the call may be silent before it is forgotten.
@@ -742,7 +749,7 @@ impl Call {
 
     /// Whether nothing more is expected of the call.
     pub(super) fn is_over(&self, elapsed: Span) -> bool {
-        plus(self.touched, self.idle_limit()) <= elapsed
+        self.answered.iter().all(|d| d.settled) && plus(self.touched, self.idle_limit()) <= elapsed
     }
 
     /// Hands out dialogs that are settled by `elapsed`, or all of them (`None`).
@@ -871,7 +878,7 @@ fn settles_at(dialog: &Answered) -> Span {
     if dialog.acked {
         return plus(dialog.touched, WITH_ACK);
     }
-    let without_ack = plus(dialog.opened, WITHOUT_ACK);
+    let without_ack = plus(dialog.opened, plus(WITHOUT_ACK, FOUND_LATE));
     let repeated = dialog.legs.iter().any(|leg| leg.copies_seen > 1);
     if !dialog.byes.is_empty() {
         // Timer F shows whether the other side was still there; a late BYE of either side that is
