@@ -621,13 +621,21 @@ impl Call {
                 self.is_call = true;
                 around.totals.calls += 1;
             }
-            let is_first = initial
-                && message.is_request()
-                && !self
-                    .exchanges
-                    .iter()
-                    .any(|e| e.method == MethodKind::Invite && e.initial && e.from_tag == from_tag);
-            around.totals.invites += u64::from(is_first);
+            // With credentials it goes on with the attempt that was challenged; otherwise it is a
+            // new one, also in the same Call-ID (a retry after a refusal).
+            let before =
+                self.exchanges.iter().rev().find(|e| {
+                    e.method == MethodKind::Invite && e.initial && e.from_tag == from_tag
+                });
+            let goes_on = before.is_some_and(|before| {
+                let finals = before.counted.iter().filter(|c| !c.0.is_provisional());
+                let mut codes = finals.map(|c| c.0.get()).peekable();
+                match codes.peek() {
+                    Some(_) => codes.any(|code| matches!(code, 401 | 407)),
+                    None => has_credentials(message),
+                }
+            });
+            around.totals.invites += u64::from(initial && message.is_request() && !goes_on);
         }
         if self.exchanges.len() >= around.limits.transactions_per_call {
             self.forget_oldest_exchange();
