@@ -62,7 +62,7 @@ fn burst(analysed: &Analysed) -> (&Finding, &sipannotate::report::view::Burst) {
 /// The worked example of the detector: one final a second for two hours, three lone 438s, thirty
 /// of them every other second from 3600 on, and three stragglers.
 fn worked_example() -> Ladder {
-    let refused: Vec<usize> = [600, 1800, 3000]
+    let refused: Vec<u32> = [600, 1800, 3000]
         .into_iter()
         .chain((3600..3659).step_by(2))
         .chain([3670, 3690, 3720])
@@ -76,7 +76,13 @@ fn worked_example() -> Ladder {
         } else {
             "486"
         };
-        text.push_str(&calls(&format!("s{second}"), second as f64, 1, 1.0, answer));
+        text.push_str(&calls(
+            &format!("s{second}"),
+            f64::from(second),
+            1,
+            1.0,
+            answer,
+        ));
         second += 1;
     }
     Ladder::of(&text)
@@ -157,13 +163,15 @@ fn few_calls_tried_again_and_again_are_told_as_few_calls() {
     let mut text = TWO.to_owned();
     text.push_str(&calls("pass", 0.0, 400, 1.0, "200"));
     for call in 0..4 {
-        text.push_str(&format!("call storm{call} at {}\n", 400 + call));
+        let head = format!("call storm{call} at {}\n", 400 + call);
+        text.push_str(&head);
         for attempt in 0..8 {
-            text.push_str(&format!(
+            let round = format!(
                 "  {0}.0 alice -> bob INVITE from-tag=t{1}\n  {0}.1 alice <- bob 438\n  {0}.2 alice -> bob ACK\n",
                 attempt * 5,
                 attempt + 1
-            ));
+            );
+            text.push_str(&round);
         }
     }
     text.push_str(&calls("after", 440.0, 200, 1.0, "200"));

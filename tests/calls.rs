@@ -1,12 +1,6 @@
 //! Transactions and their responses, end to end: what is counted, what is a repeat, and what the
 //! capture adds to each response.
 
-#![expect(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "test support beside the tests; what is not there fails the test"
-)]
-
 mod common;
 
 use common::analysis::Analysed;

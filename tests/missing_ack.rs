@@ -5,7 +5,6 @@
 //! whole: what is not in them is not accused.
 
 #![expect(
-    clippy::expect_used,
     clippy::indexing_slicing,
     reason = "test support beside the tests; what is not there fails the test"
 )]
@@ -113,7 +112,7 @@ fn counts(analysed: &Analysed) -> Vec<u64> {
     counts
 }
 
-/// The scenario with each address 10.A.0.B as 2001:db8:A::B.
+/// The scenario with each address 10.A.0.B as `2001:db8:A::B`.
 fn over_ipv6(text: &str) -> String {
     let mut out = String::new();
     let mut rest = text;
@@ -126,8 +125,8 @@ fn over_ipv6(text: &str) -> String {
         let (word, after) = found.split_at(end);
         let parts: Vec<_> = word.split('.').collect();
         match parts.as_slice() {
-            ["10", a, "0", b] => out.push_str(&format!("[2001:db8:{a}::{b}]")),
-            _ => out.push_str(word),
+            ["10", a, "0", b] => out.extend(["[2001:db8:", a, "::", b, "]"]),
+            _ => out += word,
         }
         rest = after;
     }
@@ -1677,10 +1676,12 @@ end 300
         ]
         .concat(),
     );
-    let mut options = Options::default();
-    options.limits = Limits {
-        calls: 2,
-        ..Limits::default()
+    let options = Options {
+        limits: Limits {
+            calls: 2,
+            ..Limits::default()
+        },
+        ..Options::default()
     };
     let analysed = analyse(&[&ladder.capture()], &options);
     assert!(analysed.says("evicted"), "{:?}", analysed.view.trust);
@@ -1734,4 +1735,121 @@ end 403
             "{by}"
         );
     }
+}
+
+// Hops and their evidence.
+
+#[test]
+fn an_ack_missing_only_on_the_upstream_hop_is_in_order() {
+    judge(
+        &[
+            PROXY,
+            "
+call c1
+  0.0  alice -> p INVITE
+  0.01 p -> bob INVITE
+  1.0  p <- bob 200
+  1.01 alice <- p 200
+  1.05 alice -> p ACK lost
+  1.06 p -> bob ACK
+end 300
+",
+        ],
+        &[],
+    );
+}
+
+#[test]
+fn the_hop_nearest_the_callee_is_the_one_that_is_judged() {
+    judge(
+        &[
+            PROXY,
+            "
+call c1
+  0.0  alice -> p INVITE
+  0.01 p -> bob INVITE as inv
+  1.0  p <- bob 200 as ok
+  repeat ok fully
+  1.01 alice <- p 200
+  33.0 bob -> p BYE
+  33.01 p -> alice BYE
+  33.1 alice -> p 200
+  33.11 p -> bob 200
+end 300
+",
+        ],
+        &["no-ack-confirmed error confirmed 1"],
+    )
+    .quotes(&["inv", "ok"])
+    .blames("10.9.0.1 → 10.2.0.1");
+}
+
+#[test]
+fn a_tap_that_sees_the_far_side_one_way_believes_the_near_side() {
+    judge(
+        &[
+            PROXY,
+            "blind p -> bob
+call c1
+  0.0  alice -> p INVITE
+  0.01 p -> bob INVITE
+  1.0  p <- bob 200
+  1.01 alice <- p 200
+  1.05 alice -> p ACK
+  1.06 p -> bob ACK
+end 300
+",
+        ],
+        &[],
+    );
+}
+
+#[test]
+fn an_icmp_error_about_another_message_says_nothing_about_the_ack() {
+    judge(
+        &[
+            TWO,
+            "
+call c1
+  0.0 alice -> bob INVITE as inv
+  0.01 alice <- bob ICMP port inv
+  0.5 alice -> bob INVITE
+  1.0 alice <- bob 200 as ok
+  1.01 bob <- alice ICMP port ok
+  1.1 alice -> bob ACK
+end 300
+",
+        ],
+        &[],
+    );
+}
+
+#[test]
+fn pairs_with_half_of_the_calls_or_more_have_findings_of_their_own() {
+    let twice = FULLY.replace("call c1", "call c1 times 2 every 1");
+    let judged = judge(
+        &[
+            TWO,
+            "host carol 10.3.0.1:5060
+call c3
+  0.0 alice -> carol INVITE
+  1.0 alice <- carol 200 as cok
+  repeat cok fully
+",
+            &twice,
+            "end 300\n",
+        ],
+        &[
+            "no-ack-confirmed error confirmed 1",
+            "no-ack-confirmed error confirmed 2",
+        ],
+    );
+    let pairs: Vec<_> = judged
+        .analysed
+        .view
+        .findings
+        .iter()
+        .map(|f| f.peers.len())
+        .collect();
+    assert_eq!(pairs, [1, 1]);
 }

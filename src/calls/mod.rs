@@ -161,7 +161,7 @@ pub struct Attempt<'a> {
 /// The part of an ICMP error the room can use.
 ///
 /// "Fragmentation needed" is no failure: the sender's stack sends the same datagram again in
-/// smaller pieces (RFC 1191 §4).
+/// smaller pieces.
 pub(crate) fn is_about_sip(error: &IcmpError<'_>) -> bool {
     let is_too_big = !error.v6 && error.icmp_type == 3 && error.icmp_code == 4;
     error.is_failure() && !is_too_big && !error.quoted_payload.is_empty()

@@ -191,7 +191,7 @@ pub enum Unreachable {
     Prohibited,
     /// TTL exceeded: not a failure in SIP's eyes (RFC 3261 §18.4).
     TtlExceeded,
-    /// Too big for a link: the sender's stack sends it again in smaller packets (RFC 1191).
+    /// Too big for a link: the sender's stack sends it again in smaller packets.
     TooBig,
 }
 
