@@ -810,6 +810,9 @@ fn a_lost_fragment_meanwhile_only_makes_it_probable() {
             "
 call big
   9.0 alice -> bob OPTIONS pad=600 mtu=300 drop-fragment=1
+call tick times 140 every 2
+  0.2 bob -> alice OPTIONS
+  0.3 bob <- alice 200
 end 300
 ",
         ],
@@ -1549,6 +1552,26 @@ end 300
 ",
         ],
         &["ack-not-visible(other-path) info inconclusive 1"],
+    );
+}
+
+#[test]
+fn on_one_address_an_ack_to_another_port_is_no_witness() {
+    judge(
+        &[
+            LOOPBACK,
+            "
+call other
+  0.0 alice -> p INVITE
+  0.5 alice <- p 200
+  0.6 alice -> p ACK
+call c1
+  1.0 alice -> bob INVITE
+  2.0 alice <- bob 200
+end 300
+",
+        ],
+        &["inconclusive(no-repeats) info inconclusive 1"],
     );
 }
 
