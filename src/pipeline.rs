@@ -22,7 +22,7 @@ use crate::sip::duplicates::Duplicates;
 use crate::sip::framing::Framer;
 use crate::sip::{Indexer, RawMessage, sniff};
 use crate::stream::Reassembler;
-use crate::units::{FileIndex, FrameNo, FrameRef, Timestamp, Transport};
+use crate::units::{FileIndex, FrameNo, FrameRef, Span, Timestamp, Transport};
 
 /// Names of the rules there are, for `--fail-on`.
 pub use crate::findings::registry::RULES;
@@ -93,6 +93,7 @@ struct Run {
     trust: RefCell<Trust>,
     first: Option<Timestamp>,
     last: Timestamp,
+    limits: Limits,
 }
 
 /// The stages behind framing.
@@ -138,6 +139,7 @@ impl Run {
             trust: RefCell::new(Trust::new(limits.defect_groups)),
             first: None,
             last: Timestamp::default(),
+            limits: *limits,
         }
     }
 
@@ -156,7 +158,7 @@ impl Run {
                 Ok(Next::Defect(defect)) => {
                     self.trust.get_mut().add(&defect);
                     if is_loss(&defect) {
-                        self.sip.calls.lost(self.last);
+                        self.sip.calls.lost(self.last, self.last);
                     }
                 }
                 Ok(Next::CutShort {
@@ -201,7 +203,8 @@ impl Run {
             self.first = Some(frame.time);
             self.sip.findings.begin(frame.time);
         }
-        self.last = frame.time;
+        let before = std::mem::replace(&mut self.last, frame.time).min(frame.time);
+        let fragments_wait = Span::from_nanos(-self.limits.ip_reassembly_wait.nanos());
         let Self {
             decoder,
             reassembler,
@@ -221,6 +224,11 @@ impl Run {
             lost.set(lost.get() || is_loss(&defect));
             trust.borrow_mut().add(&defect);
         };
+        decoder.tick(frame.time, &mut { defect });
+        if lost.take() {
+            // It began to wait no earlier, or the frame before would have ended that.
+            sip.calls.lost(before.plus(fragments_wait), frame.time);
+        }
         sip.tick(frame, &mut responses, defect);
         decoder.push(
             frame,
@@ -236,7 +244,7 @@ impl Run {
             &mut { defect },
         );
         if lost.get() {
-            sip.calls.lost(frame.time);
+            sip.calls.lost(before, frame.time);
         }
         responses.error.map_or(Ok(()), Err)
     }
@@ -254,6 +262,7 @@ impl Run {
             trust,
             first,
             last,
+            limits,
         } = &mut self;
         let mut responses = Responses {
             each,
@@ -280,7 +289,9 @@ impl Run {
             defect
         });
         if lost.get() {
-            sip.calls.lost(*last);
+            // What waited for its other pieces until the end.
+            let wait = Span::from_nanos(-limits.ip_reassembly_wait.nanos());
+            sip.calls.lost(last.plus(wait), *last);
         }
         let Sip {
             calls,

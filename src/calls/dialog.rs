@@ -60,13 +60,15 @@ impl Leg {
 
     /// Whether the ACK had to pass this hop (DOMAIN C.5, `path`).
     pub fn path(&self) -> Path {
+        // Where elements share an address, ports tell them apart.
+        let shared = self.flow.src.addr == self.flow.dst.addr;
         let caller = if self.vias <= 1 {
             Path::Pinned
         } else {
-            side_path(self.flow.src, &self.record_route, None)
+            side_path(self.flow.src, shared, &self.record_route, None)
         };
         let contact = Uri::parse(&self.contact).map(|uri| uri.host);
-        let callee = side_path(self.flow.dst, &self.record_route, contact);
+        let callee = side_path(self.flow.dst, shared, &self.record_route, contact);
         match (caller, callee) {
             (Path::Bypass, _) | (_, Path::Bypass) => Path::Bypass,
             (Path::Pinned, Path::Pinned) => Path::Pinned,
@@ -86,20 +88,27 @@ pub enum Path {
     Unknown,
 }
 
-fn side_path(side: Endpoint, record_route: &[u8], contact: Option<HostPort<'_>>) -> Path {
+fn side_path(
+    side: Endpoint,
+    shared: bool,
+    record_route: &[u8],
+    contact: Option<HostPort<'_>>,
+) -> Path {
+    let has_its_port = |host: &HostPort<'_>| !shared || host.port.unwrap_or(5060) == side.port;
     let mut has_names = false;
     for host in list(record_route)
         .filter_map(Address::parse)
         .filter_map(|a| Uri::parse(a.uri))
     {
         match host.host.addr() {
-            Some(addr) if addr == side.addr => return Path::Pinned,
+            Some(addr) if addr == side.addr && has_its_port(&host.host) => return Path::Pinned,
             Some(_) => {}
             None => has_names = true,
         }
     }
+    let is_side = |host: HostPort<'_>| host.addr() == Some(side.addr) && has_its_port(&host);
     match contact.map(|host| host.addr()) {
-        Some(Some(addr)) if addr == side.addr => return Path::Pinned,
+        Some(Some(_)) if contact.is_some_and(is_side) => return Path::Pinned,
         // A private address behind a public one is NAT, not another element.
         Some(Some(addr)) if is_private(addr) != is_private(side.addr) => has_names = true,
         Some(None) => has_names = true,
@@ -142,7 +151,7 @@ pub struct Ack {
     pub cseq: Option<u32>,
     /// Times of further copies; capped.
     pub repeats: Vec<Timestamp>,
-    /// An ICMP error said that it did not arrive.
+    /// The last ICMP error that said that a copy of it did not arrive.
     pub undeliverable: Option<Seen>,
     /// Request-URI as sent.
     pub uri: Box<[u8]>,
@@ -269,7 +278,7 @@ pub(super) struct Answered {
     pub(super) steps: u32,
     /// Elapsed time of the last copy or ACK.
     pub(super) touched: Span,
-    /// An exact ACK was seen.
+    /// An exact ACK was seen on the leg nearest the callee.
     pub(super) acked: bool,
     pub(super) settled: bool,
 }
@@ -284,6 +293,12 @@ impl Answered {
         } else {
             None
         }
+    }
+
+    /// Whether `ack` was seen on the leg nearest the callee, as far as legs are known.
+    pub(super) fn is_on_last_hop(&self, ack: &Ack) -> bool {
+        let nearest = self.legs.iter().max_by_key(|leg| leg.vias);
+        nearest.is_some_and(|leg| is_on(ack, leg, &self.legs))
     }
 
     /// How `ack` fits, looked at on the leg it passed or the one nearest the callee.
@@ -331,6 +346,16 @@ impl Answered {
             .or_else(|| self.legs.iter().find(|leg| passes(ack, leg)))
             .or_else(|| self.legs.last())
     }
+}
+
+/// The digest of tags and CSeq settles whose ACK it is; this settles on which of the dialog's
+/// `legs` it was seen. One whose sockets are those of a leg was seen there alone.
+pub fn is_on(ack: &Ack, leg: &Leg, legs: &[Leg]) -> bool {
+    let has_its_sockets = |leg: &Leg| leg.flow.src == ack.flow.src && leg.flow.dst == ack.flow.dst;
+    if legs.iter().any(has_its_sockets) {
+        return has_its_sockets(leg);
+    }
+    passes(ack, leg) || !legs.iter().any(|leg| passes(ack, leg))
 }
 
 /// Whether `ack` was seen on `leg`: it came to the callee's side of it, or left the caller's

@@ -18,7 +18,7 @@ const PAIRS: usize = 65_536;
 #[derive(Debug, Default)]
 pub struct Hops {
     directions: HashSet<(Endpoint, Endpoint), FxBuildHasher>,
-    acks: HashMap<(IpAddr, IpAddr), AckSightings, FxBuildHasher>,
+    acks: HashMap<(IpAddr, IpAddr, u16), AckSightings, FxBuildHasher>,
     repeating: HashMap<Endpoint, AckSightings, FxBuildHasher>,
 }
 
@@ -57,13 +57,13 @@ impl Hops {
 
     /// An ACK to a 2xx of `call` went this way.
     pub(super) fn saw_ack(&mut self, flow: &Flow, call: u64) {
-        learn(&mut self.acks, (flow.src.addr, flow.dst.addr), call);
+        learn(&mut self.acks, hosts(flow), call);
     }
 
     /// Whether an ACK to a 2xx of another call went from host to host this way.
     pub(super) fn has_ack_of_other(&self, flow: &Flow, call: u64) -> bool {
         self.acks
-            .get(&(flow.src.addr, flow.dst.addr))
+            .get(&hosts(flow))
             .is_some_and(|seen| seen.is_other_than(call))
     }
 
@@ -78,6 +78,13 @@ impl Hops {
             .get(&socket)
             .is_some_and(|seen| seen.is_other_than(call))
     }
+}
+
+/// From host to host; where both are one, only the port tells to which element.
+fn hosts(flow: &Flow) -> (IpAddr, IpAddr, u16) {
+    let is_one = flow.src.addr == flow.dst.addr;
+    let port = if is_one { flow.dst.port } else { 0 };
+    (flow.src.addr, flow.dst.addr, port)
 }
 
 fn learn<K: Eq + std::hash::Hash>(

@@ -159,8 +159,12 @@ pub struct Attempt<'a> {
 }
 
 /// The part of an ICMP error the room can use.
+///
+/// "Fragmentation needed" is no failure: the sender's stack sends the same datagram again in
+/// smaller pieces.
 pub(crate) fn is_about_sip(error: &IcmpError<'_>) -> bool {
-    error.is_failure() && !error.quoted_payload.is_empty()
+    let is_too_big = !error.v6 && error.icmp_type == 3 && error.icmp_code == 4;
+    error.is_failure() && !is_too_big && !error.quoted_payload.is_empty()
 }
 
 /// Counts that need no state beyond the calls'.

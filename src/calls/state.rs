@@ -48,6 +48,9 @@ pub(super) struct Call {
 const REPEATS: Span = Span::from_secs(32);
 /// Dialogs without an exact ACK are looked at until 1.3 times 64*T1 after the 2xx (DOMAIN C.5).
 const WITHOUT_ACK: Span = Span::from_millis(41_600);
+/// A lost fragment is noticed this much later at most ([`Limits::ip_reassembly_wait`]), and what
+/// is missing must be known before anybody is accused of not sending it.
+const FOUND_LATE: Span = Span::from_secs(62);
 /// With one, nothing is expected this long after the last copy of 2xx or ACK.
 const WITH_ACK: Span = Span::from_secs(10);
 /// A single 2xx without ACK waits this long for a sign of life of its dialog.
@@ -125,7 +128,7 @@ impl Call {
         );
         match method.kind {
             MethodKind::Cancel => self.cancel(message, now),
-            MethodKind::Bye => self.bye(message, now),
+            MethodKind::Bye => self.bye(message, &raw.flow, now),
             _ => {}
         }
         if can_be_challenged(method.kind) && has_credentials(message) {
@@ -285,7 +288,9 @@ impl Call {
             let (method, cseq) = (exchange.method, exchange.cseq);
             if code.is_success() && exchange.succeeded.is_none() {
                 exchange.succeeded = Some(now);
-                self.succeeded(seen.message, method, cseq, now);
+                // An answer shows life when the question was asked, not later.
+                let asked = exchange.request.map_or(now.time, |request| request.time);
+                self.succeeded(seen.message, method, cseq, now, asked);
             } else if method == MethodKind::Bye {
                 self.bye_answered(seen.message, now);
             }
@@ -299,6 +304,7 @@ impl Call {
         method: MethodKind,
         cseq: Option<u32>,
         now: Seen,
+        asked: Timestamp,
     ) {
         if method == MethodKind::Bye {
             self.bye_answered(message, now);
@@ -308,12 +314,12 @@ impl Call {
             let Some(side) = dialog.side_of(from_tag, to_tag) else {
                 continue;
             };
-            // The dialog's own INVITE is no sign of life, nor is a BYE by which the callee gives
-            // up waiting for the ACK.
-            let is_own = method == MethodKind::Invite && cseq == Some(dialog.cseq);
-            let is_give_up = method == MethodKind::Bye && side == Side::Uas;
-            if !is_own && !is_give_up {
-                dialog.last_success = Some(now.time);
+            // The dialog's own INVITE is no sign of life. A BYE by which the callee gives up
+            // waiting for the ACK comes too early to count as one.
+            let is_own =
+                method == MethodKind::Invite && cseq == Some(dialog.cseq) && side == Side::Uac;
+            if !is_own {
+                dialog.last_success = dialog.last_success.max(Some(asked));
             }
         }
     }
@@ -337,13 +343,19 @@ impl Call {
         }
     }
 
-    fn bye(&mut self, message: &Message<'_>, now: Seen) {
+    fn bye(&mut self, message: &Message<'_>, flow: &Flow, now: Seen) {
         let (from_tag, to_tag) = tags(message);
-        let says_no_ack = message.headers(Name::Reason).any(says_no_ack);
+        let says_no_ack = message.items(Name::Reason).any(says_no_ack);
         for dialog in &mut self.answered {
-            if let Some(side) = dialog.side_of(from_tag, to_tag)
-                && dialog.byes.iter().all(|bye| bye.side != side)
-            {
+            let Some(mut side) = dialog.side_of(from_tag, to_tag) else {
+                continue;
+            };
+            // Without tags (RFC 2543) only the direction tells the sides apart.
+            let is_backward = |leg: &Leg| leg.flow.reversed() == *flow;
+            if from_tag == to_tag && dialog.legs.iter().any(is_backward) {
+                side = Side::Uas;
+            }
+            if dialog.byes.iter().all(|bye| bye.side != side) {
                 dialog.byes.push(Bye {
                     seen: now,
                     side,
@@ -420,7 +432,7 @@ impl Call {
             if !matches!(dialog.matches(ack), Some(super::AckMatch::Exact(_))) {
                 continue;
             }
-            dialog.acked = true;
+            dialog.acked |= dialog.is_on_last_hop(ack);
             dialog.touched = around.elapsed;
             for leg in &mut dialog.legs {
                 if !leg.told && passes(ack, leg) {
@@ -521,7 +533,7 @@ impl Call {
             matches!(dialog.matches(ack), Some(super::AckMatch::Exact(_)))
                 && dialog.legs.last().is_some_and(|leg| passes(ack, leg))
         })?;
-        dialog.acked = true;
+        dialog.acked |= dialog.is_on_last_hop(early);
         if let Some(leg) = dialog.legs.last_mut() {
             leg.told = true;
         }
@@ -540,7 +552,7 @@ impl Call {
                     && ack.cseq == quoted.cseq.number
                     && ack.flow.dst == flow.dst
                 {
-                    ack.undeliverable.get_or_insert(now);
+                    ack.undeliverable = Some(now);
                 }
             }
         } else if quoted.is_request() {
@@ -590,13 +602,21 @@ impl Call {
                 self.has_invite = true;
                 around.totals.calls += 1;
             }
-            let is_first = initial
-                && message.is_request()
-                && !self
-                    .exchanges
-                    .iter()
-                    .any(|e| e.method == MethodKind::Invite && e.initial && e.from_tag == from_tag);
-            around.totals.invites += u64::from(is_first);
+            // With credentials it goes on with the attempt that was challenged; otherwise it is a
+            // new one, also in the same Call-ID (a retry after a refusal).
+            let before =
+                self.exchanges.iter().rev().find(|e| {
+                    e.method == MethodKind::Invite && e.initial && e.from_tag == from_tag
+                });
+            let goes_on = before.is_some_and(|before| {
+                let finals = before.counted.iter().filter(|c| !c.0.is_provisional());
+                let mut codes = finals.map(|c| c.0.get()).peekable();
+                match codes.peek() {
+                    Some(_) => codes.any(|code| matches!(code, 401 | 407)),
+                    None => has_credentials(message),
+                }
+            });
+            around.totals.invites += u64::from(initial && message.is_request() && !goes_on);
         }
         if self.exchanges.len() >= around.limits.transactions_per_call {
             self.forget_oldest_exchange();
@@ -697,12 +717,10 @@ impl Call {
 
     /// The elapsed time at which something is to be done about this call.
     pub(super) fn due(&self) -> Span {
-        let idle = self.idle_limit();
-        let mut due = plus(self.touched, idle);
-        for dialog in self.answered.iter().filter(|d| !d.settled) {
-            due = due.min(settles_at(dialog));
-        }
-        due
+        let open = self.answered.iter().filter(|d| !d.settled);
+        open.map(settles_at)
+            .min()
+            .unwrap_or_else(|| plus(self.touched, self.idle_limit()))
     }
 
     /// How long the call may be silent before it is forgotten.
@@ -720,7 +738,7 @@ impl Call {
 
     /// Whether nothing more is expected of the call.
     pub(super) fn is_over(&self, elapsed: Span) -> bool {
-        plus(self.touched, self.idle_limit()) <= elapsed
+        self.answered.iter().all(|d| d.settled) && plus(self.touched, self.idle_limit()) <= elapsed
     }
 
     /// Hands out dialogs that are settled by `elapsed`, or all of them (`None`).
@@ -863,11 +881,11 @@ fn settles_at(dialog: &Answered) -> Span {
     if dialog.acked {
         return plus(dialog.touched, WITH_ACK);
     }
-    let without_ack = plus(dialog.opened, WITHOUT_ACK);
+    let without_ack = plus(dialog.opened, plus(WITHOUT_ACK, FOUND_LATE));
     let repeated = dialog.legs.iter().any(|leg| leg.copies_seen > 1);
-    let ended_by_caller = dialog.byes.iter().any(|bye| bye.side == Side::Uac);
-    if ended_by_caller {
-        // Timer F shows whether the callee was still there.
+    if !dialog.byes.is_empty() {
+        // Timer F shows whether the other side was still there; a late BYE of either side that is
+        // answered shows that the dialog lived.
         let timer_f = plus(dialog.touched, plus(REPEATS, Span::from_secs(2)));
         let latest = dialog
             .byes
@@ -885,8 +903,9 @@ fn settles_at(dialog: &Answered) -> Span {
             .max(plus(plus(dialog.opened, bye_after), REPEATS))
             .max(timer_f);
     }
-    if repeated || !dialog.byes.is_empty() {
-        without_ack
+    if repeated {
+        // A callee with a long T1 repeats for longer; each copy is waited for.
+        without_ack.max(plus(dialog.touched, WITH_ACK))
     } else {
         plus(dialog.opened, SIGN_OF_LIFE)
     }
@@ -924,7 +943,7 @@ fn joined(message: &Message<'_>, name: Name) -> Box<[u8]> {
     all.into()
 }
 
-/// Whether a Reason value says that no ACK came (DOMAIN B.2).
+/// Whether one Reason value, of a header's list, says that no ACK came (DOMAIN B.2).
 fn says_no_ack(reason: &[u8]) -> bool {
     let lower = reason.to_ascii_lowercase();
     let has = |text: &[u8]| memchr::memmem::find(&lower, text).is_some();

@@ -28,8 +28,8 @@ pub struct Calls {
     hops: Hops,
     totals: Totals,
     next_serial: u64,
-    /// Times at which packets were found missing; capped, see [`Self::lost`].
-    losses: Vec<Timestamp>,
+    /// From when to when packets may be missing, by the latter; capped, see [`Self::lost`].
+    losses: Vec<(Timestamp, Timestamp)>,
     /// Last packet of each interface.
     last_seen: Vec<((FileIndex, u32), Timestamp)>,
     quoted: Indexer,
@@ -74,6 +74,10 @@ impl Calls {
         defects: &mut impl FnMut(Defect),
     ) {
         if self.clock.tick(time) {
+            // What was before the step has times of another clock; every dialog open across it
+            // is left unjudged, so nothing of it is asked for any more.
+            self.last_seen.clear();
+            self.losses.clear();
             defects(Defect::new(
                 DefectKind::TimeStep,
                 at,
@@ -89,13 +93,14 @@ impl Calls {
         self.expire(out);
     }
 
-    /// Packets were found to be missing at `time`.
-    pub fn lost(&mut self, time: Timestamp) {
-        let last = self.losses.last().copied().unwrap_or(time);
-        if self.losses.len() < LOSSES {
-            self.losses.push(time.max(last));
-        } else if let Some(last) = self.losses.last_mut() {
-            *last = time.max(*last);
+    /// Packets were found to be missing somewhere between `from` and `until`.
+    pub fn lost(&mut self, from: Timestamp, until: Timestamp) {
+        let is_full = self.losses.len() >= LOSSES;
+        match self.losses.last_mut() {
+            Some(last) if is_full || last.1 >= until => {
+                *last = (last.0.min(from), last.1.max(until));
+            }
+            _ => self.losses.push((from, until)),
         }
     }
 
@@ -314,8 +319,10 @@ fn untracked(
     }));
 }
 
-/// Whether one of `sorted` lies between `from` and `to`.
-fn is_any_between(sorted: &[Timestamp], from: Timestamp, to: Timestamp) -> bool {
-    let first = sorted.partition_point(|time| *time < from);
-    sorted.get(first).is_some_and(|time| *time <= to)
+/// Whether one of the spans, `sorted` by their ends, overlaps `from` to `to`.
+fn is_any_between(sorted: &[(Timestamp, Timestamp)], from: Timestamp, to: Timestamp) -> bool {
+    let first = sorted.partition_point(|lost| lost.1 < from);
+    sorted
+        .get(first..)
+        .is_some_and(|lost| lost.iter().any(|lost| lost.0 <= to))
 }

@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 
 use super::rule::{CallRef, Confidence, End, Finding, Peer, Rule, Severity, Topic, readable};
-use crate::calls::{Ack, AckFault, AckMatch, AnsweredDialog, Leg, Side, dialog::passes};
+use crate::calls::{Ack, AckFault, AckMatch, AnsweredDialog, Leg, Side, dialog::is_on};
 use crate::limits::Limits;
 use crate::units::{Span, Timestamp};
 
@@ -143,27 +143,43 @@ impl Rule for MissingAck {
 fn judge<'a>(dialog: &'a AnsweredDialog<'_>) -> Option<(Decision, Facts, &'a Leg)> {
     let (nearest, upstream) = dialog.legs.split_last()?;
     let facts = facts_of(dialog, dialog.legs.len() - 1)?;
-    if dialog.time_step {
+    let unjudged = match () {
+        () if dialog.time_step => Some("time-step"),
+        () if dialog.evicted => Some("evicted"),
+        () => None,
+    };
+    if let Some(why) = unjudged {
         let mut decision = decide(&facts);
         if decision.verdict != Verdict::AckOk {
             decision = Decision {
                 verdict: Verdict::Inconclusive,
-                qualifiers: vec!["time-step"],
+                qualifiers: vec![why],
             };
         }
         return Some((decision, facts, nearest));
     }
-    // An ACK that came as far as the hop before, and not here, is that element's doing.
+    // An ACK that came as far as the hop before, and not here, is that element's doing; unless
+    // requests cannot be seen here at all.
     if facts.exact.is_empty() {
+        let mut next_is_seen = nearest.invite.is_some();
         for (index, leg) in upstream.iter().enumerate().rev() {
             let facts = Facts {
-                dropped_at_next: true,
+                dropped_at_next: next_is_seen,
                 ..facts_of(dialog, index)?
             };
+            if facts.exact.is_empty() {
+                next_is_seen = leg.invite.is_some();
+                continue;
+            }
             let decision = decide(&facts);
-            if decision.verdict == Verdict::AckDroppedAt {
+            let is_known = matches!(
+                decision.verdict,
+                Verdict::AckDroppedAt | Verdict::AckUndeliverable
+            );
+            if is_known || !next_is_seen {
                 return Some((decision, facts, leg));
             }
+            break;
         }
     }
     Some((decide(&facts), facts, nearest))
@@ -188,12 +204,15 @@ fn facts_of(dialog: &AnsweredDialog<'_>, index: usize) -> Option<Facts> {
         AckMatch::Wrong(fault) => Some(fault),
         AckMatch::Exact(_) => None,
     });
-    let mut exact_acks = acks()
+    // The last word counts: an ACK sent after the last error may have arrived.
+    let last_error = acks()
         .filter(|(_, fit)| matches!(fit, AckMatch::Exact(_)))
-        .map(|(ack, _)| ack)
-        .peekable();
-    let undeliverable =
-        exact_acks.peek().is_some() && exact_acks.all(|ack| ack.undeliverable.is_some());
+        .filter_map(|(ack, _)| ack.undeliverable)
+        .map(|error| at(error.time))
+        .max_by(f64::total_cmp);
+    let undeliverable = last_error
+        .zip(exact.last())
+        .is_some_and(|(error, ack)| ack.0 <= error);
     let first_bye = dialog.byes.iter().min_by_key(|bye| bye.seen.time);
     let end = at(dialog.observed_until);
     let mut facts = Facts {
@@ -240,12 +259,36 @@ fn acks_on<'a>(
     dialog
         .acks
         .iter()
-        .filter(|(ack, _)| passes(ack, leg) || !dialog.legs.iter().any(|leg| passes(ack, leg)))
+        .filter(|(ack, _)| is_on(ack, leg, dialog.legs))
         .map(|(ack, fit)| (*ack, *fit))
 }
 
-/// How bad, and how sure.
+/// How bad, and how sure. What rests on a packet's absence is one step less sure where packets
+/// are missing from the capture (DOMAIN C.4).
 fn weigh(decision: &Decision, facts: &Facts) -> (Severity, Confidence) {
+    let weighed = weigh_alone(decision, facts);
+    let rests_on_absence = match decision.verdict {
+        Verdict::AckDroppedAt
+        | Verdict::AckAfterTimeout
+        | Verdict::AckLate
+        | Verdict::CancelCrossed200
+        | Verdict::UacHungUpWithoutAck
+        | Verdict::UasDiedAfter200
+        | Verdict::AckMismatch(_, Standing::Probable) => true,
+        // The rows of copies repeated to the end have loss in their qualifier already.
+        Verdict::NoAckProbable => timing(facts).repeats != Repeats::RanOut,
+        _ => false,
+    };
+    match weighed {
+        _ if !(facts.loss && rests_on_absence) => weighed,
+        (Severity::Error, Confidence::Confirmed) => (Severity::Warning, Confidence::Probable),
+        (Severity::Info, Confidence::Confirmed) => (Severity::Info, Confidence::Probable),
+        _ => (Severity::Info, Confidence::Inconclusive),
+    }
+}
+
+/// How bad, and how sure, in a capture from which nothing is missing.
+fn weigh_alone(decision: &Decision, facts: &Facts) -> (Severity, Confidence) {
     let standing = |standing| match standing {
         Standing::Confirmed => (Severity::Error, Confidence::Confirmed),
         Standing::Probable => (Severity::Warning, Confidence::Probable),

@@ -52,6 +52,12 @@ impl Decoder {
         }
     }
 
+    /// Lets capture time pass: datagrams that waited too long for their fragments are given up,
+    /// and said, even where no fragment comes any more.
+    pub fn tick(&mut self, now: Timestamp, defects: &mut impl FnMut(Defect)) {
+        self.defrag.expire(now, defects);
+    }
+
     /// Decodes one frame: at most one packet comes out, and any number of defects.
     #[inline]
     pub fn push(

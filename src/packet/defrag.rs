@@ -231,7 +231,7 @@ impl Defrag {
     }
 
     /// Gives up what waited too long. Where time ran backwards nothing has.
-    fn expire(&mut self, now: Timestamp, defects: &mut impl FnMut(Defect)) {
+    pub(super) fn expire(&mut self, now: Timestamp, defects: &mut impl FnMut(Defect)) {
         while let Some(started) = self.waiting.oldest()
             && now.since(started) > self.wait
         {

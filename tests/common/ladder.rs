@@ -59,7 +59,7 @@
 //! - `connect` (three TCP segments), `SYN`, `SYN-ACK`, `TCP-ACK`, `FIN`, `RST`.
 //! - `RTP [count=N] [every=S]` between the media ports that the generated SDP announces.
 //! - `RAW "text\r\n"` any payload; `TLS` a record of application data (say `tcp`).
-//! - `ICMP port|host|net|prohibited|ttl LABEL [quote=N]` an error to LABEL's sender about LABEL's
+//! - `ICMP port|host|net|prohibited|ttl|toobig LABEL [quote=N]` an error to LABEL's sender about LABEL's
 //!   first packet, from A; B only makes the line readable. `quote` cuts the quotation to N bytes
 //!   behind the IP header.
 //!

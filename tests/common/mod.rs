@@ -18,6 +18,7 @@
     reason = "test support: a wrong scenario is a failed test, at once and with its line"
 )]
 
+pub mod analysis;
 pub mod ladder;
 pub mod pcap;
 pub mod run;

@@ -191,6 +191,8 @@ pub enum Unreachable {
     Prohibited,
     /// TTL exceeded: not a failure in SIP's eyes (RFC 3261 §18.4).
     TtlExceeded,
+    /// Too big for a link: the sender's stack sends it again in smaller packets.
+    TooBig,
 }
 
 impl Unreachable {
@@ -202,6 +204,8 @@ impl Unreachable {
             (Self::Net, false) | (Self::TtlExceeded, true) => [3, 0],
             (Self::Prohibited, false) => [3, 13],
             (Self::TtlExceeded, false) => [11, 0],
+            (Self::TooBig, false) => [3, 4],
+            (Self::TooBig, true) => [2, 0],
             (Self::Port, true) => [1, 4],
             (Self::Host, true) => [1, 3],
             (Self::Net, true) => [1, 0],

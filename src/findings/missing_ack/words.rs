@@ -260,6 +260,9 @@ fn inconclusive_detail(decision: &Decision) -> &'static str {
         }
         Some("one-way") => "Only one direction of this hop was captured.",
         Some("ended-early") => "The call ended before another copy of the 200 was due.",
+        Some("evicted") => {
+            "More calls were open at once than are followed, and this one was given up before all of it was seen."
+        }
         Some("time-step") => {
             "Capture time steps while the call is open, so its timers cannot be read."
         }

@@ -466,6 +466,7 @@ fn what(words: &[String], src: usize, dst: usize) -> Result<(What, usize)> {
                 "net" => Unreachable::Net,
                 "prohibited" => Unreachable::Prohibited,
                 "ttl" => Unreachable::TtlExceeded,
+                "toobig" => Unreachable::TooBig,
                 other => return Err(format!("no ICMP error {other:?}")),
             };
             let label = words.get(6).ok_or("ICMP about which label?")?;
