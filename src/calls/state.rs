@@ -2,15 +2,20 @@
 
 use std::sync::Arc;
 
-use super::dialog::{Ack, Answered, AnsweredDialog, Bye, HopFacts, Leg, Side, passes};
+mod in_dialog;
+mod settle;
+
+pub(super) use settle::Ending;
+
+use super::dialog::{Ack, Answered};
 use super::hops::Hops;
 use super::transaction::{Answer, Exchange, Transaction};
 use super::{Attempt, Context, Event, Note, ResponseSeen, Seen, Serial, Sighted, Totals};
 use super::{can_be_challenged, key};
 use crate::limits::Limits;
 use crate::sip::message::is_initial;
-use crate::sip::{Message, Method, MethodKind, Name, StartLine};
-use crate::units::{Flow, Span, StatusCode, Timestamp};
+use crate::sip::{Message, Method, MethodKind, Name};
+use crate::units::{Flow, Span, StatusCode};
 
 /// What a call needs from the room around it while a message is pushed.
 pub(super) struct Surroundings<'a> {
@@ -41,22 +46,10 @@ pub(super) struct Call {
     pub(super) touched: Span,
     /// The elapsed time for which the table will look at the call again.
     pub(super) queued: Span,
+    /// Bytes of state as the table last counted them.
+    pub(super) weighed: usize,
     has_invite: bool,
 }
-
-/// 64*T1: how long a sender may repeat itself (RFC 3261 §17.1.1.2).
-const REPEATS: Span = Span::from_secs(32);
-/// Dialogs without an exact ACK are looked at until 1.3 times 64*T1 after the 2xx (DOMAIN C.5).
-const WITHOUT_ACK: Span = Span::from_millis(41_600);
-/// A lost fragment is noticed this much later at most ([`Limits::ip_reassembly_wait`]), and what
-/// is missing must be known before anybody is accused of not sending it.
-const FOUND_LATE: Span = Span::from_secs(62);
-/// With one, nothing is expected this long after the last copy of 2xx or ACK.
-const WITH_ACK: Span = Span::from_secs(10);
-/// A single 2xx without ACK waits this long for a sign of life of its dialog.
-const SIGN_OF_LIFE: Span = Span::from_secs(600);
-/// Established calls without a message are kept this long; later ones start anew.
-const ESTABLISHED: Span = Span::from_secs(4 * 3600);
 
 impl Call {
     pub(super) fn new(id: Arc<[u8]>, digest: u64, elapsed: Span) -> Self {
@@ -70,8 +63,43 @@ impl Call {
             cancels: Vec::new(),
             touched: elapsed,
             queued: elapsed,
+            weighed: 0,
             has_invite: false,
         }
+    }
+
+    /// Bytes of state, roughly: what a stranger can make large is counted as it is.
+    pub(super) fn weight(&self) -> usize {
+        let answers: usize = self.transactions.iter().map(|t| t.answers.len()).sum();
+        let counted: usize = self.exchanges.iter().map(|e| e.counted.len()).sum();
+        let legs = self.answered.iter().flat_map(|dialog| &dialog.legs);
+        let legs: usize = legs
+            .map(|leg| {
+                size_of_val(leg)
+                    + leg.contact.len()
+                    + leg.record_route.len()
+                    + leg.copies.len() * 32
+            })
+            .sum();
+        let acks = self.acks.iter();
+        let acks: usize = acks
+            .map(|ack| size_of_val(ack) + ack.uri.len() + ack.route.len() + ack.repeats.len() * 8)
+            .sum();
+        let tags: usize = self
+            .answered
+            .iter()
+            .map(|dialog| dialog.to_tag_text.len())
+            .sum();
+        size_of::<Self>()
+            + 2 * self.id.len()
+            + self.transactions.len() * size_of::<Transaction>()
+            + self.exchanges.len() * size_of::<Exchange>()
+            + self.answered.len() * size_of::<Answered>()
+            + answers * size_of::<Answer>()
+            + counted * 16
+            + legs
+            + acks
+            + tags
     }
 
     /// Takes a request.
@@ -297,275 +325,6 @@ impl Call {
         }
     }
 
-    /// A request inside a dialog got a 2xx: its dialogs live.
-    fn succeeded(
-        &mut self,
-        message: &Message<'_>,
-        method: MethodKind,
-        cseq: Option<u32>,
-        now: Seen,
-        asked: Timestamp,
-    ) {
-        if method == MethodKind::Bye {
-            self.bye_answered(message, now);
-        }
-        let (from_tag, to_tag) = tags(message);
-        for dialog in &mut self.answered {
-            let Some(side) = dialog.side_of(from_tag, to_tag) else {
-                continue;
-            };
-            // The dialog's own INVITE is no sign of life. A BYE by which the callee gives up
-            // waiting for the ACK comes too early to count as one.
-            let is_own =
-                method == MethodKind::Invite && cseq == Some(dialog.cseq) && side == Side::Uac;
-            if !is_own {
-                dialog.last_success = dialog.last_success.max(Some(asked));
-            }
-        }
-    }
-
-    fn bye_answered(&mut self, message: &Message<'_>, now: Seen) {
-        let (from_tag, to_tag) = tags(message);
-        for dialog in &mut self.answered {
-            if let Some(side) = dialog.side_of(from_tag, to_tag)
-                && let Some(bye) = dialog.byes.iter_mut().find(|bye| bye.side == side)
-            {
-                bye.answered.get_or_insert(now.time);
-            }
-        }
-    }
-
-    fn cancel(&mut self, message: &Message<'_>, now: Seen) {
-        let from_tag = key::tag(message.from_tag());
-        let cseq = message.cseq.number;
-        if self.cancels.len() < 16 && !self.cancels.iter().any(|c| c.0 == from_tag && c.1 == cseq) {
-            self.cancels.push((from_tag, cseq, now));
-        }
-    }
-
-    fn bye(&mut self, message: &Message<'_>, flow: &Flow, now: Seen) {
-        let (from_tag, to_tag) = tags(message);
-        let says_no_ack = message.items(Name::Reason).any(says_no_ack);
-        for dialog in &mut self.answered {
-            let Some(mut side) = dialog.side_of(from_tag, to_tag) else {
-                continue;
-            };
-            // Without tags (RFC 2543) only the direction tells the sides apart.
-            let is_backward = |leg: &Leg| leg.flow.reversed() == *flow;
-            if from_tag == to_tag && dialog.legs.iter().any(is_backward) {
-                side = Side::Uas;
-            }
-            if dialog.byes.iter().all(|bye| bye.side != side) {
-                dialog.byes.push(Bye {
-                    seen: now,
-                    side,
-                    answered: None,
-                    says_no_ack,
-                });
-            }
-        }
-    }
-
-    /// Takes an ACK: of a refusal it belongs to the hop's transaction, else to a dialog.
-    fn ack(
-        &mut self,
-        seen: &Sighted<'_>,
-        known: Option<usize>,
-        around: &mut Surroundings<'_>,
-        out: &mut impl FnMut(Event<'_>),
-    ) {
-        let Sighted { raw, message, .. } = *seen;
-        if let Some(hop) = known.and_then(|index| self.transactions.get_mut(index))
-            && hop.answers.iter().any(|a| a.code.class() >= 3)
-            && !hop.answers.iter().any(|a| a.code.is_success())
-        {
-            around.totals.retransmissions += u64::from(hop.acked);
-            hop.acked = true;
-            return;
-        }
-        let now = Seen::of(&raw.origin);
-        let (from_tag, to_tag) = tags(message);
-        let cseq = message.cseq.number;
-        let branch = message
-            .top_via()
-            .and_then(|via| via.branch)
-            .map_or(0, key::digest);
-        around.hops.saw_ack(&raw.flow, self.digest);
-        let same = self.acks.iter_mut().position(|ack| {
-            ack.from_tag == from_tag
-                && ack.to_tag == to_tag
-                && ack.cseq == cseq
-                && ack.flow == raw.flow
-        });
-        let index = if let Some(index) = same {
-            around.totals.retransmissions += 1;
-            if let Some(ack) = self.acks.get_mut(index)
-                && ack.repeats.len() < around.limits.copies_per_dialog
-            {
-                ack.repeats.push(now.time);
-            }
-            index
-        } else if self.acks.len() < around.limits.transactions_per_call {
-            let StartLine::Request { uri, .. } = message.start else {
-                return;
-            };
-            self.acks.push(Ack {
-                seen: now,
-                flow: raw.flow,
-                from_tag,
-                to_tag,
-                branch,
-                cseq,
-                repeats: Vec::new(),
-                undeliverable: None,
-                uri: uri.into(),
-                route: joined(message, Name::Route),
-            });
-            self.acks.len() - 1
-        } else {
-            return;
-        };
-        let Some(ack) = self.acks.get(index) else {
-            return;
-        };
-        for dialog in &mut self.answered {
-            if !matches!(dialog.matches(ack), Some(super::AckMatch::Exact(_))) {
-                continue;
-            }
-            dialog.acked |= dialog.is_on_last_hop(ack);
-            dialog.touched = around.elapsed;
-            for leg in &mut dialog.legs {
-                if !leg.told && passes(ack, leg) {
-                    leg.told = true;
-                    let after = now.time.since(leg.first().time);
-                    let context = Some(Context::Acknowledged { ack: now.at, after });
-                    out(Event::Note(Note {
-                        serial: leg.serial,
-                        context,
-                        settled: true,
-                    }));
-                }
-            }
-        }
-    }
-
-    /// Takes a copy of a 2xx to INVITE; what is known of its ACK already, if it came first.
-    fn answer(
-        &mut self,
-        seen: &Sighted<'_>,
-        flow: Flow,
-        invite: Option<Seen>,
-        invite_branch: u64,
-        to_tag: u64,
-        around: &mut Surroundings<'_>,
-    ) -> Option<Context> {
-        let Sighted { raw, message, .. } = *seen;
-        let now = Seen::of(&raw.origin);
-        let from_tag = key::tag(message.from_tag());
-        let cseq = message.cseq.number?;
-        let same = |d: &Answered| d.from_tag == from_tag && d.to_tag == to_tag && d.cseq == cseq;
-        let index = match self.answered.iter().position(same) {
-            Some(index) => index,
-            None => {
-                if self.answered.len() >= around.limits.dialogs_per_call {
-                    let settled = self.answered.iter().position(|d| d.settled)?;
-                    self.answered.remove(settled);
-                }
-                let reinvite = !self
-                    .exchanges
-                    .iter()
-                    .find(|e| e.is(MethodKind::Invite, 0, from_tag, Some(cseq)))
-                    .is_none_or(|e| e.initial);
-                self.answered.push(Answered {
-                    from_tag,
-                    to_tag,
-                    to_tag_text: message.to_tag().unwrap_or_default().into(),
-                    cseq,
-                    reinvite,
-                    legs: Vec::new(),
-                    byes: Vec::new(),
-                    last_success: None,
-                    callee_unreachable: None,
-                    opened: around.elapsed,
-                    steps: around.steps,
-                    touched: around.elapsed,
-                    acked: false,
-                    settled: false,
-                });
-                self.answered.len() - 1
-            }
-        };
-        let dialog = self.answered.get_mut(index)?;
-        dialog.touched = around.elapsed;
-        if let Some(leg) = dialog.legs.iter_mut().find(|leg| leg.flow == flow) {
-            leg.copies_seen += 1;
-            if leg.copies.len() < around.limits.copies_per_dialog {
-                leg.copies.push(now);
-            }
-            around.hops.saw_repeat(flow.dst, self.digest);
-            return None;
-        }
-        if dialog.legs.len() >= around.limits.dialogs_per_call {
-            return None;
-        }
-        let contact = message
-            .items(Name::Contact)
-            .next()
-            .and_then(crate::sip::value::Address::parse);
-        dialog.legs.push(Leg {
-            flow,
-            interface: (raw.origin.at.file, raw.origin.interface),
-            invite,
-            invite_branch,
-            copies: vec![now],
-            copies_seen: 1,
-            vias: message.via_count(),
-            contact: contact
-                .map(|contact| contact.uri)
-                .unwrap_or_default()
-                .into(),
-            record_route: joined(message, Name::RecordRoute),
-            serial: around.serial,
-            told: false,
-        });
-        // An ACK that two taps put before its 2xx.
-        let early = self.acks.iter().find(|ack| {
-            matches!(dialog.matches(ack), Some(super::AckMatch::Exact(_)))
-                && dialog.legs.last().is_some_and(|leg| passes(ack, leg))
-        })?;
-        dialog.acked |= dialog.is_on_last_hop(early);
-        if let Some(leg) = dialog.legs.last_mut() {
-            leg.told = true;
-        }
-        Some(Context::Acknowledged {
-            ack: early.seen.at,
-            after: early.seen.time.since(now.time),
-        })
-    }
-
-    /// An ICMP error quotes a message of this call.
-    pub(super) fn unreachable(&mut self, quoted: &Message<'_>, flow: Flow, now: Seen) {
-        let (from_tag, to_tag) = tags(quoted);
-        if quoted.method().kind == MethodKind::Ack {
-            for ack in &mut self.acks {
-                if ack.from_tag == from_tag
-                    && ack.cseq == quoted.cseq.number
-                    && ack.flow.dst == flow.dst
-                {
-                    ack.undeliverable = Some(now);
-                }
-            }
-        } else if quoted.is_request() {
-            for dialog in &mut self.answered {
-                let is_to_callee = dialog.side_of(from_tag, to_tag) == Some(Side::Uac)
-                    && dialog.legs.iter().any(|leg| leg.flow.dst == flow.dst);
-                if is_to_callee {
-                    dialog.callee_unreachable.get_or_insert(now);
-                }
-            }
-        }
-    }
-
     /// The exchange of a message, made if there is none; its index.
     fn exchange(
         &mut self,
@@ -714,140 +473,6 @@ impl Call {
             exchange.answers_challenge = Some(serial);
         }
     }
-
-    /// The elapsed time at which something is to be done about this call.
-    pub(super) fn due(&self) -> Span {
-        let open = self.answered.iter().filter(|d| !d.settled);
-        open.map(settles_at)
-            .min()
-            .unwrap_or_else(|| plus(self.touched, self.idle_limit()))
-    }
-
-    /// How long the call may be silent before it is forgotten.
-    fn idle_limit(&self) -> Span {
-        let is_established = self
-            .answered
-            .iter()
-            .any(|d| d.byes.is_empty() && (d.acked || !d.settled));
-        if is_established {
-            ESTABLISHED
-        } else {
-            plus(REPEATS, WITH_ACK)
-        }
-    }
-
-    /// Whether nothing more is expected of the call.
-    pub(super) fn is_over(&self, elapsed: Span) -> bool {
-        self.answered.iter().all(|d| d.settled) && plus(self.touched, self.idle_limit()) <= elapsed
-    }
-
-    /// Hands out dialogs that are settled by `elapsed`, or all of them (`None`).
-    pub(super) fn settle(
-        &mut self,
-        elapsed: Option<Span>,
-        end: &Ending<'_>,
-        hops: &Hops,
-        out: &mut impl FnMut(Event<'_>),
-    ) {
-        for index in 0..self.answered.len() {
-            let Some(dialog) = self.answered.get_mut(index) else {
-                continue;
-            };
-            if dialog.settled || elapsed.is_some_and(|elapsed| settles_at(dialog) > elapsed) {
-                continue;
-            }
-            dialog.settled = true;
-            for leg in dialog.legs.iter_mut().filter(|leg| !leg.told) {
-                leg.told = true;
-                out(Event::Note(Note {
-                    serial: leg.serial,
-                    context: None,
-                    settled: true,
-                }));
-            }
-            // The hop nearest the callee is judged first: most Via values, then earliest.
-            dialog
-                .legs
-                .sort_by_key(|leg| (leg.vias, std::cmp::Reverse(leg.first().time)));
-            let Some(dialog) = self.answered.get(index) else {
-                continue;
-            };
-            self.hand_out(dialog, end, hops, out);
-        }
-    }
-
-    fn hand_out(
-        &self,
-        dialog: &Answered,
-        end: &Ending<'_>,
-        hops: &Hops,
-        out: &mut impl FnMut(Event<'_>),
-    ) {
-        let Some(nearest) = dialog.legs.last() else {
-            return;
-        };
-        let opened = dialog
-            .legs
-            .iter()
-            .map(|leg| leg.first().time)
-            .min()
-            .unwrap_or_default();
-        let acks: Vec<_> = self
-            .acks
-            .iter()
-            .filter(|ack| ack.seen.time.since(opened) >= Span::from_millis(-500))
-            .filter(|ack| !self.belongs_elsewhere(ack, dialog))
-            .filter_map(|ack| Some((ack, dialog.matches(ack)?)))
-            .collect();
-        let facts: Vec<_> = dialog
-            .legs
-            .iter()
-            .map(|leg| HopFacts {
-                two_way: leg.invite.is_some() || hops.has_seen(&leg.flow),
-                acks_of_others: hops.has_ack_of_other(&leg.flow, self.digest),
-                callee_repeats: hops.repeats_in_other(leg.flow.dst, self.digest),
-            })
-            .collect();
-        let observed_until = (end.observed_until)(nearest.interface);
-        out(Event::Dialog(&AnsweredDialog {
-            call_id: &self.id,
-            to_tag: &dialog.to_tag_text,
-            cseq: dialog.cseq,
-            reinvite: dialog.reinvite,
-            legs: &dialog.legs,
-            hop_facts: &facts,
-            acks: &acks,
-            byes: &dialog.byes,
-            cancel: self
-                .cancels
-                .iter()
-                .find(|c| c.0 == dialog.from_tag && c.1 == Some(dialog.cseq))
-                .map(|c| c.2),
-            last_success: dialog.last_success,
-            callee_unreachable: dialog.callee_unreachable,
-            observed_until,
-            loss: (end.loss)(opened, observed_until),
-            time_step: dialog.steps != end.steps,
-            evicted: end.evicted,
-        }));
-    }
-
-    /// Whether an ACK is another INVITE's (DOMAIN C.5): of a refused one by its branch, of
-    /// another fork by its To tag, of another answered INVITE by its CSeq number.
-    fn belongs_elsewhere(&self, ack: &Ack, dialog: &Answered) -> bool {
-        let is_exact = matches!(dialog.matches(ack), Some(super::AckMatch::Exact(_)));
-        let of_refusal = ack.branch != 0
-            && self.transactions.iter().any(|t| {
-                t.branch == ack.branch
-                    && t.answers.iter().any(|a| a.code.class() >= 3)
-                    && !t.answers.iter().any(|a| a.code.is_success())
-            });
-        let of_other = self.answered.iter().any(|other| {
-            !std::ptr::eq(other, dialog)
-                && matches!(other.matches(ack), Some(super::AckMatch::Exact(_)))
-        });
-        !is_exact && (of_refusal || of_other)
-    }
 }
 
 /// What a 487 says about the CANCEL before it, if that was seen.
@@ -862,57 +487,6 @@ fn cancelled(exchange: &Exchange, cancels: &[(u64, Option<u32>, Seen)]) -> Optio
             .map(|invite| cancel.2.time.since(invite.time)),
         rang: exchange.rang,
     })
-}
-
-/// What the room knows when dialogs are handed out.
-pub(super) struct Ending<'a> {
-    /// Until when an interface could have shown something.
-    pub(super) observed_until: &'a dyn Fn((crate::units::FileIndex, u32)) -> Timestamp,
-    /// Whether packets may be missing between two times.
-    pub(super) loss: &'a dyn Fn(Timestamp, Timestamp) -> bool,
-    /// Steps of the clock so far.
-    pub(super) steps: u32,
-    /// The call is given up for lack of room.
-    pub(super) evicted: bool,
-}
-
-/// The elapsed time at which nothing more can change what is said of a dialog.
-fn settles_at(dialog: &Answered) -> Span {
-    if dialog.acked {
-        return plus(dialog.touched, WITH_ACK);
-    }
-    let without_ack = plus(dialog.opened, plus(WITHOUT_ACK, FOUND_LATE));
-    let repeated = dialog.legs.iter().any(|leg| leg.copies_seen > 1);
-    if !dialog.byes.is_empty() {
-        // Timer F shows whether the other side was still there; a late BYE of either side that is
-        // answered shows that the dialog lived.
-        let timer_f = plus(dialog.touched, plus(REPEATS, Span::from_secs(2)));
-        let latest = dialog
-            .byes
-            .iter()
-            .map(|bye| bye.seen.time)
-            .max()
-            .unwrap_or_default();
-        let first = dialog
-            .legs
-            .first()
-            .map(|leg| leg.first().time)
-            .unwrap_or_default();
-        let bye_after = latest.since(first);
-        return without_ack
-            .max(plus(plus(dialog.opened, bye_after), REPEATS))
-            .max(timer_f);
-    }
-    if repeated {
-        // A callee with a long T1 repeats for longer; each copy is waited for.
-        without_ack.max(plus(dialog.touched, WITH_ACK))
-    } else {
-        plus(dialog.opened, SIGN_OF_LIFE)
-    }
-}
-
-const fn plus(a: Span, b: Span) -> Span {
-    Span::from_nanos(a.nanos().saturating_add(b.nanos()))
 }
 
 fn tags(message: &Message<'_>) -> (u64, u64) {
@@ -930,25 +504,4 @@ fn content(message: &Message<'_>, code: StatusCode) -> u64 {
         return 0;
     }
     key::digest(message.header(Name::RSeq).unwrap_or_default()) ^ key::digest(message.body)
-}
-
-fn joined(message: &Message<'_>, name: Name) -> Box<[u8]> {
-    let mut all = Vec::new();
-    for value in message.headers(name) {
-        if !all.is_empty() {
-            all.push(b',');
-        }
-        all.extend_from_slice(value);
-    }
-    all.into()
-}
-
-/// Whether one Reason value, of a header's list, says that no ACK came (DOMAIN B.2).
-fn says_no_ack(reason: &[u8]) -> bool {
-    let lower = reason.to_ascii_lowercase();
-    let has = |text: &[u8]| memchr::memmem::find(&lower, text).is_some();
-    (has(b"release_cause") && crate::sip::value::param(&lower, b"cause") == Some(b"4"))
-        || has(b"no ack")
-        || has(b"ack timeout")
-        || has(b"ack time-out")
 }

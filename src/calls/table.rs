@@ -28,6 +28,8 @@ pub struct Calls {
     hops: Hops,
     totals: Totals,
     next_serial: u64,
+    /// Bytes of state of all calls.
+    weight: usize,
     /// From when to when packets may be missing, by the latter; capped, see [`Self::lost`].
     losses: Vec<(Timestamp, Timestamp)>,
     /// Last packet of each interface.
@@ -53,6 +55,7 @@ impl Calls {
             hops: Hops::default(),
             totals: Totals::default(),
             next_serial: 0,
+            weight: 0,
             losses: Vec::new(),
             last_seen: Vec::new(),
             quoted: Indexer::new(limits.header_fields),
@@ -161,12 +164,21 @@ impl Calls {
             Some(None) => {}
             None => call.request(seen, &mut around, out),
         }
+        let weight = call.weight();
+        self.weight = (self.weight + weight).saturating_sub(call.weighed);
+        call.weighed = weight;
         let due = call.due();
         if due < call.queued {
             call.queued = due;
             self.due.push(Reverse((due, slot)));
         }
         self.in_progress.touch(slot);
+        while self.weight > self.limits.calls_bytes
+            && let Some(oldest) = self.in_progress.oldest().filter(|oldest| *oldest != slot)
+        {
+            self.evict(oldest, raw.origin.at, out, defects);
+        }
+        self.forget_stale();
     }
 
     /// Takes an ICMP error: evidence about what it quotes.
@@ -218,12 +230,7 @@ impl Calls {
         if self.in_progress.len() >= self.limits.calls
             && let Some(oldest) = self.in_progress.oldest()
         {
-            self.give_up(oldest, true, out);
-            defects(Defect::new(
-                DefectKind::Evicted,
-                at,
-                "more calls at once than are followed: the one longest silent was given up; what was open in it is not judged",
-            ));
+            self.evict(oldest, at, out, defects);
         }
         let id: Arc<[u8]> = id.into();
         let mut call = Call::new(Arc::clone(&id), key::digest(&id), self.clock.elapsed());
@@ -233,6 +240,33 @@ impl Calls {
         self.by_id.insert(id, slot);
         self.due.push(Reverse((due, slot)));
         slot
+    }
+
+    /// Gives a call up for lack of room, and says so.
+    fn evict(
+        &mut self,
+        oldest: Slot,
+        at: FrameRef,
+        out: &mut impl FnMut(Event<'_>),
+        defects: &mut impl FnMut(Defect),
+    ) {
+        self.give_up(oldest, true, out);
+        defects(Defect::new(
+            DefectKind::Evicted,
+            at,
+            "more calls at once than are followed: the one longest silent was given up; what was open in it is not judged",
+        ));
+    }
+
+    /// Keeps the queue in proportion to the calls: entries of calls that are gone leave it.
+    fn forget_stale(&mut self) {
+        if self.due.len() <= 4 * self.in_progress.len() + 1024 {
+            return;
+        }
+        let calls = &mut self.in_progress;
+        self.due.retain(|Reverse((due, slot))| {
+            calls.get_mut(*slot).is_some_and(|call| call.queued == *due)
+        });
     }
 
     /// Looks at the calls that are due.
@@ -281,6 +315,7 @@ impl Calls {
             return;
         };
         self.by_id.remove(&call.id);
+        self.weight = self.weight.saturating_sub(call.weighed);
         let (now, losses, last_seen) = (self.clock.now(), &self.losses, &self.last_seen);
         let ending = Ending {
             observed_until: &|interface| {

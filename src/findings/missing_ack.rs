@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 
-use super::rule::{CallRef, Confidence, End, Finding, Peer, Rule, Severity, Topic, readable};
+use super::rule::{CallRef, Confidence, End, Finding, Peer, Rule, Severity, Topic, kept, readable};
 use crate::calls::{Ack, AckFault, AckMatch, AnsweredDialog, Leg, Side, dialog::is_on};
 use crate::limits::Limits;
 use crate::units::{Span, Timestamp};
@@ -28,6 +28,7 @@ const PAIRS: usize = 1024;
 #[derive(Debug)]
 pub struct MissingAck {
     calls_per_finding: usize,
+    call_id_bytes: usize,
     groups: BTreeMap<Key, Group>,
 }
 
@@ -63,6 +64,7 @@ impl MissingAck {
     pub fn new(limits: &Limits) -> Self {
         Self {
             calls_per_finding: limits.calls_per_finding,
+            call_id_bytes: limits.call_id_bytes,
             groups: BTreeMap::new(),
         }
     }
@@ -112,7 +114,7 @@ impl Rule for MissingAck {
         pair.end = pair.end.max(time);
         if group.kept_calls < self.calls_per_finding {
             group.kept_calls += 1;
-            pair.calls.push(call_ref(dialog, leg));
+            pair.calls.push(call_ref(dialog, leg, self.call_id_bytes));
         }
     }
 
@@ -363,7 +365,7 @@ fn finding(
     })
 }
 
-fn call_ref(dialog: &AnsweredDialog<'_>, leg: &Leg) -> CallRef {
+fn call_ref(dialog: &AnsweredDialog<'_>, leg: &Leg, call_id_bytes: usize) -> CallRef {
     let file = leg.first().at.file;
     let mut frames: Vec<_> = leg
         .invite
@@ -379,7 +381,7 @@ fn call_ref(dialog: &AnsweredDialog<'_>, leg: &Leg) -> CallRef {
     frames.sort_unstable();
     frames.dedup();
     CallRef {
-        call_id: dialog.call_id.into(),
+        call_id: kept(dialog.call_id, call_id_bytes),
         cseq: dialog.cseq,
         to_tag: (!dialog.to_tag.is_empty()).then(|| dialog.to_tag.into()),
         file,

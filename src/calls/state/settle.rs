@@ -1,0 +1,208 @@
+//! When a dialog is settled, and how it is handed out with its evidence.
+
+use super::super::dialog::{AckMatch, Answered, AnsweredDialog, HopFacts};
+use super::super::hops::Hops;
+use super::super::{Event, Note};
+use super::Call;
+use crate::calls::Ack;
+use crate::units::{FileIndex, Span, Timestamp};
+
+/// 64*T1: how long a sender may repeat itself (RFC 3261 §17.1.1.2).
+const REPEATS: Span = Span::from_secs(32);
+/// Dialogs without an exact ACK are looked at until 1.3 times 64*T1 after the 2xx (DOMAIN C.5).
+const WITHOUT_ACK: Span = Span::from_millis(41_600);
+/// A lost fragment is noticed this much later at most (`Limits::ip_reassembly_wait`), and what
+/// is missing must be known before anybody is accused of not sending it.
+const FOUND_LATE: Span = Span::from_secs(62);
+/// With one, nothing is expected this long after the last copy of 2xx or ACK.
+const WITH_ACK: Span = Span::from_secs(10);
+/// A single 2xx without ACK waits this long for a sign of life of its dialog.
+const SIGN_OF_LIFE: Span = Span::from_secs(600);
+/// Established calls without a message are kept this long; later ones start anew.
+const ESTABLISHED: Span = Span::from_secs(4 * 3600);
+
+impl Call {
+    /// The elapsed time at which something is to be done about this call.
+    pub(in crate::calls) fn due(&self) -> Span {
+        let open = self.answered.iter().filter(|d| !d.settled);
+        open.map(settles_at)
+            .min()
+            .unwrap_or_else(|| plus(self.touched, self.idle_limit()))
+    }
+
+    /// How long the call may be silent before it is forgotten.
+    fn idle_limit(&self) -> Span {
+        let is_established = self
+            .answered
+            .iter()
+            .any(|d| d.byes.is_empty() && (d.acked || !d.settled));
+        if is_established {
+            ESTABLISHED
+        } else {
+            plus(REPEATS, WITH_ACK)
+        }
+    }
+
+    /// Whether nothing more is expected of the call.
+    pub(in crate::calls) fn is_over(&self, elapsed: Span) -> bool {
+        self.answered.iter().all(|d| d.settled) && plus(self.touched, self.idle_limit()) <= elapsed
+    }
+
+    /// Hands out dialogs that are settled by `elapsed`, or all of them (`None`).
+    pub(in crate::calls) fn settle(
+        &mut self,
+        elapsed: Option<Span>,
+        end: &Ending<'_>,
+        hops: &Hops,
+        out: &mut impl FnMut(Event<'_>),
+    ) {
+        for index in 0..self.answered.len() {
+            let Some(dialog) = self.answered.get_mut(index) else {
+                continue;
+            };
+            if dialog.settled || elapsed.is_some_and(|elapsed| settles_at(dialog) > elapsed) {
+                continue;
+            }
+            dialog.settled = true;
+            for leg in dialog.legs.iter_mut().filter(|leg| !leg.told) {
+                leg.told = true;
+                out(Event::Note(Note {
+                    serial: leg.serial,
+                    context: None,
+                    settled: true,
+                }));
+            }
+            // The hop nearest the callee is judged first: most Via values, then earliest.
+            dialog
+                .legs
+                .sort_by_key(|leg| (leg.vias, std::cmp::Reverse(leg.first().time)));
+            let Some(dialog) = self.answered.get(index) else {
+                continue;
+            };
+            self.hand_out(dialog, end, hops, out);
+        }
+    }
+
+    fn hand_out(
+        &self,
+        dialog: &Answered,
+        end: &Ending<'_>,
+        hops: &Hops,
+        out: &mut impl FnMut(Event<'_>),
+    ) {
+        let Some(nearest) = dialog.legs.last() else {
+            return;
+        };
+        let opened = dialog
+            .legs
+            .iter()
+            .map(|leg| leg.first().time)
+            .min()
+            .unwrap_or_default();
+        let acks: Vec<_> = self
+            .acks
+            .iter()
+            .filter(|ack| ack.seen.time.since(opened) >= Span::from_millis(-500))
+            .filter(|ack| !self.belongs_elsewhere(ack, dialog))
+            .filter_map(|ack| Some((ack, dialog.matches(ack)?)))
+            .collect();
+        let facts: Vec<_> = dialog
+            .legs
+            .iter()
+            .map(|leg| HopFacts {
+                two_way: leg.invite.is_some() || hops.has_seen(&leg.flow),
+                acks_of_others: hops.has_ack_of_other(&leg.flow, self.digest),
+                callee_repeats: hops.repeats_in_other(leg.flow.dst, self.digest),
+            })
+            .collect();
+        let observed_until = (end.observed_until)(nearest.interface);
+        out(Event::Dialog(&AnsweredDialog {
+            call_id: &self.id,
+            to_tag: &dialog.to_tag_text,
+            cseq: dialog.cseq,
+            reinvite: dialog.reinvite,
+            legs: &dialog.legs,
+            hop_facts: &facts,
+            acks: &acks,
+            byes: &dialog.byes,
+            cancel: self
+                .cancels
+                .iter()
+                .find(|c| c.0 == dialog.from_tag && c.1 == Some(dialog.cseq))
+                .map(|c| c.2),
+            last_success: dialog.last_success,
+            callee_unreachable: dialog.callee_unreachable,
+            observed_until,
+            loss: (end.loss)(opened, observed_until),
+            time_step: dialog.steps != end.steps,
+            evicted: end.evicted,
+        }));
+    }
+
+    /// Whether an ACK is another INVITE's (DOMAIN C.5): of a refused one by its branch, of
+    /// another fork by its To tag, of another answered INVITE by its CSeq number.
+    fn belongs_elsewhere(&self, ack: &Ack, dialog: &Answered) -> bool {
+        let is_exact = matches!(dialog.matches(ack), Some(AckMatch::Exact(_)));
+        let of_refusal = ack.branch != 0
+            && self.transactions.iter().any(|t| {
+                t.branch == ack.branch
+                    && t.answers.iter().any(|a| a.code.class() >= 3)
+                    && !t.answers.iter().any(|a| a.code.is_success())
+            });
+        let of_other = self.answered.iter().any(|other| {
+            !std::ptr::eq(other, dialog) && matches!(other.matches(ack), Some(AckMatch::Exact(_)))
+        });
+        !is_exact && (of_refusal || of_other)
+    }
+}
+
+/// What the room knows when dialogs are handed out.
+pub(in crate::calls) struct Ending<'a> {
+    /// Until when an interface could have shown something.
+    pub(in crate::calls) observed_until: &'a dyn Fn((FileIndex, u32)) -> Timestamp,
+    /// Whether packets may be missing between two times.
+    pub(in crate::calls) loss: &'a dyn Fn(Timestamp, Timestamp) -> bool,
+    /// Steps of the clock so far.
+    pub(in crate::calls) steps: u32,
+    /// The call is given up for lack of room.
+    pub(in crate::calls) evicted: bool,
+}
+
+/// The elapsed time at which nothing more can change what is said of a dialog.
+fn settles_at(dialog: &Answered) -> Span {
+    if dialog.acked {
+        return plus(dialog.touched, WITH_ACK);
+    }
+    let without_ack = plus(dialog.opened, plus(WITHOUT_ACK, FOUND_LATE));
+    let repeated = dialog.legs.iter().any(|leg| leg.copies_seen > 1);
+    if !dialog.byes.is_empty() {
+        // Timer F shows whether the other side was still there; a late BYE of either side that is
+        // answered shows that the dialog lived.
+        let timer_f = plus(dialog.touched, plus(REPEATS, Span::from_secs(2)));
+        let latest = dialog
+            .byes
+            .iter()
+            .map(|bye| bye.seen.time)
+            .max()
+            .unwrap_or_default();
+        let first = dialog
+            .legs
+            .first()
+            .map(|leg| leg.first().time)
+            .unwrap_or_default();
+        let bye_after = latest.since(first);
+        return without_ack
+            .max(plus(plus(dialog.opened, bye_after), REPEATS))
+            .max(timer_f);
+    }
+    if repeated {
+        // A callee with a long T1 repeats for longer; each copy is waited for.
+        without_ack.max(plus(dialog.touched, WITH_ACK))
+    } else {
+        plus(dialog.opened, SIGN_OF_LIFE)
+    }
+}
+
+const fn plus(a: Span, b: Span) -> Span {
+    Span::from_nanos(a.nanos().saturating_add(b.nanos()))
+}
