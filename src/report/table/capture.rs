@@ -141,6 +141,15 @@ fn write_totals(page: Page, out: &mut dyn Write, totals: &Totals) -> io::Result<
             parts.push(format!("{count} {word}"));
         }
     }
+    // How much of what was captured is the tap's own doing tells a mirror port set up twice.
+    if totals.duplicates > 0
+        && let Some(share) = parts
+            .iter_mut()
+            .find(|part| part.ends_with(labels.tap_copies))
+    {
+        let percent = 100 * totals.duplicates / (totals.sip_messages + totals.duplicates).max(1);
+        text::push(share, format_args!(" ({percent}%)"));
+    }
     page.field(out, 0, labels.sip, &parts.join("; "))?;
     page.field(
         out,

@@ -185,6 +185,9 @@ pub(super) fn frame(page: Page, file: u16, frame: u64) -> String {
 /// `2026-09-21 14:13:20 - 14:15:20 UTC (120 s)`.
 pub(super) fn window(page: Page, first: Time, last: Time, start: Timestamp) -> String {
     let from = clock::to_second(first.0, Some(start), page.time);
+    if first == last {
+        return format!("{from}{}", zone(page));
+    }
     let to = if clock::same_day(first.0, last.0) {
         clock::of_day(last.0, Some(start), page.time)
     } else {
