@@ -22,7 +22,7 @@ use crate::sip::duplicates::Duplicates;
 use crate::sip::framing::Framer;
 use crate::sip::{Indexer, RawMessage, sniff};
 use crate::stream::Reassembler;
-use crate::units::{FileIndex, FrameNo, FrameRef, Timestamp, Transport};
+use crate::units::{FileIndex, FrameNo, FrameRef, Span, Timestamp, Transport};
 
 /// Names of the rules there are, for `--fail-on`.
 pub use crate::findings::registry::RULES;
@@ -91,8 +91,37 @@ struct Run {
     framer: Framer,
     sip: Sip,
     trust: RefCell<Trust>,
+    clock: Clock,
     first: Option<Timestamp>,
     last: Timestamp,
+}
+
+/// Which time frames stand for. Messages that agents relay carry their own; where that clock and
+/// the capture's disagree, only theirs counts from then on, so that time does not jump between
+/// the two.
+#[derive(Clone, Copy, Default)]
+struct Clock {
+    /// Capture time less the last relayed message's.
+    apart: Span,
+}
+
+impl Clock {
+    /// More than this is a disagreement.
+    const AGREES: Span = Span::from_secs(1);
+
+    /// The time of a frame, if its own counts.
+    fn frame(self, frame: &Frame<'_>) -> Option<Timestamp> {
+        (self.apart.nanos().saturating_abs() < Self::AGREES.nanos()).then_some(frame.time)
+    }
+
+    /// The time of a packet of a frame, if one counts.
+    fn packet(&mut self, frame: &Frame<'_>, packet: &Packet<'_>) -> Option<Timestamp> {
+        let Packet::Message(message) = packet else {
+            return self.frame(frame);
+        };
+        self.apart = frame.time.since(message.origin.time);
+        Some(message.origin.time)
+    }
 }
 
 /// The stages behind framing.
@@ -136,6 +165,7 @@ impl Run {
                 transports: BTreeMap::new(),
             },
             trust: RefCell::new(Trust::new(limits.defect_groups)),
+            clock: Clock::default(),
             first: None,
             last: Timestamp::default(),
         }
@@ -197,19 +227,15 @@ impl Run {
         frame: &Frame<'_>,
         each: &mut dyn FnMut(&view::Response<'_>) -> io::Result<()>,
     ) -> io::Result<()> {
-        if self.first.is_none() {
-            self.first = Some(frame.time);
-            self.sip.findings.begin(frame.time);
-        }
-        self.last = frame.time;
         let Self {
             decoder,
             reassembler,
             framer,
             sip,
             trust,
+            clock,
             first,
-            ..
+            last,
         } = self;
         let mut responses = Responses {
             each,
@@ -221,22 +247,40 @@ impl Run {
             lost.set(lost.get() || is_loss(&defect));
             trust.borrow_mut().add(&defect);
         };
-        sip.tick(frame, &mut responses, defect);
+        let is_ticked = Cell::new(false);
+        let mut tick = |sip: &mut Sip, time: Option<Timestamp>, responses: &mut Responses<'_>| {
+            is_ticked.set(true);
+            if let Some(time) = time {
+                if first.is_none() {
+                    *first = Some(time);
+                    responses.capture_start = *first;
+                    sip.findings.begin(time);
+                }
+                *last = time;
+                sip.tick(frame, time, responses, defect);
+            }
+        };
         decoder.push(
             frame,
-            &mut |packet| match packet {
-                Packet::Datagram(datagram) => {
-                    sip.datagram(framer, &datagram, &mut responses, defect)
+            &mut |packet| {
+                tick(sip, clock.packet(frame, &packet), &mut responses);
+                match packet {
+                    Packet::Datagram(datagram) | Packet::Message(datagram) => {
+                        sip.datagram(framer, &datagram, &mut responses, defect);
+                    }
+                    Packet::Segment(segment) => {
+                        sip.segment(reassembler, framer, &segment, &mut responses, defect);
+                    }
+                    Packet::IcmpError(error) => sip.calls.unreachable(&error),
                 }
-                Packet::Segment(segment) => {
-                    sip.segment(reassembler, framer, &segment, &mut responses, defect);
-                }
-                Packet::IcmpError(error) => sip.calls.unreachable(&error),
             },
             &mut { defect },
         );
+        if !is_ticked.get() {
+            tick(sip, clock.frame(frame), &mut responses);
+        }
         if lost.get() {
-            sip.calls.lost(frame.time);
+            sip.calls.lost(*last);
         }
         responses.error.map_or(Ok(()), Err)
     }
@@ -254,6 +298,7 @@ impl Run {
             trust,
             first,
             last,
+            ..
         } = &mut self;
         let mut responses = Responses {
             each,
@@ -341,6 +386,7 @@ impl Sip {
     fn tick(
         &mut self,
         frame: &Frame<'_>,
+        time: Timestamp,
         responses: &mut Responses<'_>,
         mut defect: impl FnMut(Defect),
     ) {
@@ -350,11 +396,11 @@ impl Sip {
         calls.tick(
             frame.at,
             frame.interface,
-            frame.time,
+            time,
             &mut |event| findings.push(&event, &mut |response| responses.push(response)),
             &mut defect,
         );
-        findings.release(frame.time, &mut |response| responses.push(response));
+        findings.release(time, &mut |response| responses.push(response));
     }
 
     fn datagram(
