@@ -22,7 +22,7 @@ use crate::sip::duplicates::Duplicates;
 use crate::sip::framing::Framer;
 use crate::sip::{Indexer, RawMessage, sniff};
 use crate::stream::Reassembler;
-use crate::units::{FileIndex, FrameNo, FrameRef, Span, Timestamp, Transport};
+use crate::units::{FileIndex, FrameNo, FrameRef, Span, Timestamp};
 
 /// Names of the rules there are, for `--fail-on`.
 pub use crate::findings::registry::RULES;
@@ -460,9 +460,7 @@ impl Sip {
         let Some(message) = indexer.index(raw.bytes, raw.head_len) else {
             return;
         };
-        // TCP copies are gone already: the reassembler drops them by sequence number.
-        let duplicate = raw.flow.transport == Transport::Udp
-            && duplicates.push(&raw.flow, &raw.origin, raw.bytes);
+        let duplicate = duplicates.push(&raw.flow, &raw.origin, raw.bytes);
         if !duplicate {
             *transports.entry(raw.flow.transport.name()).or_default() += 1;
             if message.oddities.is_malformed() || raw.framing.is_malformed() {

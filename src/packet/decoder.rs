@@ -99,6 +99,7 @@ impl Decoder {
     }
 
     /// What was found in `layer`, a frame or what a tunnel carries.
+    #[cold]
     #[inline(never)]
     pub(super) fn inner<O: FnMut(Packet<'_>), D: FnMut(Defect)>(
         &mut self,
@@ -122,7 +123,7 @@ impl Decoder {
             Peeled::Exported(frame) => self.exported(pass, frame, outer),
             Peeled::Other => {}
             Peeled::Short => {
-                pass.header_cut(layer, "the frame is shorter than its link-layer header");
+                pass.header_cut(layer, "the frame, or a tunnel in it, ends inside its headers");
             }
             Peeled::Closed(kind, detail) => pass.defect(kind, detail),
             Peeled::TooDeep => pass.too_deep(),
@@ -138,6 +139,7 @@ impl Decoder {
     }
 
     /// ESP; false if it is encrypted, or at least not certainly plain.
+    #[inline(never)]
     pub(super) fn esp<O: FnMut(Packet<'_>), D: FnMut(Defect)>(
         &mut self,
         pass: &mut Pass<'_, O, D>,

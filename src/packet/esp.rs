@@ -29,11 +29,13 @@ const TCP: u8 = 6;
 const UDP: u8 = 17;
 const IPV6: u8 = 41;
 
-/// Whether a datagram on port 4500 is ESP: key exchange begins with four zeros there, and text or
-/// RTP have sequence numbers beyond what any association counts to.
+/// Whether a datagram on port 4500 is ESP (RFC 3948 §2.2), by all that shows: key exchange begins
+/// with four zeros there, text has sequence numbers beyond what any association counts to, and
+/// RTP begins with its version and a payload type.
 pub(super) fn is_in_udp(payload: Layer<'_>) -> bool {
     match payload.array::<8>(0) {
-        Some([0, 0, 0, _, ..]) | None => false,
+        Some([0, 0, 0, 0, ..]) | None => false,
+        Some([0x80..=0xbf, kind, ..]) if matches!(kind & 0x7f, 0..=34 | 96..=127) => false,
         Some(&[_, _, _, _, sequence, ..]) => sequence < 0x10,
     }
 }

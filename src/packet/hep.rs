@@ -145,7 +145,8 @@ fn version_3(packet: Layer<'_>) -> Option<Hep<'_>> {
 }
 
 /// Version, header length, family, protocol, ports, addresses; then, of version 2, seconds,
-/// microseconds and the agent's number. The rest is the payload.
+/// microseconds and the agent's number, which not all agents count into the header's length. The
+/// rest is the payload.
 fn version_1_or_2(packet: Layer<'_>, captured: Timestamp) -> Option<Hep<'_>> {
     let &[version, head_len, family, protocol] = packet.array::<4>(0)?;
     let transport = transport(protocol)?;
@@ -158,11 +159,13 @@ fn version_1_or_2(packet: Layer<'_>, captured: Timestamp) -> Option<Hep<'_>> {
     };
     let addr_len = if family == 2 { 4 } else { 16 };
     let times_at = 8 + 2 * addr_len;
-    let times_len = if version == 2 { 10..=12 } else { 0..=0 };
-    if !times_len.contains(&usize::from(head_len).checked_sub(times_at)?) {
-        return None;
-    }
-    let payload = packet.skip(usize::from(head_len))?;
+    let times_len = match (version, usize::from(head_len).checked_sub(times_at)?) {
+        (1, 0) => 0,
+        (2, 0) => 12,
+        (2, counted @ 10..=12) => counted,
+        _ => return None,
+    };
+    let payload = packet.skip(times_at + times_len)?;
     let read_times = |read: fn([u8; 4]) -> u32| {
         let (seconds, micros) = (
             packet.array::<4>(times_at)?,
@@ -195,10 +198,12 @@ fn time(seconds: u32, micros: u32) -> Timestamp {
     Timestamp::from_nanos(nanos).plus(Span::from_nanos(i64::from(micros) * 1000))
 }
 
-/// IP protocol numbers; agents have no number for what runs over TCP.
+/// IP protocol numbers. 22, which nothing uses, is what Kamailio writes for TLS, and for WebSocket
+/// over it or not.
 const fn transport(number: u8) -> Option<Transport> {
     match number {
         6 => Some(Transport::Tcp),
+        22 => Some(Transport::Tls),
         17 => Some(Transport::Udp),
         132 => Some(Transport::Sctp),
         _ => None,

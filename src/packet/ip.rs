@@ -200,6 +200,7 @@ impl Decoder {
         }
     }
 
+    #[inline(never)]
     fn extension<O: FnMut(Packet<'_>), D: FnMut(Defect)>(
         &mut self,
         pass: &mut Pass<'_, O, D>,
@@ -240,6 +241,7 @@ impl Decoder {
         }
     }
 
+    #[inline(never)]
     fn fragment<O: FnMut(Packet<'_>), D: FnMut(Defect)>(
         &mut self,
         pass: &mut Pass<'_, O, D>,

@@ -74,6 +74,7 @@ pub(super) fn peel(link: LinkType, frame: Layer<'_>) -> Peeled<'_> {
 }
 
 /// Finds the IP packet behind a head.
+#[inline(never)]
 pub(super) fn climb(mut head: Head, mut layer: Layer<'_>) -> Peeled<'_> {
     for _ in 0..=MAX_NESTING {
         match step(head, layer) {
@@ -169,6 +170,9 @@ fn typed(number: u16, layer: Layer<'_>) -> Step<'_> {
         0x0800 | 0x86dd => Step::End(Peeled::Ip(layer)),
         // 802.1Q, 802.1ad and what was used before it: tag, then the type within.
         0x8100 | 0x88a8 | 0x9100 | 0x9200 | 0x9300 => behind_type(layer, 2),
+        // Cisco's metadata, virtual interfaces' tags, rings: the type follows.
+        0x8909 => behind_type(layer, 6),
+        0x8926 | 0x892f => behind_type(layer, 4),
         // 802.3: a length in the type's place, or the cooked head's word for LLC.
         0..0x0600 => llc(layer),
         0x8847 | 0x8848 => mpls(layer),
@@ -200,6 +204,8 @@ fn llc(layer: Layer<'_>) -> Step<'_> {
             Some(packet) => Step::End(Peeled::Ip(packet)),
             None => Step::End(Peeled::Short),
         },
+        // Too little to tell.
+        bytes if bytes.len() < 8 && layer.is_snapped() => Step::End(Peeled::Short),
         _ => Step::End(Peeled::Other),
     }
 }

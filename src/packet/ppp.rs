@@ -21,6 +21,8 @@ pub(super) fn step(layer: Layer<'_>) -> Step<'_> {
     };
     // The first byte of a number of two is even.
     let (number, len) = match *layer.bytes {
+        // The address alone would read as a short number.
+        [] | [_] if layer.is_snapped() => return Step::End(Peeled::Short),
         [low, ..] if low & 1 == 1 => (u16::from(low), 1),
         [high, low, ..] => (u16::from_be_bytes([high, low]), 2),
         _ => return Step::End(Peeled::Short),

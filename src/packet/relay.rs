@@ -78,6 +78,9 @@ impl Decoder {
             }
             return false;
         };
+        if hep.payload.is_none() && payload.is_snapped() {
+            pass.header_cut(payload, "");
+        }
         self.mirrored(pass, &hep, flow, envelope.earlier);
         true
     }

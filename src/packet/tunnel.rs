@@ -32,6 +32,12 @@ const LAST_PORT: u16 = 9060;
 
 const L2TP_V3: &str = "L2TPv3 sessions whose frames could not be told from their cookies are not opened; capture behind the tunnel's end";
 
+/// All of them.
+const PORTS: [u16; 9] = [1701, 2152, 4500, 4789, 4790, 6081, 6635, 8472, LAST_PORT];
+
+/// Bytes that any tunnel's head and that of an Ethernet frame and IP packet in it fit into.
+const LEAST: usize = 96;
+
 /// Whether a datagram may be a tunnel's. Cheap: asked of every datagram.
 #[inline]
 pub(super) fn is_candidate(flow: &Flow, payload: &[u8]) -> bool {
@@ -127,8 +133,13 @@ impl Decoder {
         {
             return self.inner_if_plausible(pass, head, inner, outer);
         }
-        if uses(flow, 6635) && payload.skip(4).is_some() {
-            return self.inner_if_plausible(pass, Head::Type(0x8847), payload, outer);
+        // A label proves nothing: an IP packet must follow.
+        if uses(flow, 6635)
+            && let Peeled::Ip(packet) = link::climb(Head::Type(0x8847), payload)
+            && packet.is_ip()
+        {
+            self.inner_ip(pass, packet, outer);
+            return true;
         }
         if uses(flow, 1701) {
             if let Some(frame) = l2tp_v2_frame(payload) {
@@ -142,20 +153,33 @@ impl Decoder {
                 return true;
             }
         }
-        if uses(flow, 4500) && esp::is_in_udp(payload) {
+        if uses(flow, 4500) {
             if self.esp(pass, envelope, payload, depth) {
                 return true;
             }
-            pass.defect(DefectKind::Encrypted, esp::ENCRYPTED);
-            return false;
+            if esp::is_in_udp(payload) {
+                pass.defect(DefectKind::Encrypted, esp::ENCRYPTED);
+                return false;
+            }
         }
-        if hep::has_magic(payload.bytes) || uses(flow, hep::PORT) {
-            return self.hep(pass, envelope, flow, payload);
+        if (hep::has_magic(payload.bytes) || uses(flow, hep::PORT))
+            && self.hep(pass, envelope, flow, payload)
+        {
+            return true;
+        }
+        // Too little of it to tell what it is; as a datagram it would be nothing.
+        if payload.is_snapped()
+            && payload.bytes.len() < LEAST
+            && PORTS.iter().any(|port| uses(flow, *port))
+        {
+            pass.header_cut(payload, "");
         }
         false
     }
 
     /// An IP packet inside another layer.
+    #[cold]
+    #[inline(never)]
     pub(super) fn inner_ip<O: FnMut(Packet<'_>), D: FnMut(Defect)>(
         &mut self,
         pass: &mut Pass<'_, O, D>,
