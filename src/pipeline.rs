@@ -103,6 +103,11 @@ struct Run {
 struct Clock {
     /// Capture time less the last relayed message's.
     apart: Span,
+    /// Packets came, and none of them was relayed: a frame's time is known before it is decoded,
+    /// which is the quick way.
+    is_captures: bool,
+    /// A relayed message came.
+    is_agents: bool,
 }
 
 impl Clock {
@@ -117,8 +122,10 @@ impl Clock {
     /// The time of a packet of a frame, if one counts.
     fn packet(&mut self, frame: &Frame<'_>, packet: &Packet<'_>) -> Option<Timestamp> {
         let Packet::Message(message) = packet else {
+            self.is_captures = !self.is_agents;
             return self.frame(frame);
         };
+        (self.is_captures, self.is_agents) = (false, true);
         self.apart = frame.time.since(message.origin.time);
         Some(message.origin.time)
     }
@@ -247,7 +254,12 @@ impl Run {
             lost.set(lost.get() || is_loss(&defect));
             trust.borrow_mut().add(&defect);
         };
-        let is_ticked = Cell::new(false);
+        let is_captures = clock.is_captures;
+        if is_captures {
+            *last = frame.time;
+            sip.tick(frame, frame.time, &mut responses, defect);
+        }
+        let is_ticked = Cell::new(is_captures);
         let mut tick = |sip: &mut Sip, time: Option<Timestamp>, responses: &mut Responses<'_>| {
             is_ticked.set(true);
             if let Some(time) = time {
@@ -263,7 +275,9 @@ impl Run {
         decoder.push(
             frame,
             &mut |packet| {
-                tick(sip, clock.packet(frame, &packet), &mut responses);
+                if !is_captures || matches!(packet, Packet::Message(_)) {
+                    tick(sip, clock.packet(frame, &packet), &mut responses);
+                }
                 match packet {
                     Packet::Datagram(datagram) | Packet::Message(datagram) => {
                         sip.datagram(framer, &datagram, &mut responses, defect);
