@@ -269,7 +269,7 @@ impl Run {
                     sip.findings.begin(time);
                 }
                 *last = time;
-                sip.tick(frame, time, responses, defect);
+                sip.tick_late(frame, time, responses, defect);
             }
         };
         decoder.push(
@@ -396,7 +396,21 @@ impl Run {
 }
 
 impl Sip {
+    /// Lets capture time pass, for a frame of which only decoding tells its time.
+    #[cold]
+    #[inline(never)]
+    fn tick_late(
+        &mut self,
+        frame: &Frame<'_>,
+        time: Timestamp,
+        responses: &mut Responses<'_>,
+        defect: impl FnMut(Defect),
+    ) {
+        self.tick(frame, time, responses, defect);
+    }
+
     /// Lets capture time pass.
+    #[inline]
     fn tick(
         &mut self,
         frame: &Frame<'_>,
