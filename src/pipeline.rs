@@ -22,7 +22,7 @@ use crate::sip::duplicates::Duplicates;
 use crate::sip::framing::Framer;
 use crate::sip::{Indexer, RawMessage, sniff};
 use crate::stream::Reassembler;
-use crate::units::{FileIndex, FrameNo, FrameRef, Span, Timestamp, Transport};
+use crate::units::{FileIndex, FrameNo, FrameRef, Span, Timestamp};
 
 /// Names of the rules there are, for `--fail-on`.
 pub use crate::findings::registry::RULES;
@@ -91,9 +91,45 @@ struct Run {
     framer: Framer,
     sip: Sip,
     trust: RefCell<Trust>,
+    clock: Clock,
     first: Option<Timestamp>,
     last: Timestamp,
     limits: Limits,
+}
+
+/// Which time frames stand for. Messages that agents relay carry their own; where that clock and
+/// the capture's disagree, only theirs counts from then on, so that time does not jump between
+/// the two.
+#[derive(Clone, Copy, Default)]
+struct Clock {
+    /// Capture time less the last relayed message's.
+    apart: Span,
+    /// Packets came, and none of them was relayed: a frame's time is known before it is decoded,
+    /// which is the quick way.
+    is_captures: bool,
+    /// A relayed message came.
+    is_agents: bool,
+}
+
+impl Clock {
+    /// More than this is a disagreement.
+    const AGREES: Span = Span::from_secs(1);
+
+    /// The time of a frame, if its own counts.
+    fn frame(self, frame: &Frame<'_>) -> Option<Timestamp> {
+        (self.apart.nanos().saturating_abs() < Self::AGREES.nanos()).then_some(frame.time)
+    }
+
+    /// The time of a packet of a frame, if one counts.
+    fn packet(&mut self, frame: &Frame<'_>, packet: &Packet<'_>) -> Option<Timestamp> {
+        let Packet::Message(message) = packet else {
+            self.is_captures = !self.is_agents;
+            return self.frame(frame);
+        };
+        (self.is_captures, self.is_agents) = (false, true);
+        self.apart = frame.time.since(message.origin.time);
+        Some(message.origin.time)
+    }
 }
 
 /// The stages behind framing.
@@ -137,6 +173,7 @@ impl Run {
                 transports: BTreeMap::new(),
             },
             trust: RefCell::new(Trust::new(limits.defect_groups)),
+            clock: Clock::default(),
             first: None,
             last: Timestamp::default(),
             limits: *limits,
@@ -199,11 +236,6 @@ impl Run {
         frame: &Frame<'_>,
         each: &mut dyn FnMut(&view::Response<'_>) -> io::Result<()>,
     ) -> io::Result<()> {
-        if self.first.is_none() {
-            self.first = Some(frame.time);
-            self.sip.findings.begin(frame.time);
-        }
-        let before = std::mem::replace(&mut self.last, frame.time).min(frame.time);
         let fragments_wait = Span::from_nanos(-self.limits.ip_reassembly_wait.nanos());
         let Self {
             decoder,
@@ -211,7 +243,9 @@ impl Run {
             framer,
             sip,
             trust,
+            clock,
             first,
+            last,
             ..
         } = self;
         let mut responses = Responses {
@@ -224,27 +258,56 @@ impl Run {
             lost.set(lost.get() || is_loss(&defect));
             trust.borrow_mut().add(&defect);
         };
+        let before = *last;
+        let is_captures = clock.is_captures;
+        if is_captures {
+            *last = frame.time;
+        }
         decoder.tick(frame.time, &mut { defect });
         if lost.take() {
             // It began to wait no earlier, or the frame before would have ended that.
-            sip.calls.lost(before.plus(fragments_wait), frame.time);
+            sip.calls
+                .lost(before.min(*last).plus(fragments_wait), *last);
         }
-        sip.tick(frame, &mut responses, defect);
+        if is_captures {
+            sip.tick(frame, frame.time, &mut responses, defect);
+        }
+        let is_ticked = Cell::new(is_captures);
+        let mut tick = |sip: &mut Sip, time: Option<Timestamp>, responses: &mut Responses<'_>| {
+            is_ticked.set(true);
+            if let Some(time) = time {
+                if first.is_none() {
+                    *first = Some(time);
+                    responses.capture_start = *first;
+                    sip.findings.begin(time);
+                }
+                *last = time;
+                sip.tick_late(frame, time, responses, defect);
+            }
+        };
         decoder.push(
             frame,
-            &mut |packet| match packet {
-                Packet::Datagram(datagram) => {
-                    sip.datagram(framer, &datagram, &mut responses, defect);
+            &mut |packet| {
+                if !is_captures || matches!(packet, Packet::Message(_)) {
+                    tick(sip, clock.packet(frame, &packet), &mut responses);
                 }
-                Packet::Segment(segment) => {
-                    sip.segment(reassembler, framer, &segment, &mut responses, defect);
+                match packet {
+                    Packet::Datagram(datagram) | Packet::Message(datagram) => {
+                        sip.datagram(framer, &datagram, &mut responses, defect);
+                    }
+                    Packet::Segment(segment) => {
+                        sip.segment(reassembler, framer, &segment, &mut responses, defect);
+                    }
+                    Packet::IcmpError(error) => sip.calls.unreachable(&error),
                 }
-                Packet::IcmpError(error) => sip.calls.unreachable(&error),
             },
             &mut { defect },
         );
+        if !is_ticked.get() {
+            tick(sip, clock.frame(frame), &mut responses);
+        }
         if lost.get() {
-            sip.calls.lost(before, frame.time);
+            sip.calls.lost(before.min(*last), *last);
         }
         responses.error.map_or(Ok(()), Err)
     }
@@ -263,6 +326,7 @@ impl Run {
             first,
             last,
             limits,
+            ..
         } = &mut self;
         let mut responses = Responses {
             each,
@@ -348,10 +412,25 @@ impl Run {
 }
 
 impl Sip {
+    /// Lets capture time pass, for a frame of which only decoding tells its time.
+    #[cold]
+    #[inline(never)]
+    fn tick_late(
+        &mut self,
+        frame: &Frame<'_>,
+        time: Timestamp,
+        responses: &mut Responses<'_>,
+        defect: impl FnMut(Defect),
+    ) {
+        self.tick(frame, time, responses, defect);
+    }
+
     /// Lets capture time pass.
+    #[inline]
     fn tick(
         &mut self,
         frame: &Frame<'_>,
+        time: Timestamp,
         responses: &mut Responses<'_>,
         mut defect: impl FnMut(Defect),
     ) {
@@ -361,11 +440,11 @@ impl Sip {
         calls.tick(
             frame.at,
             frame.interface,
-            frame.time,
+            time,
             &mut |event| findings.push(&event, &mut |response| responses.push(response)),
             &mut defect,
         );
-        findings.release(frame.time, &mut |response| responses.push(response));
+        findings.release(time, &mut |response| responses.push(response));
     }
 
     fn datagram(
@@ -425,9 +504,7 @@ impl Sip {
         let Some(message) = indexer.index(raw.bytes, raw.head_len) else {
             return;
         };
-        // TCP copies are gone already: the reassembler drops them by sequence number.
-        let duplicate = raw.flow.transport == Transport::Udp
-            && duplicates.push(&raw.flow, &raw.origin, raw.bytes);
+        let duplicate = duplicates.push(&raw.flow, &raw.origin, raw.bytes);
         if !duplicate {
             *transports.entry(raw.flow.transport.name()).or_default() += 1;
             if message.oddities.is_malformed() || raw.framing.is_malformed() {

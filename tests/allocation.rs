@@ -91,7 +91,7 @@ impl Stages {
             &mut |packet| {
                 *packets += 1;
                 match packet {
-                    Packet::Datagram(datagram) => {
+                    Packet::Datagram(datagram) | Packet::Message(datagram) => {
                         framer.datagram(&datagram, &mut |_| *messages += 1, &mut { defect });
                     }
                     Packet::Segment(segment) => reassembler.push(

@@ -531,7 +531,7 @@ fn each_captured(path: &Path, out: &mut dyn FnMut(&RawMessage<'_>)) {
         decoder.push(
             &frame,
             &mut |packet| match packet {
-                Packet::Datagram(datagram) => {
+                Packet::Datagram(datagram) | Packet::Message(datagram) => {
                     framer.datagram(&datagram, &mut |raw| out(&raw), &mut |_| ());
                 }
                 Packet::Segment(segment) => reassembler.push(

@@ -1,8 +1,10 @@
 //! `Decoder`: the stage, and what its parts share.
 
 use super::defrag::Defrag;
-use super::link::{self, Peeled};
-use super::{Layer, Packet};
+use super::ip::{Envelope, Outer};
+use super::link::{self, Head, Peeled};
+use super::relay::HepStreams;
+use super::{Layer, Packet, esp, wlan};
 use crate::capture::Frame;
 use crate::defect::{Defect, DefectKind};
 use crate::limits::Limits;
@@ -12,6 +14,11 @@ use crate::units::{FrameRef, Timestamp};
 #[derive(Debug)]
 pub struct Decoder {
     pub(super) defrag: Defrag,
+    pub(super) hep_streams: HepStreams,
+    /// A buffer to use again.
+    pub(super) inflated: Vec<u8>,
+    pub(super) message_bytes: usize,
+    pub(super) frames_per_message: usize,
 }
 
 /// One frame on its way through the layers.
@@ -28,6 +35,15 @@ impl<O, D: FnMut(Defect)> Pass<'_, O, D> {
     #[cold]
     pub(super) fn defect(&mut self, kind: DefectKind, detail: &'static str) {
         (self.defects)(Defect::new(kind, self.at, detail));
+    }
+
+    /// Tells that what lies this deep is not opened.
+    #[cold]
+    pub(super) fn too_deep(&mut self) {
+        self.defect(
+            DefectKind::MalformedPacket,
+            "more headers lie inside each other than any real packet has",
+        );
     }
 
     /// Tells that a header does not fit into `layer`: snapped if the wire had more.
@@ -49,6 +65,10 @@ impl Decoder {
     pub fn new(limits: &Limits) -> Self {
         Self {
             defrag: Defrag::new(limits),
+            hep_streams: HepStreams::new(limits.hep_streams),
+            inflated: Vec::new(),
+            message_bytes: limits.message_bytes,
+            frames_per_message: limits.frames_per_message,
         }
     }
 
@@ -58,7 +78,8 @@ impl Decoder {
         self.defrag.expire(now, defects);
     }
 
-    /// Decodes one frame: at most one packet comes out, and any number of defects.
+    /// Decodes one frame: a packet comes out, or none, or of an aggregate or a HEP stream several;
+    /// and any number of defects.
     #[inline]
     pub fn push(
         &mut self,
@@ -78,18 +99,65 @@ impl Decoder {
             defects,
         };
         match link::peel(frame.link, layer) {
-            Peeled::Ip(layer) => self.ip(&mut pass, layer, 0),
+            Peeled::Ip(packet) => self.ip(&mut pass, packet, Outer::NONE),
+            peeled => self.inner(&mut pass, peeled, layer, Outer::NONE),
+        }
+    }
+
+    /// What was found in `layer`, a frame or what a tunnel carries.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn inner<O: FnMut(Packet<'_>), D: FnMut(Defect)>(
+        &mut self,
+        pass: &mut Pass<'_, O, D>,
+        peeled: Peeled<'_>,
+        layer: Layer<'_>,
+        outer: Outer<'_>,
+    ) {
+        match peeled {
+            Peeled::Ip(packet) => self.inner_ip(pass, packet, outer),
+            Peeled::Aggregate(mut rest) => {
+                while let Some((subframe, behind)) = wlan::next_subframe(rest) {
+                    rest = behind;
+                    match link::climb(Head::Llc, subframe) {
+                        Peeled::Ip(packet) => self.inner_ip(pass, packet, outer),
+                        Peeled::Closed(kind, detail) => pass.defect(kind, detail),
+                        _ => {}
+                    }
+                }
+            }
+            Peeled::Exported(frame) => self.exported(pass, frame, outer),
             Peeled::Other => {}
-            Peeled::Short => pass.header_cut(layer, "the frame is shorter than its link-layer header"),
-            Peeled::Unknown => (pass.defects)(
+            Peeled::Short => {
+                pass.header_cut(layer, "the frame, or a tunnel in it, ends inside its headers");
+            }
+            Peeled::Closed(kind, detail) => pass.defect(kind, detail),
+            Peeled::TooDeep => pass.too_deep(),
+            Peeled::Unknown(number) => (pass.defects)(
                 Defect::new(
                     DefectKind::UnknownLink,
-                    frame.at,
+                    pass.at,
                     "link type {} is not decoded; capture on an Ethernet, cooked (any) or loopback interface, or convert to one of them",
                 )
-                .with_number(u64::from(frame.link.0)),
+                .with_number(u64::from(number)),
             ),
         }
+    }
+
+    /// ESP; false if it is encrypted, or at least not certainly plain.
+    #[inline(never)]
+    pub(super) fn esp<O: FnMut(Packet<'_>), D: FnMut(Defect)>(
+        &mut self,
+        pass: &mut Pass<'_, O, D>,
+        envelope: Envelope<'_>,
+        packet: Layer<'_>,
+        depth: u8,
+    ) -> bool {
+        let Some((protocol, inner)) = esp::open(envelope.src, envelope.dst, packet) else {
+            return false;
+        };
+        self.payload(pass, envelope, protocol, inner, depth.saturating_add(1));
+        true
     }
 
     /// The capture has ended: what still waits for fragments will not get them.

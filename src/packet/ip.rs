@@ -1,8 +1,8 @@
 //! IPv4 and IPv6: whose packet it is and what it carries.
 //!
-//! In: a [`Layer`] that begins with an IP header. Out: the payload to `transport`, or a fragment
-//! to `defrag` and then the datagram put together to `transport`. Extension headers are passed,
-//! at most [`MAX_NESTING`] of them.
+//! In: a [`Layer`] that begins with an IP header. Out: the payload to `transport` or `tunnel`, or
+//! a fragment to `defrag` and then the datagram put together to them. Extension headers are
+//! passed, at most [`MAX_NESTING`] of them.
 //!
 //! # References
 //! - RFC 791, RFC 8200, RFC 4302
@@ -33,6 +33,36 @@ pub(super) struct Envelope<'a> {
     pub(super) fragmented: bool,
 }
 
+/// What an inner packet takes over from the one around it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Outer<'a> {
+    /// Headers around it.
+    pub(super) depth: u8,
+    /// Frames of earlier fragments of the packet around it.
+    pub(super) earlier: &'a [FrameRef],
+    pub(super) fragmented: bool,
+}
+
+impl Outer<'_> {
+    /// Nothing around it.
+    pub(super) const NONE: Self = Outer {
+        depth: 0,
+        earlier: &[],
+        fragmented: false,
+    };
+}
+
+impl<'a> Envelope<'a> {
+    /// What a packet inside this one, `depth` headers deep, takes over.
+    pub(super) fn outer(&self, depth: u8) -> Outer<'a> {
+        Outer {
+            depth: depth.saturating_add(1),
+            earlier: self.earlier,
+            fragmented: self.fragmented,
+        }
+    }
+}
+
 /// A fragment's own facts.
 #[derive(Clone, Copy)]
 struct Fragment {
@@ -52,17 +82,17 @@ const TOO_SHORT: &str = "the packet ends inside its IP headers";
 const NOT_AS_LONG: &str = "the IP header says a length that the frame did not have on the wire";
 
 impl Decoder {
-    /// An IP packet, `depth` headers deep.
+    /// An IP packet.
     #[inline]
     pub(super) fn ip<O: FnMut(Packet<'_>), D: FnMut(Defect)>(
         &mut self,
         pass: &mut Pass<'_, O, D>,
         packet: Layer<'_>,
-        depth: u8,
+        outer: Outer<'_>,
     ) {
         match packet.bytes.first().map(|first| first >> 4) {
-            Some(4) => self.ipv4(pass, packet, depth),
-            Some(6) => self.ipv6(pass, packet, depth),
+            Some(4) => self.ipv4(pass, packet, outer),
+            Some(6) => self.ipv6(pass, packet, outer),
             Some(_) => pass.defect(
                 DefectKind::MalformedPacket,
                 "what should be an IP packet is of neither version 4 nor 6",
@@ -76,7 +106,7 @@ impl Decoder {
         &mut self,
         pass: &mut Pass<'_, O, D>,
         packet: Layer<'_>,
-        depth: u8,
+        outer: Outer<'_>,
     ) {
         let Ok(header) = Ipv4HeaderSlice::from_slice(packet.bytes) else {
             return pass.header_cut(packet, "the IPv4 header makes no sense");
@@ -105,8 +135,8 @@ impl Decoder {
             dst: IpAddr::V4(header.destination_addr()),
             id: header.identification(),
             ttl: header.ttl(),
-            earlier: &[],
-            fragmented: false,
+            earlier: outer.earlier,
+            fragmented: outer.fragmented,
         };
         if header.is_fragmenting_payload() {
             let fragment = Fragment {
@@ -115,9 +145,9 @@ impl Decoder {
                 offset: header.fragments_offset(),
                 more: header.more_fragments(),
             };
-            self.fragment(pass, envelope, fragment, payload, depth);
+            self.fragment(pass, envelope, fragment, payload, outer.depth);
         } else {
-            self.payload(pass, envelope, header.protocol().0, payload, depth);
+            self.payload(pass, envelope, header.protocol().0, payload, outer.depth);
         }
     }
 
@@ -125,7 +155,7 @@ impl Decoder {
         &mut self,
         pass: &mut Pass<'_, O, D>,
         packet: Layer<'_>,
-        depth: u8,
+        outer: Outer<'_>,
     ) {
         let Ok(header) = Ipv6HeaderSlice::from_slice(packet.bytes) else {
             return pass.header_cut(packet, TOO_SHORT);
@@ -146,15 +176,15 @@ impl Decoder {
             dst: IpAddr::V6(header.destination_addr()),
             id: 0,
             ttl: header.hop_limit(),
-            earlier: &[],
-            fragmented: false,
+            earlier: outer.earlier,
+            fragmented: outer.fragmented,
         };
-        self.payload(pass, envelope, header.next_header().0, payload, depth);
+        self.payload(pass, envelope, header.next_header().0, payload, outer.depth);
     }
 
     /// What an IP header or extension header names as next.
     #[inline]
-    fn payload<O: FnMut(Packet<'_>), D: FnMut(Defect)>(
+    pub(super) fn payload<O: FnMut(Packet<'_>), D: FnMut(Defect)>(
         &mut self,
         pass: &mut Pass<'_, O, D>,
         envelope: Envelope<'_>,
@@ -166,10 +196,11 @@ impl Decoder {
             HOP_BY_HOP | ROUTING | DESTINATION_OPTIONS | FRAGMENT | AUTHENTICATION => {
                 self.extension(pass, envelope, protocol, layer, depth);
             }
-            _ => pass.transport(envelope, protocol, layer),
+            _ => self.transport(pass, envelope, protocol, layer, depth),
         }
     }
 
+    #[inline(never)]
     fn extension<O: FnMut(Packet<'_>), D: FnMut(Defect)>(
         &mut self,
         pass: &mut Pass<'_, O, D>,
@@ -179,10 +210,7 @@ impl Decoder {
         depth: u8,
     ) {
         if depth >= MAX_NESTING {
-            return pass.defect(
-                DefectKind::MalformedPacket,
-                "more headers lie inside each other than any real packet has",
-            );
+            return pass.too_deep();
         }
         if protocol == FRAGMENT {
             let (Ok(header), Some(inner)) = (
@@ -213,6 +241,7 @@ impl Decoder {
         }
     }
 
+    #[inline(never)]
     fn fragment<O: FnMut(Packet<'_>), D: FnMut(Defect)>(
         &mut self,
         pass: &mut Pass<'_, O, D>,
@@ -251,7 +280,13 @@ impl Decoder {
                 bytes: &whole.data,
                 wire: whole.data.len(),
             };
-            self.payload(pass, envelope, fragment.protocol, layer, depth + 1);
+            self.payload(
+                pass,
+                envelope,
+                fragment.protocol,
+                layer,
+                depth.saturating_add(1),
+            );
             self.defrag.recycle(whole);
         }
     }

@@ -6,12 +6,15 @@
 //!
 //! Always: no bytes panic; a packet cut by a snap length gives what there is and says so; what
 //! lengths in headers leave out (Ethernet padding) is never handed on; a packet that is no
-//! fragment costs no allocation. Capped: nested headers by [`MAX_NESTING`], datagrams being put
-//! together by [`crate::limits::Limits::ip_reassemblies`].
+//! fragment costs no allocation. Of tunnels the innermost packet comes out, with its own addresses;
+//! a tunnel that is recognised but not opened is a defect. Capped: nested headers by
+//! [`MAX_NESTING`], datagrams being put together by
+//! [`crate::limits::Limits::ip_reassemblies`], agents' connections by
+//! [`crate::limits::Limits::hep_streams`].
 //!
-//! `link` finds the IP packet in a frame, `ip` its payload, `defrag` puts fragments together and
-//! `transport` reads UDP, TCP and ICMP. Each takes a `Layer` and hands one on, so a tunnel is
-//! one more arm that hands an inner layer back to `ip` or `link`, a nesting deeper.
+//! `link` finds the IP packet in a frame, `ip` its payload, `defrag` puts fragments together,
+//! `transport` reads UDP, TCP and ICMP; `tunnel` opens what they carry and hands the inner layer
+//! back to `link` or `ip`, a nesting deeper. `relay` reads messages that came framed.
 //!
 //! etherparse reads the single heads. Its lax slicing of whole packets is not used: it would read
 //! an extension header out of the middle of a fragment, and starts at Ethernet or IP only.
@@ -20,10 +23,19 @@
 //! - RFC 791, RFC 8200, RFC 4302 (AH), RFC 768, RFC 9293, RFC 792, RFC 4443, RFC 4884
 //! - <https://www.tcpdump.org/linktypes.html>
 
+mod layer;
+mod wlan;
+mod ppp;
 mod link;
 mod ip;
 mod defrag;
 mod transport;
+mod gre;
+mod esp;
+mod tunnel;
+mod hep;
+mod exported;
+mod relay;
 mod decoder;
 
 pub use decoder::Decoder;
@@ -51,16 +63,20 @@ pub enum Packet<'a> {
     Segment(Segment<'a>),
     /// An ICMP error that quotes a UDP or TCP packet.
     IcmpError(IcmpError<'a>),
+    /// One SIP message, whole, that a HEP agent mirrored or Wireshark exported. Its flow and time
+    /// are those told of it, by whatever transport; of the IP packet it came in nothing is known
+    /// (`ip_id` and `ttl` are 0).
+    Message(Datagram<'a>),
 }
 
-/// A UDP datagram.
+/// A UDP datagram, or a message framed like one.
 #[derive(Clone, Copy, Debug)]
 pub struct Datagram<'a> {
-    /// Sender and receiver; the transport is UDP.
+    /// Sender and receiver; of [`Packet::Datagram`] the transport is UDP.
     pub flow: Flow,
     /// Where and when.
     pub origin: Origin<'a>,
-    /// What UDP carried, without link-layer padding.
+    /// What it carried, without link-layer padding.
     pub payload: &'a [u8],
 }
 

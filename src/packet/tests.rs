@@ -71,7 +71,7 @@ impl Feed {
 
 fn text(packet: &Packet<'_>) -> String {
     let (mut line, origin, payload) = match packet {
-        Packet::Datagram(datagram) => {
+        Packet::Datagram(datagram) | Packet::Message(datagram) => {
             let flow = datagram.flow;
             let line = format!("{} {} {}", flow.transport.name(), flow.src, flow.dst);
             (line, datagram.origin, datagram.payload)
@@ -196,7 +196,7 @@ fn frames_without_ip_are_nothing_and_unknown_links_a_defect() {
 #[test]
 fn endless_vlan_tags_end() {
     let tags = [0, 1, 0x81, 0].repeat(5000);
-    check(1, &ethernet(0x8100, &tags), &[]);
+    check(1, &ethernet(0x8100, &tags), &["malformed-packet at 1"]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! UDP, TCP, and ICMP errors that quote them.
 //!
-//! In: an IP payload, whole. Out: [`Packet`]. Payloads end where the header's length says; what a
+//! In: an IP payload, whole. Out: [`Packet`], unless `tunnel` or `relay` find another packet in it. Payloads end where the header's length says; what a
 //! snap length cut off is told by `snapped` and `wire_len`.
 //!
 //! # References
@@ -10,9 +10,10 @@ use std::net::IpAddr;
 
 use etherparse::{Ipv4HeaderSlice, Ipv6HeaderSlice, TcpHeaderSlice, UdpHeaderSlice};
 
-use super::decoder::Pass;
+use super::decoder::{Decoder, Pass};
 use super::ip::{Envelope, extension_header, is_extension};
-use super::{Datagram, IcmpError, Layer, MAX_NESTING, Packet, Segment, TcpFlags};
+use super::relay::Part;
+use super::{Datagram, IcmpError, Layer, MAX_NESTING, Packet, Segment, TcpFlags, tunnel};
 use crate::defect::{Defect, DefectKind};
 use crate::units::{Endpoint, Flow, Origin, Transport};
 
@@ -27,26 +28,40 @@ const ICMP_HEAD: usize = 8;
 
 const TCP_CUT: &str = "the packet ends inside its TCP header, or the header makes no sense";
 
-impl<O: FnMut(Packet<'_>), D: FnMut(Defect)> Pass<'_, O, D> {
-    /// Hands on what `protocol` carries; other protocols are nothing.
+impl Decoder {
+    /// Hands on what `protocol` carries; protocols that are neither transports nor tunnels are
+    /// nothing.
     #[inline]
-    pub(super) fn transport(&mut self, envelope: Envelope<'_>, protocol: u8, layer: Layer<'_>) {
+    pub(super) fn transport<O: FnMut(Packet<'_>), D: FnMut(Defect)>(
+        &mut self,
+        pass: &mut Pass<'_, O, D>,
+        envelope: Envelope<'_>,
+        protocol: u8,
+        layer: Layer<'_>,
+        depth: u8,
+    ) {
         match protocol {
-            UDP => self.udp(envelope, layer),
-            TCP => self.tcp(envelope, layer),
-            ICMP if envelope.src.is_ipv4() => self.icmp(envelope, layer),
-            ICMPV6 if envelope.src.is_ipv6() => self.icmp(envelope, layer),
-            _ => {}
+            UDP => self.udp(pass, envelope, layer, depth),
+            TCP => self.tcp(pass, envelope, layer),
+            ICMP if envelope.src.is_ipv4() => pass.icmp(envelope, layer),
+            ICMPV6 if envelope.src.is_ipv6() => pass.icmp(envelope, layer),
+            _ => self.ip_tunnel(pass, envelope, protocol, layer, depth),
         }
     }
 
     #[inline]
-    fn udp(&mut self, envelope: Envelope<'_>, layer: Layer<'_>) {
+    fn udp<O: FnMut(Packet<'_>), D: FnMut(Defect)>(
+        &mut self,
+        pass: &mut Pass<'_, O, D>,
+        envelope: Envelope<'_>,
+        layer: Layer<'_>,
+        depth: u8,
+    ) {
         let (Ok(header), Some(behind)) = (
             UdpHeaderSlice::from_slice(layer.bytes),
             layer.skip(UDP_HEAD),
         ) else {
-            return self.header_cut(layer, "the packet ends inside its UDP header");
+            return pass.header_cut(layer, "the packet ends inside its UDP header");
         };
         let payload = match usize::from(header.length()) {
             // Segmentation offload, or a jumbogram (RFC 2675).
@@ -54,7 +69,7 @@ impl<O: FnMut(Packet<'_>), D: FnMut(Defect)> Pass<'_, O, D> {
             length => match length.checked_sub(UDP_HEAD) {
                 Some(len) => behind.cut(len),
                 None => {
-                    return self.defect(
+                    return pass.defect(
                         DefectKind::MalformedPacket,
                         "the UDP header says a length shorter than itself",
                     );
@@ -62,7 +77,7 @@ impl<O: FnMut(Packet<'_>), D: FnMut(Defect)> Pass<'_, O, D> {
             },
         };
         if payload.wire > behind.wire {
-            self.defect(
+            pass.defect(
                 DefectKind::MalformedPacket,
                 "the UDP header says a length that the IP packet did not have",
             );
@@ -72,8 +87,13 @@ impl<O: FnMut(Packet<'_>), D: FnMut(Defect)> Pass<'_, O, D> {
             dst: Endpoint::new(envelope.dst, header.destination_port()),
             transport: Transport::Udp,
         };
-        let origin = self.origin(envelope, payload.is_snapped());
-        (self.out)(Packet::Datagram(Datagram {
+        if tunnel::is_candidate(&flow, payload.bytes)
+            && self.udp_tunnel(pass, envelope, &flow, payload, depth)
+        {
+            return;
+        }
+        let origin = pass.origin(envelope, payload.is_snapped());
+        (pass.out)(Packet::Datagram(Datagram {
             flow,
             origin,
             payload: payload.bytes,
@@ -81,17 +101,22 @@ impl<O: FnMut(Packet<'_>), D: FnMut(Defect)> Pass<'_, O, D> {
     }
 
     #[inline]
-    fn tcp(&mut self, envelope: Envelope<'_>, layer: Layer<'_>) {
+    fn tcp<O: FnMut(Packet<'_>), D: FnMut(Defect)>(
+        &mut self,
+        pass: &mut Pass<'_, O, D>,
+        envelope: Envelope<'_>,
+        layer: Layer<'_>,
+    ) {
         // Options the snap length cut off are not worth losing the segment for.
         let mut without_options;
         let header_len = match layer.bytes.get(12) {
             Some(byte) => usize::from(byte >> 4) * 4,
-            None => return self.header_cut(layer, TCP_CUT),
+            None => return pass.header_cut(layer, TCP_CUT),
         };
         let mut head = layer.bytes;
         if head.len() < header_len && layer.is_snapped() {
             let Some(fixed) = layer.bytes.first_chunk::<TCP_HEAD>() else {
-                return self.header_cut(layer, TCP_CUT);
+                return pass.header_cut(layer, TCP_CUT);
             };
             without_options = *fixed;
             if let Some(words) = without_options.get_mut(12) {
@@ -100,7 +125,7 @@ impl<O: FnMut(Packet<'_>), D: FnMut(Defect)> Pass<'_, O, D> {
             head = &without_options;
         }
         let Ok(header) = TcpHeaderSlice::from_slice(head) else {
-            return self.header_cut(layer, TCP_CUT);
+            return pass.header_cut(layer, TCP_CUT);
         };
         let payload = Layer {
             bytes: layer.bytes.get(header_len..).unwrap_or_default(),
@@ -111,8 +136,19 @@ impl<O: FnMut(Packet<'_>), D: FnMut(Defect)> Pass<'_, O, D> {
             dst: Endpoint::new(envelope.dst, header.destination_port()),
             transport: Transport::Tcp,
         };
-        let origin = self.origin(envelope, layer.is_snapped());
-        (self.out)(Packet::Segment(Segment {
+        if self.hep_streams.is_candidate(payload.bytes) {
+            let part = Part {
+                flow,
+                seq: header.sequence_number(),
+                is_last: header.fin() || header.rst(),
+                payload,
+            };
+            if self.hep_segment(pass, part) {
+                return;
+            }
+        }
+        let origin = pass.origin(envelope, layer.is_snapped());
+        (pass.out)(Packet::Segment(Segment {
             flow,
             origin,
             seq: header.sequence_number(),
@@ -127,7 +163,9 @@ impl<O: FnMut(Packet<'_>), D: FnMut(Defect)> Pass<'_, O, D> {
             wire_len: u32::try_from(payload.wire).unwrap_or(u32::MAX),
         }));
     }
+}
 
+impl<O: FnMut(Packet<'_>), D: FnMut(Defect)> Pass<'_, O, D> {
     #[cold]
     fn icmp(&mut self, envelope: Envelope<'_>, layer: Layer<'_>) {
         let v6 = envelope.src.is_ipv6();

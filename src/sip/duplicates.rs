@@ -1,12 +1,14 @@
 //! Copies the tap made: the same packet seen twice is one message, not a retransmission.
 //!
-//! In: every SIP datagram. Out: whether it is a copy. Mirror ports, Linux's `any` interface and a
+//! In: every SIP message. Out: whether it is a copy. Mirror ports, Linux's `any` interface and a
 //! router tapped on both sides repeat a packet bit for bit within milliseconds, IPv4
 //! Identification included; a sender that repeats itself takes a new one and waits 100 ms or
-//! more (DOMAIN C.3).
+//! more (DOMAIN C.3). A message that an agent mirrored (HEP) is a copy of the same message on the
+//! wire, whichever came first (DOMAIN F.6); of it neither Identification nor TTL is known.
 //!
 //! Fixed memory: a table of the last sightings in which a new one replaces an old one of the same
-//! slot. TCP copies never get here, the reassembler drops them by sequence number.
+//! slot. Of what came by TCP only agents' copies are sought: the reassembler drops the others by
+//! sequence number.
 
 use std::hash::Hasher as _;
 
@@ -18,6 +20,8 @@ use crate::units::{Flow, Origin, Span, Timestamp};
 const COPY_WINDOW: Span = Span::from_millis(50);
 /// Without an Identification (0, or IPv6) only bytes and time can tell.
 const COPY_WINDOW_WITHOUT_ID: Span = Span::from_millis(20);
+/// Agents tell the time of their own clock.
+const MIRROR_WINDOW: Span = Span::from_secs(1);
 /// Slots: more than the messages of 50 ms at 200,000 messages a second.
 const SLOTS: usize = 1 << 14;
 
@@ -32,6 +36,7 @@ struct Sighting {
     digest: u64,
     time: Timestamp,
     ip_id: u16,
+    is_mirrored: bool,
 }
 
 impl Default for Duplicates {
@@ -42,7 +47,8 @@ impl Default for Duplicates {
                 Sighting {
                     digest: 0,
                     time: never,
-                    ip_id: 0
+                    ip_id: 0,
+                    is_mirrored: false,
                 };
                 SLOTS
             ],
@@ -51,28 +57,32 @@ impl Default for Duplicates {
 }
 
 impl Duplicates {
-    /// Whether the datagram is a copy of one seen before. The first sighting is not.
+    /// Whether the message is a copy of one seen before. The first sighting is not.
     pub fn push(&mut self, flow: &Flow, origin: &Origin<'_>, payload: &[u8]) -> bool {
         let digest = digest(flow, payload);
         let slot = usize::try_from(digest % SLOTS as u64).unwrap_or(0);
         let Some(seen) = self.slots.get_mut(slot) else {
             return false;
         };
+        let is_mirrored = origin.ttl == 0;
+        let window = if seen.is_mirrored != is_mirrored {
+            MIRROR_WINDOW
+        } else if seen.ip_id != origin.ip_id || !is_mirrored && flow.transport.is_reliable() {
+            Span::default()
+        } else if origin.ip_id == 0 {
+            COPY_WINDOW_WITHOUT_ID
+        } else {
+            COPY_WINDOW
+        };
         let apart = origin.time.since(seen.time).nanos().saturating_abs();
-        let is_copy = seen.digest == digest
-            && seen.ip_id == origin.ip_id
-            && apart
-                < if origin.ip_id == 0 {
-                    COPY_WINDOW_WITHOUT_ID
-                } else {
-                    COPY_WINDOW
-                }
-                .nanos();
-        if !is_copy {
+        let is_copy = seen.digest == digest && apart < window.nanos();
+        // Of an agent's copy and the wire's the wire's is kept: it tells retransmissions.
+        if !is_copy || seen.is_mirrored && !is_mirrored {
             *seen = Sighting {
                 digest,
                 time: origin.time,
                 ip_id: origin.ip_id,
+                is_mirrored,
             };
         }
         is_copy
@@ -102,6 +112,13 @@ mod tests {
             ttl: 64,
             snapped: false,
             fragmented: false,
+        }
+    }
+
+    fn mirrored(millis: i64) -> Origin<'static> {
+        Origin {
+            ttl: 0,
+            ..origin(millis, 0)
         }
     }
 
@@ -149,5 +166,40 @@ mod tests {
         let mut duplicates = Duplicates::default();
         assert!(!duplicates.push(&flow(), &origin(0, 7), b"x"));
         assert!(!duplicates.push(&flow().reversed(), &origin(0, 7), b"x"));
+    }
+
+    #[test]
+    fn an_agents_message_and_the_wires_are_one_by_any_transport() {
+        for transport in [Transport::Udp, Transport::Tcp] {
+            let flow = Flow {
+                transport,
+                ..flow()
+            };
+            let sightings = [
+                (mirrored(0), false),
+                (origin(300, 7), true),
+                // The sender repeats itself, and the agent mirrors that.
+                (origin(800, 8), false),
+                (mirrored(900), true),
+                // The agent alone.
+                (mirrored(5000), false),
+                (mirrored(5500), false),
+            ];
+            let mut duplicates = Duplicates::default();
+            for (origin, is_copy) in sightings {
+                assert_eq!(duplicates.push(&flow, &origin, b"x"), is_copy, "{origin:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn two_equal_messages_of_a_stream_are_two() {
+        let flow = Flow {
+            transport: Transport::Tcp,
+            ..flow()
+        };
+        let mut duplicates = Duplicates::default();
+        assert!(!duplicates.push(&flow, &origin(0, 7), b"x"));
+        assert!(!duplicates.push(&flow, &origin(0, 7), b"x"));
     }
 }

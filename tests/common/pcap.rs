@@ -294,6 +294,25 @@ fn checksum(parts: &[&[u8]]) -> u16 {
     !u16::try_from(sum).expect("folded")
 }
 
+/// An IP packet with a UDP datagram.
+pub fn udp_packet(src: SocketAddr, dst: SocketAddr, fields: IpFields, payload: &[u8]) -> Vec<u8> {
+    ip(src.ip(), dst.ip(), UDP, fields, &udp(src, dst, payload))
+}
+
+/// A classic pcap of frames of any link type, a second apart.
+pub fn of_link(link: u16, frames: &[Vec<u8>]) -> Vec<u8> {
+    let records: Vec<Record> = (0..)
+        .zip(frames)
+        .map(|(second, bytes)| Record {
+            time_ns: (1_790_000_000 + second) * 1_000_000_000,
+            bytes: bytes.clone(),
+        })
+        .collect();
+    let mut out = write(&records, &Options::default());
+    out[20..24].copy_from_slice(&u32::from(link).to_le_bytes());
+    out
+}
+
 /// What stands before the IP packet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Link {
