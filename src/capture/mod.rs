@@ -28,14 +28,21 @@ mod error;
 mod first_bytes;
 mod source;
 mod time;
+mod unpack;
 mod summary;
 mod classic;
 mod ng;
+mod names;
 mod reader;
+mod merge;
+mod taps;
 
 pub use error::Error;
+pub use merge::{Ended, Merge, Refused, Source, is_capture};
 pub use reader::Reader;
 pub use summary::{Format, Interface, Summary};
+pub use taps::Taps;
+pub use unpack::Compression;
 
 use crate::defect::Defect;
 use crate::units::{FrameRef, Timestamp};
@@ -64,6 +71,9 @@ pub struct Frame<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LinkType(pub u16);
 
+/// [`Next::Secrets`] that are a TLS key log as NSS writes it.
+pub const TLS_KEY_LOG: u32 = 0x544c_534b;
+
 /// What comes next in a capture.
 #[derive(Clone, Copy, Debug)]
 pub enum Next<'a> {
@@ -71,6 +81,14 @@ pub enum Next<'a> {
     Frame(Frame<'a>),
     /// Something of the file that could not be used; more may follow.
     Defect(Defect),
+    /// Keys that the capture brings along to decrypt what follows (a pcapng's decryption secrets
+    /// block).
+    Secrets {
+        /// What the bytes are, as draft-ietf-opsawg-pcapng numbers it: [`TLS_KEY_LOG`], ….
+        kind: u32,
+        /// The keys.
+        bytes: &'a [u8],
+    },
     /// The file ends inside a packet or block; everything before it was delivered, and
     /// [`Next::End`] follows.
     CutShort {
