@@ -107,7 +107,7 @@ struct Run {
 /// The stages behind framing.
 struct Sip {
     duplicates: Duplicates,
-    /// Once captures of the same time were met.
+    /// Where there are several captures.
     taps: Option<Taps>,
     indexer: Indexer,
     calls: Calls,
@@ -160,11 +160,17 @@ impl Run {
         merge: &mut Merge,
         each: &mut dyn FnMut(&view::Response<'_>) -> io::Result<()>,
     ) -> io::Result<()> {
+        if merge.is_several() {
+            self.sip.taps = Some(Taps::new(&self.limits));
+        }
         loop {
-            if self.sip.taps.is_none() && merge.overlap() {
-                self.sip.taps = Some(Taps::new(&self.limits));
+            merge.advance();
+            if let Some(taps) = &mut self.sip.taps
+                && merge.overlap()
+            {
+                taps.overlap();
             }
-            match merge.next_frame() {
+            match merge.current() {
                 (_, Next::Frame(frame)) => self.frame(&frame, each)?,
                 // Nothing decrypts yet.
                 (_, Next::Secrets { .. }) => {}
@@ -397,10 +403,12 @@ impl Sip {
             let tls = Defect::new(DefectKind::Encrypted, segment.origin.at, detail);
             defect(tls.with_number(u64::from(segment.flow.dst.port)));
         }
-        if let Some(taps) = &mut self.taps
-            && sniff::start_line(segment.payload).is_one()
-        {
-            taps.segment(&segment.flow, &segment.origin, segment.seq, segment.payload);
+        let numbers = (segment.seq, segment.ack);
+        let is_copy = self.taps.as_mut().is_some_and(|taps| {
+            taps.segment(&segment.flow, &segment.origin, numbers, segment.payload)
+        });
+        if is_copy {
+            return;
         }
         reassembler.push(
             segment,

@@ -62,6 +62,7 @@ pub struct Merge {
     room: usize,
     crowded: bool,
     ended: Vec<Ended>,
+    now: Step,
 }
 
 /// A capture that was read.
@@ -98,6 +99,7 @@ struct Open {
 }
 
 /// What comes next, nothing borrowed yet.
+#[derive(Clone, Copy)]
 enum Step {
     /// What the capture at this place gave last.
     Current(usize),
@@ -117,6 +119,7 @@ impl Merge {
             room: limits.open_captures.max(1),
             crowded: false,
             ended: Vec::new(),
+            now: Step::Other(FileIndex::default(), Next::End),
         };
         let mut refused = Vec::new();
         let alone = inputs.len() == 1;
@@ -168,9 +171,14 @@ impl Merge {
         })
     }
 
-    /// What comes next of all captures, and of which. [`Next::End`] is the end of all.
-    pub fn next_frame(&mut self) -> (FileIndex, Next<'_>) {
-        match self.step() {
+    /// Goes on to what comes next of all captures.
+    pub fn advance(&mut self) {
+        self.now = self.step();
+    }
+
+    /// What [`Self::advance`] went on to, and of which capture; [`Next::End`] is the end of all.
+    pub fn current(&self) -> (FileIndex, Next<'_>) {
+        match self.now {
             Step::Other(file, next) => (file, next),
             Step::Current(place) => {
                 let open = self.open.get(place).and_then(Option::as_ref);
@@ -180,7 +188,12 @@ impl Merge {
         }
     }
 
-    /// Whether captures of the same time are being read.
+    /// Whether there is more than one capture to be read.
+    pub fn is_several(&self) -> bool {
+        self.waiting.len() + self.open.iter().flatten().count() > 1
+    }
+
+    /// Whether captures of the same time are being read, the current one among them.
     pub fn overlap(&self) -> bool {
         self.heads.len() + usize::from(self.moving.is_some()) > 1
     }

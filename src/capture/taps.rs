@@ -1,6 +1,6 @@
 //! `Taps`: packets that two captures of the same minutes both hold.
 //!
-//! In: SIP datagrams, and TCP segments that begin with SIP, of captures whose times overlap. Out:
+//! In: SIP datagrams and all TCP segments, and whether captures overlap. Out:
 //! whether one is a copy of what another file showed, whatever the two clocks say; at the end how
 //! far the clocks are apart.
 //!
@@ -38,6 +38,8 @@ const SAME: Span = Span::from_millis(10);
 const ENOUGH: usize = 3;
 /// Common packets remembered of a pair, to follow clocks that drift.
 const REMEMBERED: usize = 33;
+/// Bytes of a segment that are compared; its numbers and length tell it from others already.
+const SEGMENT_BYTES: usize = 64;
 /// Sightings remembered of one message: 11 copies of a 2xx are the most, few are near in time.
 const PLACES: usize = 8;
 
@@ -52,6 +54,8 @@ pub struct Taps {
     slots: Vec<Slot>,
     pairs: BTreeMap<(FileIndex, FileIndex), Pair>,
     max_pairs: usize,
+    /// Captures of the same time were met; until then nothing is a copy.
+    overlap: bool,
 }
 
 /// What was seen of one packet.
@@ -87,21 +91,40 @@ impl Taps {
     /// Nothing seen yet.
     pub fn new(limits: &Limits) -> Self {
         Self {
-            cap: limits.tap_sightings.max(1),
+            cap: limits.tap_sightings.max(2),
             slots: Vec::new(),
             pairs: BTreeMap::new(),
             max_pairs: limits.tap_pairs,
+            overlap: false,
         }
+    }
+
+    /// Captures of the same time were met.
+    pub const fn overlap(&mut self) {
+        self.overlap = true;
     }
 
     /// Takes a SIP datagram; whether it is a copy of one that another capture holds.
     pub fn datagram(&mut self, flow: &Flow, origin: &Origin<'_>, payload: &[u8]) -> bool {
-        self.sight(origin, digest(flow, origin.ip_id, 0, payload))
+        let mut hasher = hasher(flow, origin, payload.len());
+        hasher.write(payload);
+        self.sight(origin, hasher.finish(), 0)
     }
 
-    /// Takes a TCP segment; copies of it are the reassembler's to drop.
-    pub fn segment(&mut self, flow: &Flow, origin: &Origin<'_>, seq: u32, payload: &[u8]) {
-        self.sight(origin, digest(flow, origin.ip_id, seq, payload));
+    /// Takes a TCP segment, by its sequence and acknowledgment numbers and its payload; whether it
+    /// is a copy. The reassembler drops what it has already, but not what comes after the other
+    /// tap saw the connection end.
+    pub fn segment(
+        &mut self,
+        flow: &Flow,
+        origin: &Origin<'_>,
+        numbers: (u32, u32),
+        payload: &[u8],
+    ) -> bool {
+        let mut hasher = hasher(flow, origin, payload.len());
+        numbers.hash(&mut hasher);
+        hasher.write(payload.get(..SEGMENT_BYTES).unwrap_or(payload));
+        self.sight(origin, hasher.finish(), 1)
     }
 
     /// Tells the offsets of the clocks.
@@ -131,11 +154,13 @@ impl Taps {
         }
     }
 
-    fn sight(&mut self, origin: &Origin<'_>, digest: u64) -> bool {
+    /// `half`: 0 or 1, so that streams do not push datagrams out.
+    fn sight(&mut self, origin: &Origin<'_>, digest: u64, half: usize) -> bool {
+        let places = self.cap / 2;
         if self.slots.is_empty() {
-            self.slots = vec![Slot::default(); self.cap];
+            self.slots = vec![Slot::default(); places * 2];
         }
-        let place = usize::try_from(digest % self.slots.len() as u64).unwrap_or(0);
+        let place = usize::try_from(digest % places as u64).unwrap_or(0) + half * places;
         let Some(slot) = self.slots.get_mut(place) else {
             return false;
         };
@@ -151,6 +176,9 @@ impl Taps {
         };
         let before = *slot;
         slot.push(now);
+        if !self.overlap {
+            return false;
+        }
         let others = || before.seen.iter().flatten().filter(|s| s.file != now.file);
         // The first sightings of each file are of one packet; of later ones one cannot know.
         if before.first_of(now.file).is_none() {
@@ -265,14 +293,13 @@ const fn size(span: Span) -> Span {
     Span::from_nanos(span.nanos().saturating_abs())
 }
 
-fn digest(flow: &Flow, ip_id: u16, seq: u32, payload: &[u8]) -> u64 {
+/// What all digests begin with.
+fn hasher(flow: &Flow, origin: &Origin<'_>, len: usize) -> FxHasher {
     let mut hasher = FxHasher::default();
     flow.hash(&mut hasher);
-    hasher.write_u16(ip_id);
-    hasher.write_u32(seq);
-    hasher.write_usize(payload.len());
-    hasher.write(payload);
-    hasher.finish()
+    hasher.write_u16(origin.ip_id);
+    hasher.write_usize(len);
+    hasher
 }
 
 #[cfg(test)]

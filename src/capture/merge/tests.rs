@@ -34,7 +34,8 @@ fn run(merge: &mut Merge) -> (Vec<String>, usize) {
     let mut found = Vec::new();
     let mut most_open = 0;
     loop {
-        let next = match merge.next_frame() {
+        merge.advance();
+        let next = match merge.current() {
             (file, Next::Frame(frame)) => {
                 assert_eq!(file, frame.at.file);
                 let second = frame.time.nanos() / 1_000_000_000;
@@ -46,7 +47,8 @@ fn run(merge: &mut Merge) -> (Vec<String>, usize) {
                 format!("secrets {} {}", file.0, bytes.escape_ascii())
             }
             (_, Next::End) => {
-                assert!(matches!(merge.next_frame().1, Next::End), "the end stays");
+                merge.advance();
+                assert!(matches!(merge.current().1, Next::End), "the end stays");
                 return (found, most_open);
             }
         };

@@ -18,6 +18,7 @@ type Sighting = (u16, i64, u16, u8);
 /// Whether each sighting is a copy, as `1`s and `0`s; and what is told of clocks.
 fn check(sightings: &[Sighting], copies: &str, clocks: &[(&str, u64, u64)]) {
     let mut taps = Taps::new(&Limits::default());
+    taps.overlap();
     let mut found = String::new();
     for (frame, &(file, millis, ip_id, message)) in (1..).zip(sightings) {
         let origin = Origin {
@@ -146,4 +147,24 @@ fn the_files_of_two_rings_are_one_offset() {
         }
     }
     check(&sightings, &"01".repeat(9), &[("ahead", 50, 9)]);
+}
+
+#[test]
+fn files_that_only_follow_each_other_have_no_copies() {
+    let mut taps = Taps::new(&Limits::default());
+    let mut origin = Origin {
+        at: FrameRef::default(),
+        time: Timestamp::default(),
+        earlier: &[],
+        interface: 0,
+        ip_id: 7,
+        ttl: 64,
+        snapped: false,
+        fragmented: false,
+    };
+    assert!(!taps.datagram(&flow(), &origin, b"m"));
+    origin.at.file = FileIndex(1);
+    assert!(!taps.datagram(&flow(), &origin, b"m"));
+    taps.overlap();
+    assert!(taps.datagram(&flow(), &origin, b"m"));
 }
