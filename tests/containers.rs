@@ -6,7 +6,6 @@
 
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::indexing_slicing,
     reason = "the helpers of tests are outside `#[test]` functions, and may panic all the same"
 )]

@@ -18,15 +18,13 @@ use std::collections::BinaryHeap;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use super::glance::{Glance, begins};
 use super::{Error, Format, Next, Reader, Summary};
 use crate::defect::{Defect, DefectKind};
 use crate::limits::Limits;
 use crate::units::{FileIndex, FrameNo, FrameRef, Timestamp};
-
-/// Bytes a read of a file that is only opened to see when it begins.
-const GLANCE_BYTES: usize = 8 << 10;
 
 /// Where a capture's bytes come from.
 pub enum Source {
@@ -375,43 +373,6 @@ fn reader(
         source,
     })?);
     Ok(Box::new(Reader::open(bytes, path, file, limits)?))
-}
-
-/// Small reads of a file of which only the beginning is wanted.
-struct Glance(File);
-
-impl Read for Glance {
-    fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
-        let len = space.len().min(GLANCE_BYTES);
-        self.0.read(space.get_mut(..len).unwrap_or_default())
-    }
-}
-
-/// The time of a capture's first frame, if it has one that can be read, and how it is written.
-fn begins(
-    bytes: Box<dyn Read>,
-    path: &str,
-    limits: &Limits,
-) -> Result<(Option<Timestamp>, Format), Error> {
-    let mut reader = Reader::open(bytes, path, FileIndex::default(), limits)?;
-    loop {
-        match reader.next_frame() {
-            Ok(Next::Frame(_) | Next::End) | Err(_) => {
-                return Ok((reader.summary().first, reader.summary().format));
-            }
-            Ok(_) => {}
-        }
-    }
-}
-
-/// Whether `bytes` begin a capture, or a compressed one.
-pub fn is_capture(path: &Path, limits: &Limits) -> io::Result<bool> {
-    let file = Glance(File::open(path)?);
-    let reader = Reader::open(file, "", FileIndex::default(), limits);
-    Ok(!matches!(
-        reader,
-        Err(Error::NotACapture { .. } | Error::Empty { .. } | Error::Damaged { .. })
-    ))
 }
 
 /// What the report says of a capture of which the rest cannot be unpacked.

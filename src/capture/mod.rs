@@ -5,10 +5,14 @@
 //! Every way a capture can end is an arm of [`Next`]; what is wrong inside it is a
 //! [`Defect`], and only what stops all reading is an [`Error`].
 //!
+//! A capture may be compressed, which its first bytes tell, and is unpacked as it is read. Several
+//! are read as one by [`Merge`], and [`Taps`] tells what two of them both saw.
+//!
 //! Always: memory does not depend on the file's size, no byte string panics or hangs the reader,
 //! and everything before a fault is delivered. Capped: the buffer grows for a large block up to
 //! [`crate::limits::Limits::capture_block_bytes`] (larger blocks are passed over), and
-//! [`crate::limits::Limits::capture_interfaces`] interfaces are remembered.
+//! [`crate::limits::Limits::capture_interfaces`] interfaces are remembered; for compression,
+//! merging and comparing see there.
 //!
 //! The ring buffers are pcap-parser's `LegacyPcapReader` and `PcapNGReader`, and pcap-parser reads
 //! the rare parts (file heads, interface descriptions, statistics). Heads of packet records are
@@ -34,11 +38,13 @@ mod classic;
 mod ng;
 mod names;
 mod reader;
+mod glance;
 mod merge;
 mod taps;
 
 pub use error::Error;
-pub use merge::{Ended, Merge, Refused, Source, is_capture};
+pub use glance::is_capture;
+pub use merge::{Ended, Merge, Refused, Source};
 pub use reader::Reader;
 pub use summary::{Format, Interface, Summary};
 pub use taps::Taps;

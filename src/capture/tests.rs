@@ -458,3 +458,37 @@ proptest! {
         prop_assert_eq!(fast, slow, "the size of reads changes nothing");
     }
 }
+
+#[test]
+fn names_and_secrets_of_a_pcapng_are_handed_on() {
+    for order in ORDERS {
+        let mut ng = PcapNg::new(order);
+        ng.interface(1, 0, &[])
+            .block(4, |body| {
+                body.u16(1).u16(9).out.extend(b"\x0a\0\0\x01sbc1\0\0\0\0");
+                body.u32(0);
+            })
+            .block(10, |body| {
+                body.u32(super::TLS_KEY_LOG).u32(6);
+                body.out.extend(b"CLIENT\0\0");
+            })
+            .enhanced(0, 1_000_000, 1, b"a", &[])
+            .block(10, |body| {
+                body.u32(7).u32(u32::MAX);
+            });
+        let summary = check(
+            &ng.bytes.out,
+            &[
+                "secrets 0x544c534b CLIENT",
+                "1 1000000000 link 1 if 0 1 of 1 a",
+                "bad-block before 2: 144 x1",
+            ],
+        );
+        let names: Vec<_> = summary.names.into_iter().collect();
+        let expected = (
+            std::net::Ipv4Addr::new(10, 0, 0, 1).into(),
+            b"sbc1"[..].into(),
+        );
+        assert_eq!(names, [expected]);
+    }
+}

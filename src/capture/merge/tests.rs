@@ -4,6 +4,7 @@ use std::fs;
 
 use super::*;
 use crate::capture::first_bytes::Order;
+use crate::capture::is_capture;
 use crate::capture::testing::{MICROS, Pcap, PcapNg};
 
 /// A pcap with frames at these seconds.
