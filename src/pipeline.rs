@@ -67,7 +67,7 @@ pub fn analyse(
     let mut run = Run::new(options);
     let inputs = inputs.into_iter().map(|input| (input.path, input.source));
     let (mut merge, mut failed) = Merge::open(inputs.collect(), &options.limits);
-    run.read(&mut merge, each)?;
+    run.read(&mut merge, &options.limits, each)?;
     let mut captures = Vec::new();
     let mut damaged = Vec::new();
     for Ended {
@@ -94,7 +94,6 @@ pub fn analyse(
 
 /// All stages.
 struct Run {
-    limits: Limits,
     decoder: Decoder,
     reassembler: Reassembler,
     framer: Framer,
@@ -136,7 +135,6 @@ impl Run {
     fn new(options: &Options) -> Self {
         let limits = &options.limits;
         Self {
-            limits: *limits,
             decoder: Decoder::new(limits),
             reassembler: Reassembler::new(limits),
             framer: Framer::new(limits),
@@ -158,10 +156,11 @@ impl Run {
     fn read(
         &mut self,
         merge: &mut Merge,
+        limits: &Limits,
         each: &mut dyn FnMut(&view::Response<'_>) -> io::Result<()>,
     ) -> io::Result<()> {
         if merge.is_several() {
-            self.sip.taps = Some(Taps::new(&self.limits));
+            self.sip.taps = Some(Taps::new(limits));
         }
         loop {
             merge.advance();
@@ -240,7 +239,7 @@ impl Run {
             frame,
             &mut |packet| match packet {
                 Packet::Datagram(datagram) => {
-                    sip.datagram(framer, &datagram, &mut responses, defect)
+                    sip.datagram(framer, &datagram, &mut responses, defect);
                 }
                 Packet::Segment(segment) => {
                     sip.segment(reassembler, framer, &segment, &mut responses, defect);
@@ -268,7 +267,6 @@ impl Run {
             trust,
             first,
             last,
-            ..
         } = &mut self;
         let mut responses = Responses {
             each,
