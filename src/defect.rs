@@ -40,6 +40,8 @@ pub enum DefectKind {
     Dropped,
     /// Frames are not in time order.
     OutOfOrder,
+    /// The clocks of two captures of the same minutes differ.
+    ClockOffset,
 }
 
 impl DefectKind {
@@ -62,6 +64,7 @@ impl DefectKind {
             Self::TimeStep => "time-step",
             Self::Dropped => "dropped",
             Self::OutOfOrder => "out-of-order",
+            Self::ClockOffset => "clock-offset",
         }
     }
 }

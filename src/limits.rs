@@ -11,6 +11,18 @@ pub struct Limits {
     /// Bytes: the largest block or packet record the capture reader's buffer grows to.
     /// A jumbo packet is 64 KiB, a pcapng decryption secrets block can be some megabytes.
     pub capture_block_bytes: usize,
+    /// Bytes: the window (xz: dictionary) a compressed capture may ask for. What `zstd -19 --long`
+    /// and `xz -9` write needs up to 128 MiB, and zstd refuses more unless told otherwise, too.
+    pub unpack_window_bytes: usize,
+    /// Captures read at once because their times overlap; each has a ring buffer, and a window if
+    /// it is compressed. Systems allow 256 (macOS) or 1024 (Linux) open files.
+    pub open_captures: usize,
+    /// Names of addresses (pcapng name resolution) remembered of one capture.
+    pub capture_names: usize,
+    /// Messages remembered to meet their copies in a capture of the same minutes.
+    pub tap_sightings: usize,
+    /// Pairs of captures whose clocks are compared.
+    pub tap_pairs: usize,
     /// Interfaces remembered of one capture; each costs its name. Merged captures have hundreds.
     pub capture_interfaces: usize,
     /// IP datagrams being put together at once.
@@ -63,6 +75,11 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             capture_block_bytes: 16 << 20,
+            unpack_window_bytes: 128 << 20,
+            open_captures: 128,
+            capture_names: 16_384,
+            tap_sightings: 32_768,
+            tap_pairs: 1024,
             capture_interfaces: 4096,
             ip_reassemblies: 1024,
             ip_reassembly_wait: Span::from_secs(60),

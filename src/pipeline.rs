@@ -1,15 +1,15 @@
 //! Pipeline: the only file that knows all stages; owns them and wires push to push.
 //!
 //! In: opened inputs. Out: responses one by one as they settle, then the whole [`view::View`].
-//! Several inputs are read one after the other, in the order given, as one capture: calls and TCP
-//! streams go on over their borders.
+//! Several inputs are merged by packet time and analysed as one capture: calls and TCP streams go
+//! on over their borders, and what two taps both saw is counted once.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::io::{self, Read};
+use std::io;
 
 use crate::calls::{Calls, Sighted};
-use crate::capture::{self, Frame, Next, Reader};
+use crate::capture::{Ended, Frame, Merge, Next, Source, Summary, Taps};
 use crate::defect::{Defect, DefectKind};
 use crate::findings::annotate::Annotated;
 use crate::findings::rule::End;
@@ -22,7 +22,7 @@ use crate::sip::duplicates::Duplicates;
 use crate::sip::framing::Framer;
 use crate::sip::{Indexer, RawMessage, sniff};
 use crate::stream::Reassembler;
-use crate::units::{FileIndex, FrameNo, FrameRef, Span, Timestamp};
+use crate::units::{FrameNo, FrameRef, Span, Timestamp, Transport};
 
 /// Names of the rules there are, for `--fail-on`.
 pub use crate::findings::registry::RULES;
@@ -31,8 +31,8 @@ pub use crate::findings::registry::RULES;
 pub struct Input {
     /// As it was named.
     pub path: String,
-    /// Its bytes.
-    pub source: Box<dyn Read>,
+    /// Where its bytes come from.
+    pub source: Source,
 }
 
 /// What a run is to do.
@@ -52,8 +52,10 @@ pub type InputError = Box<dyn std::error::Error + Send + Sync>;
 pub struct Outcome {
     /// What is known at the end.
     pub view: view::View,
-    /// Inputs that could not be read at all, or not to their end, by path.
+    /// Inputs that could not be read at all, or that the system stopped reading, by path.
     pub failed: Vec<(String, InputError)>,
+    /// Inputs of which a part could not be used, by path; the report says so, too.
+    pub damaged: Vec<(String, InputError)>,
 }
 
 /// Analyses `inputs`; `each` gets the responses as they settle. An error is one of `each`.
@@ -63,25 +65,31 @@ pub fn analyse(
     each: &mut dyn FnMut(&view::Response<'_>) -> io::Result<()>,
 ) -> io::Result<Outcome> {
     let mut run = Run::new(options);
+    let inputs = inputs.into_iter().map(|input| (input.path, input.source));
+    let (mut merge, mut failed) = Merge::open(inputs.collect(), &options.limits);
+    run.read(&mut merge, &options.limits, each)?;
     let mut captures = Vec::new();
-    let mut failed = Vec::new();
-    for input in inputs {
-        let file = FileIndex(u16::try_from(captures.len()).unwrap_or(u16::MAX));
-        let reader = match Reader::open(input.source, &input.path, file, &options.limits) {
-            Ok(reader) => reader,
-            Err(error) => {
-                failed.push((input.path, error.into()));
-                continue;
-            }
-        };
-        let (capture, stopped_by) = run.read(reader, file, &input.path, each)?;
-        captures.push(capture);
-        if let Some(error) = stopped_by {
-            failed.push((input.path, error.into()));
+    let mut damaged = Vec::new();
+    for Ended {
+        path,
+        summary,
+        error,
+        ..
+    } in merge.finish()
+    {
+        captures.push(captured(path.as_str(), &summary));
+        match error {
+            Some(error) if error.is_damage() => damaged.push((path, error.into())),
+            Some(error) => failed.push((path, error.into())),
+            None => {}
         }
     }
     let view = run.finish(captures, each)?;
-    Ok(Outcome { view, failed })
+    Ok(Outcome {
+        view,
+        failed,
+        damaged,
+    })
 }
 
 /// All stages.
@@ -135,6 +143,8 @@ impl Clock {
 /// The stages behind framing.
 struct Sip {
     duplicates: Duplicates,
+    /// Where there are several captures.
+    taps: Option<Taps>,
     indexer: Indexer,
     calls: Calls,
     findings: Findings,
@@ -167,6 +177,7 @@ impl Run {
             framer: Framer::new(limits),
             sip: Sip {
                 duplicates: Duplicates::default(),
+                taps: None,
                 indexer: Indexer::new(limits.header_fields),
                 calls: Calls::new(limits),
                 findings: Findings::new(limits, options.burst),
@@ -180,55 +191,57 @@ impl Run {
         }
     }
 
-    /// Reads one input to its end.
+    /// Reads all inputs to their ends.
     fn read(
         &mut self,
-        mut reader: Reader<Box<dyn Read>>,
-        file: FileIndex,
-        path: &str,
+        merge: &mut Merge,
+        limits: &Limits,
         each: &mut dyn FnMut(&view::Response<'_>) -> io::Result<()>,
-    ) -> io::Result<(view::Capture, Option<capture::Error>)> {
-        let mut stopped_by = None;
+    ) -> io::Result<()> {
+        if merge.is_several() {
+            self.sip.taps = Some(Taps::new(limits));
+        }
         loop {
-            match reader.next_frame() {
-                Ok(Next::Frame(frame)) => self.frame(&frame, each)?,
-                Ok(Next::Defect(defect)) => {
-                    self.trust.get_mut().add(&defect);
-                    if is_loss(&defect) {
-                        self.sip.calls.lost(self.last, self.last);
-                    }
-                }
-                Ok(Next::CutShort {
-                    offset_bytes,
-                    frames,
-                }) => {
+            merge.advance();
+            if let Some(taps) = &mut self.sip.taps
+                && merge.overlap()
+            {
+                taps.overlap();
+            }
+            match merge.current() {
+                (_, Next::Frame(frame)) => self.frame(&frame, each)?,
+                // Nothing decrypts yet.
+                (_, Next::Secrets { .. }) => {}
+                (_, Next::Defect(defect)) => self.input_defect(&defect),
+                (
+                    file,
+                    Next::CutShort {
+                        offset_bytes,
+                        frames,
+                    },
+                ) => {
                     let at = FrameRef {
                         file,
                         no: FrameNo(frames),
                     };
-                    let detail = "the file ends inside a packet, at byte {}; everything before it was analysed";
+                    let detail = if merge.is_compressed(file) {
+                        "the compressed file ends early, at byte {} of what it holds; everything before it was analysed"
+                    } else {
+                        "the file ends inside a packet, at byte {}; everything before it was analysed"
+                    };
                     let cut = Defect::new(DefectKind::CutShort, at, detail);
-                    self.trust.get_mut().add(&cut.with_number(offset_bytes));
+                    self.input_defect(&cut.with_number(offset_bytes));
                 }
-                Ok(Next::End) => break,
-                Err(error) => {
-                    stopped_by = Some(error);
-                    break;
-                }
+                (_, Next::End) => return Ok(()),
             }
         }
-        let summary = reader.summary();
-        let capture = view::Capture {
-            path: path.into(),
-            format: summary.format.name().into(),
-            compression: None,
-            packets: summary.packets,
-            bytes: summary.bytes,
-            first: summary.first.map(view::Time),
-            last: summary.last.map(view::Time),
-            cut_short: summary.cut_short,
-        };
-        Ok((capture, stopped_by))
+    }
+
+    fn input_defect(&mut self, defect: &Defect) {
+        self.trust.get_mut().add(defect);
+        if is_loss(defect) {
+            self.sip.calls.lost(self.last, self.last);
+        }
     }
 
     fn frame(
@@ -358,11 +371,15 @@ impl Run {
             sip.calls.lost(last.plus(wait), *last);
         }
         let Sip {
+            taps,
             calls,
             findings,
             transports,
             ..
         } = &mut self.sip;
+        if let Some(taps) = taps {
+            taps.finish(&mut |offset| self.trust.borrow_mut().add(&offset));
+        }
         calls.finish(&mut |event| findings.push(&event, &mut |response| responses.push(response)));
         if let Some(one_way) = calls.one_way() {
             self.trust.borrow_mut().add(&one_way);
@@ -474,6 +491,13 @@ impl Sip {
             let tls = Defect::new(DefectKind::Encrypted, segment.origin.at, detail);
             defect(tls.with_number(u64::from(segment.flow.dst.port)));
         }
+        let numbers = (segment.seq, segment.ack);
+        let is_copy = self.taps.as_mut().is_some_and(|taps| {
+            taps.segment(&segment.flow, &segment.origin, numbers, segment.payload)
+        });
+        if is_copy {
+            return;
+        }
         reassembler.push(
             segment,
             &mut |chunk| {
@@ -496,6 +520,7 @@ impl Sip {
     ) {
         let Self {
             duplicates,
+            taps,
             indexer,
             calls,
             findings,
@@ -504,7 +529,13 @@ impl Sip {
         let Some(message) = indexer.index(raw.bytes, raw.head_len) else {
             return;
         };
-        let duplicate = duplicates.push(&raw.flow, &raw.origin, raw.bytes);
+        let of_tap = duplicates.push(&raw.flow, &raw.origin, raw.bytes);
+        // TCP copies are gone already: the reassembler drops them by sequence number.
+        let of_file = raw.flow.transport == Transport::Udp
+            && taps
+                .as_mut()
+                .is_some_and(|taps| taps.datagram(&raw.flow, &raw.origin, raw.bytes));
+        let duplicate = of_tap || of_file;
         if !duplicate {
             *transports.entry(raw.flow.transport.name()).or_default() += 1;
             if message.oddities.is_malformed() || raw.framing.is_malformed() {
@@ -527,6 +558,20 @@ impl Sip {
             &mut |event| findings.push(&event, &mut |response| responses.push(response)),
             &mut defect,
         );
+    }
+}
+
+/// What the report tells of a capture.
+fn captured(path: &str, summary: &Summary) -> view::Capture {
+    view::Capture {
+        path: path.into(),
+        format: summary.format.name().into(),
+        compression: summary.compression.map(|packed| packed.name().into()),
+        packets: summary.packets,
+        bytes: summary.bytes,
+        first: summary.first.map(view::Time),
+        last: summary.last.map(view::Time),
+        cut_short: summary.cut_short,
     }
 }
 

@@ -197,7 +197,7 @@ fn pipeline_cost(ladder: &str) -> (u64, u64) {
 fn run(capture: Vec<u8>) -> u64 {
     let input = Input {
         path: "ladder".to_owned(),
-        source: Box::new(Cursor::new(capture)),
+        source: sipannotate::capture::Source::Stream(Box::new(Cursor::new(capture))),
     };
     let mut responses = 0;
     let outcome = pipeline::analyse(vec![input], &Options::default(), &mut |_| {

@@ -18,6 +18,20 @@ pub enum Error {
         /// The cause.
         source: io::Error,
     },
+    /// The file is compressed, and what is packed in it is damaged.
+    #[error(
+        "{path}: the {compression} data are damaged; byte {offset_bytes} of what they hold, and what follows, cannot be had"
+    )]
+    Damaged {
+        /// The capture as the user named it.
+        path: String,
+        /// How it is compressed.
+        compression: &'static str,
+        /// Bytes unpacked before.
+        offset_bytes: u64,
+        /// The cause.
+        source: io::Error,
+    },
     /// Not a single byte.
     #[error("{path}: the capture is empty (0 bytes)")]
     Empty {
@@ -53,10 +67,16 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether the fault is one of the file's content, which has a beginning that can be used.
+    pub const fn is_damage(&self) -> bool {
+        matches!(self, Self::Damaged { .. })
+    }
+
     /// What the user can do about it.
     pub fn hint(&self) -> Option<&str> {
         match self {
             Self::Read { .. } => None,
+            Self::Damaged { .. } => Some("copy the file again; it was damaged on its way here"),
             Self::Empty { .. } => Some(
                 "was the capture stopped before its first packet was written to the disk? tcpdump -U writes each packet at once",
             ),

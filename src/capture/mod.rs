@@ -5,10 +5,14 @@
 //! Every way a capture can end is an arm of [`Next`]; what is wrong inside it is a
 //! [`Defect`], and only what stops all reading is an [`Error`].
 //!
+//! A capture may be compressed, which its first bytes tell, and is unpacked as it is read. Several
+//! are read as one by [`Merge`], and [`Taps`] tells what two of them both saw.
+//!
 //! Always: memory does not depend on the file's size, no byte string panics or hangs the reader,
 //! and everything before a fault is delivered. Capped: the buffer grows for a large block up to
 //! [`crate::limits::Limits::capture_block_bytes`] (larger blocks are passed over), and
-//! [`crate::limits::Limits::capture_interfaces`] interfaces are remembered.
+//! [`crate::limits::Limits::capture_interfaces`] interfaces are remembered; for compression,
+//! merging and comparing see there.
 //!
 //! The ring buffers are pcap-parser's `LegacyPcapReader` and `PcapNGReader`, and pcap-parser reads
 //! the rare parts (file heads, interface descriptions, statistics). Heads of packet records are
@@ -28,14 +32,23 @@ mod error;
 mod first_bytes;
 mod source;
 mod time;
+mod unpack;
 mod summary;
 mod classic;
 mod ng;
+mod names;
 mod reader;
+mod glance;
+mod merge;
+mod taps;
 
 pub use error::Error;
+pub use glance::is_capture;
+pub use merge::{Ended, Merge, Refused, Source};
 pub use reader::Reader;
 pub use summary::{Format, Interface, Summary};
+pub use taps::Taps;
+pub use unpack::Compression;
 
 use crate::defect::Defect;
 use crate::units::{FrameRef, Timestamp};
@@ -64,6 +77,9 @@ pub struct Frame<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LinkType(pub u16);
 
+/// [`Next::Secrets`] that are a TLS key log as NSS writes it.
+pub const TLS_KEY_LOG: u32 = 0x544c_534b;
+
 /// What comes next in a capture.
 #[derive(Clone, Copy, Debug)]
 pub enum Next<'a> {
@@ -71,6 +87,14 @@ pub enum Next<'a> {
     Frame(Frame<'a>),
     /// Something of the file that could not be used; more may follow.
     Defect(Defect),
+    /// Keys that the capture brings along to decrypt what follows (a pcapng's decryption secrets
+    /// block).
+    Secrets {
+        /// What the bytes are, as draft-ietf-opsawg-pcapng numbers it: [`TLS_KEY_LOG`], ….
+        kind: u32,
+        /// The keys.
+        bytes: &'a [u8],
+    },
     /// The file ends inside a packet or block; everything before it was delivered, and
     /// [`Next::End`] follows.
     CutShort {

@@ -2,11 +2,12 @@
 //!
 //! In: the tape at a block. Out: packets of enhanced, simple and obsolete packet blocks, and what
 //! the capturing machine says it dropped. Interfaces count from 0 in each section; outside they
-//! count through the file. Blocks of other types are passed over.
+//! count through the file; what the file calls addresses; its decryption secrets. Blocks of other
+//! types are passed over.
 //!
 //! A block whose two lengths do not agree is a defect, after which the next block is sought whose
 //! lengths do. Capped: blocks by [`Limits::capture_block_bytes`] (larger ones are passed over),
-//! interfaces by [`Limits::capture_interfaces`].
+//! interfaces by [`Limits::capture_interfaces`], names by [`Limits::capture_names`].
 //!
 //! # References
 //! - draft-ietf-opsawg-pcapng
@@ -21,6 +22,7 @@ use pcap_parser::{
 };
 
 use super::first_bytes::{Order, SECTION};
+use super::names;
 use super::reader::{Bad, Found, Packet, Tape};
 use super::summary::NAME_BYTES;
 use super::time::Clock;
@@ -32,8 +34,10 @@ use crate::units::Timestamp;
 const INTERFACE: u32 = 1;
 const OBSOLETE_PACKET: u32 = 2;
 const SIMPLE_PACKET: u32 = 3;
+const NAMES: u32 = 4;
 const STATISTICS: u32 = 5;
 const ENHANCED_PACKET: u32 = 6;
+const SECRETS: u32 = 10;
 /// Section header, whatever the byte order.
 const SECTION_HEADER: u32 = u32::from_le_bytes(SECTION);
 
@@ -45,6 +49,10 @@ const EMPTY_SECTION: usize = 28;
 const PACKET_HEAD: usize = 28;
 /// What stands before the data of a simple packet block.
 const SIMPLE_HEAD: usize = 12;
+/// What stands before the data of a decryption secrets block.
+const SECRETS_HEAD: usize = 16;
+/// What stands before the records of a name resolution block.
+const NAMES_HEAD: usize = 8;
 /// What stands behind the data of every block: its length again.
 const TRAILER: usize = 4;
 
@@ -61,6 +69,7 @@ pub(super) struct Sections {
     last: Timestamp,
     max_block: usize,
     max_interfaces: usize,
+    max_names: usize,
     /// The file ended inside a block that was passed over.
     cut: bool,
 }
@@ -93,6 +102,7 @@ impl Sections {
             last: Timestamp::from_nanos(0),
             max_block: limits.capture_block_bytes,
             max_interfaces: limits.capture_interfaces,
+            max_names: limits.capture_names,
             cut: false,
         }
     }
@@ -160,6 +170,12 @@ impl Sections {
                 }
                 INTERFACE => self.interface(bytes, offset, summary),
                 STATISTICS => self.statistics(bytes, offset),
+                SECRETS => self.secrets(bytes).or(Some(too_short(offset))),
+                NAMES => {
+                    let records = bytes.get(NAMES_HEAD..len - TRAILER).unwrap_or_default();
+                    names::read(records, self.order, self.max_names, &mut summary.names);
+                    None
+                }
                 _ => None,
             };
             tape.hold(len);
@@ -271,6 +287,17 @@ impl Sections {
         }
         let end = SIMPLE_HEAD + captured.min(room);
         Some(clocked.packet(SIMPLE_HEAD..end, bytes.len(), self.last, orig))
+    }
+
+    /// Keys, to be handed on as they are.
+    fn secrets(&self, bytes: &[u8]) -> Option<Found> {
+        let [_, _, kind, len] = self.words(bytes)?;
+        let end = SECRETS_HEAD.checked_add(len as usize)?;
+        let fits = end <= bytes.len().saturating_sub(TRAILER);
+        fits.then_some(Found::Secrets {
+            kind,
+            bytes: SECRETS_HEAD..end,
+        })
     }
 
     #[inline]
@@ -426,11 +453,11 @@ const fn undescribed(offset: u64) -> Found {
     ))
 }
 
-/// A packet block that ends before its data begin.
+/// A block that ends before its data do.
 #[cold]
 const fn too_short(offset: u64) -> Found {
     Found::Bad(Bad::block(
-        "the packet block at byte {} is too short for a packet and was passed over",
+        "the block at byte {} is too short for what it should hold and was passed over",
         offset,
     ))
 }

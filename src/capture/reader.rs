@@ -13,6 +13,7 @@ use super::classic::Classic;
 use super::first_bytes::{self, Kind};
 use super::ng::Sections;
 use super::source::{Ring, read_up_to};
+use super::unpack::{Compression, Fate, Unpacked};
 use super::{Error, Format, Frame, LinkType, Next, Summary};
 use crate::defect::{Defect, DefectKind};
 use crate::limits::Limits;
@@ -27,6 +28,8 @@ pub struct Reader<R: Read> {
     form: Form,
     summary: Summary,
     file: FileIndex,
+    /// What of the ring was given out last.
+    current: Option<Given>,
     ended: bool,
 }
 
@@ -39,12 +42,20 @@ enum Form {
 pub(super) enum Found {
     /// A packet record.
     Packet(Packet),
+    /// Keys, of which the bytes are counted from the tape's position.
+    Secrets { kind: u32, bytes: Range<usize> },
     /// Something unusable; more may follow.
     Bad(Bad),
     /// The file ends inside what begins at the tape's position.
     CutShort,
     /// The file ends.
     End,
+}
+
+/// What is at the tape's position.
+enum Given {
+    Packet(Packet),
+    Secrets { kind: u32, bytes: Range<usize> },
 }
 
 /// A packet record at the tape's position.
@@ -80,25 +91,20 @@ impl Bad {
 }
 
 impl<R: Read> Reader<R> {
-    /// Begins to read `source`, which the user calls `path`.
-    pub fn open(
-        mut source: R,
-        path: &str,
-        file: FileIndex,
-        limits: &Limits,
-    ) -> Result<Self, Error> {
+    /// Begins to read `source`, which the user calls `path`, and which may be compressed.
+    pub fn open(source: R, path: &str, file: FileIndex, limits: &Limits) -> Result<Self, Error> {
         let mut head = Vec::with_capacity(FILE_HEAD);
-        let mut ahead = |head: &mut Vec<u8>, len| {
-            read_up_to(&mut source, head, len).map_err(|source| Error::Read {
-                path: path.to_owned(),
-                offset_bytes: head.len() as u64,
-                source,
-            })
-        };
-        ahead(&mut head, FILE_HEAD)?;
+        let (mut source, packing) = unpacked(source, &mut head, path, limits)?;
         if head.is_empty() {
             return Err(Error::Empty {
                 path: path.to_owned(),
+            });
+        }
+        if let (Some(outer), Some(_)) = (packing.compression, Compression::tell(&head)) {
+            return Err(Error::NotACapture {
+                path: path.to_owned(),
+                what: "with another compressed file",
+                hint: outer.twice(),
             });
         }
         let kind = first_bytes::tell(&head).map_err(|stranger| Error::NotACapture {
@@ -113,7 +119,8 @@ impl<R: Read> Reader<R> {
         let mut wanted = FILE_HEAD;
         if kind == Kind::Ng && head.len() == FILE_HEAD {
             wanted = Sections::first_block_len(&head, limits).map_err(bad_header)?;
-            ahead(&mut head, wanted)?;
+            read_up_to(&mut source, &mut head, wanted)
+                .map_err(|source| packing.error(path, head.len() as u64, source))?;
         }
         if head.len() < wanted {
             return Err(Error::HeaderCut {
@@ -122,7 +129,7 @@ impl<R: Read> Reader<R> {
             });
         }
 
-        let (form, summary) = match kind {
+        let (form, mut summary) = match kind {
             Kind::Classic {
                 order,
                 nanos,
@@ -138,12 +145,14 @@ impl<R: Read> Reader<R> {
                 Summary::new(Format::PcapNg),
             ),
         };
+        summary.compression = packing.compression;
         let Some(ring) = Ring::new(kind, head, source) else {
             return Err(bad_header("makes no sense"));
         };
         let mut tape = Tape {
             ring,
             path: path.to_owned(),
+            packing,
             offset: 0,
             held: 0,
         };
@@ -155,6 +164,7 @@ impl<R: Read> Reader<R> {
             form,
             summary,
             file,
+            current: None,
             ended: false,
         })
     }
@@ -164,31 +174,29 @@ impl<R: Read> Reader<R> {
         if self.ended {
             return Ok(Next::End);
         }
+        self.current = None;
         self.tape.release();
         let found = match &mut self.form {
             Form::Classic(classic) => classic.find(&mut self.tape),
             Form::Ng(sections) => sections.find(&mut self.tape, &mut self.summary),
         };
-        let found = found.inspect_err(|_| self.ended = true)?;
+        let found = found.inspect_err(|error| {
+            self.ended = true;
+            self.summary.cut_short = matches!(error, Error::Damaged { .. });
+            self.summary.bytes = self.tape.end_of_data();
+        })?;
         Ok(match found {
             Found::Packet(packet) => {
                 self.tape.hold(packet.record_len);
                 self.summary.count(packet.time);
                 self.summary.bytes = self.tape.end_of_held();
-                let captured = self.tape.ring.data().get(packet.data).unwrap_or_default();
-                Next::Frame(Frame {
-                    at: FrameRef {
-                        file: self.file,
-                        no: FrameNo(self.summary.packets),
-                    },
-                    time: packet.time,
-                    link: packet.link,
-                    interface: packet.interface,
-                    captured,
-                    orig_len: packet
-                        .orig_len
-                        .max(u32::try_from(captured.len()).unwrap_or(u32::MAX)),
-                })
+                let given = self.current.insert(Given::Packet(packet));
+                given.next(&self.tape, self.file, self.summary.packets)
+            }
+            Found::Secrets { kind, bytes } => {
+                self.summary.bytes = self.tape.end_of_held();
+                let given = self.current.insert(Given::Secrets { kind, bytes });
+                given.next(&self.tape, self.file, self.summary.packets)
             }
             Found::Bad(bad) => {
                 self.summary.bytes = self.tape.end_of_held();
@@ -203,15 +211,9 @@ impl<R: Read> Reader<R> {
                     count: bad.count,
                 })
             }
-            Found::CutShort => {
-                self.ended = true;
-                self.summary.cut_short = true;
-                self.summary.bytes = self.tape.end_of_data();
-                Next::CutShort {
-                    offset_bytes: self.tape.offset,
-                    frames: self.summary.packets,
-                }
-            }
+            // Compressed data may be cut where a record ends.
+            Found::End if self.tape.packing.fate.is_cut() => self.cut_short(),
+            Found::CutShort => self.cut_short(),
             Found::End => {
                 self.ended = true;
                 self.summary.bytes = self.tape.end_of_data();
@@ -220,16 +222,120 @@ impl<R: Read> Reader<R> {
         })
     }
 
+    fn cut_short(&mut self) -> Next<'static> {
+        self.ended = true;
+        self.summary.cut_short = true;
+        self.summary.bytes = self.tape.end_of_data();
+        Next::CutShort {
+            offset_bytes: self.tape.offset,
+            frames: self.summary.packets,
+        }
+    }
+
+    /// The frame or the secrets that [`Self::next_frame`] gave last, if it gave one of these.
+    pub(super) fn current(&self) -> Option<Next<'_>> {
+        let given = self.current.as_ref()?;
+        Some(given.next(&self.tape, self.file, self.summary.packets))
+    }
+
     /// What is known of the capture so far.
     pub const fn summary(&self) -> &Summary {
         &self.summary
     }
 }
 
+/// Takes off the compression that `source` has, if any; `head` is the beginning of what is inside.
+fn unpacked<R: Read>(
+    source: R,
+    head: &mut Vec<u8>,
+    path: &str,
+    limits: &Limits,
+) -> Result<(Unpacked<R>, Packing), Error> {
+    let mut source = Unpacked::plain(source);
+    let mut packing = Packing::default();
+    read_up_to(&mut source, head, FILE_HEAD)
+        .map_err(|source| packing.error(path, head.len() as u64, source))?;
+    let Some(compression) = Compression::tell(head) else {
+        return Ok((source, packing));
+    };
+    let mut source = source.unpack(compression, std::mem::take(head), limits);
+    packing = Packing {
+        compression: Some(compression),
+        fate: source.fate(),
+    };
+    read_up_to(&mut source, head, FILE_HEAD)
+        .map_err(|source| packing.error(path, head.len() as u64, source))?;
+    if head.is_empty() && packing.fate.is_cut() {
+        return Err(Error::HeaderCut {
+            path: path.to_owned(),
+            offset_bytes: 0,
+        });
+    }
+    Ok((source, packing))
+}
+
+impl Given {
+    /// With its bytes, which are still where they lay; `number` is the frame's, if it is one.
+    #[inline]
+    fn next<'a, R: Read>(&self, tape: &'a Tape<R>, file: FileIndex, number: u64) -> Next<'a> {
+        let packet = match self {
+            Self::Packet(packet) => packet,
+            Self::Secrets { kind, bytes } => {
+                return Next::Secrets {
+                    kind: *kind,
+                    bytes: tape.data().get(bytes.clone()).unwrap_or_default(),
+                };
+            }
+        };
+        let captured = tape.data().get(packet.data.clone()).unwrap_or_default();
+        Next::Frame(Frame {
+            at: FrameRef {
+                file,
+                no: FrameNo(number),
+            },
+            time: packet.time,
+            link: packet.link,
+            interface: packet.interface,
+            captured,
+            orig_len: packet
+                .orig_len
+                .max(u32::try_from(captured.len()).unwrap_or(u32::MAX)),
+        })
+    }
+}
+
+/// How the file is compressed, and what became of that.
+#[derive(Default)]
+struct Packing {
+    compression: Option<Compression>,
+    fate: Fate,
+}
+
+impl Packing {
+    /// The error of a read after `offset_bytes`.
+    #[cold]
+    fn error(&self, path: &str, offset_bytes: u64, source: io::Error) -> Error {
+        match self.compression {
+            Some(compression) if self.fate.is_damaged() => Error::Damaged {
+                path: path.to_owned(),
+                compression: compression.name(),
+                offset_bytes,
+                source,
+            },
+            _ => Error::Read {
+                path: path.to_owned(),
+                offset_bytes,
+                source,
+            },
+        }
+    }
+}
+
 /// The ring and where in the file it stands.
 pub(super) struct Tape<R: Read> {
-    ring: Ring<R>,
+    ring: Ring<Unpacked<R>>,
     path: String,
+    packing: Packing,
     /// File offset of the ring's first byte.
     offset: u64,
     /// Bytes given out, to be passed at the next step.
@@ -259,11 +365,7 @@ impl<R: Read> Tape<R> {
 
     #[cold]
     fn error(&self, source: io::Error) -> Error {
-        Error::Read {
-            path: self.path.clone(),
-            offset_bytes: self.end_of_data(),
-            source,
-        }
+        self.packing.error(&self.path, self.end_of_data(), source)
     }
 
     /// Leaves `len` bytes in place until the next step.

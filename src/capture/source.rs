@@ -43,7 +43,7 @@ impl<R: Read> Read for Source<R> {
 }
 
 /// One read that is not given up because a signal came.
-fn read_some(source: &mut impl Read, space: &mut [u8]) -> io::Result<usize> {
+pub(super) fn read_some(source: &mut impl Read, space: &mut [u8]) -> io::Result<usize> {
     loop {
         match source.read(space) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

@@ -1,12 +1,16 @@
 //! `Summary`: what is known of a capture beside its frames.
 //!
 //! Holds for what was read so far; at [`super::Next::End`] for the whole. Interfaces are capped by
-//! [`crate::limits::Limits::capture_interfaces`], their names by `NAME_BYTES`.
+//! [`crate::limits::Limits::capture_interfaces`], named addresses by
+//! [`crate::limits::Limits::capture_names`], all names by `NAME_BYTES`.
 
-use super::LinkType;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use super::{Compression, LinkType};
 use crate::units::Timestamp;
 
-/// Bytes kept of an interface's name; Linux allows 15, Windows writes 50.
+/// Bytes kept of a name; of an interface's Linux allows 15, Windows writes 50, DNS allows 255.
 pub(super) const NAME_BYTES: usize = 256;
 
 /// The file formats.
@@ -33,9 +37,11 @@ impl Format {
 pub struct Summary {
     /// How it is written.
     pub format: Format,
+    /// What it was packed with.
+    pub compression: Option<Compression>,
     /// Frames delivered.
     pub packets: u64,
-    /// Bytes of the file gone through.
+    /// Bytes of the file gone through, unpacked.
     pub bytes: u64,
     /// The earliest time of a frame.
     pub first: Option<Timestamp>,
@@ -45,6 +51,9 @@ pub struct Summary {
     pub cut_short: bool,
     /// The interfaces, of all sections in file order.
     pub interfaces: Vec<Interface>,
+    /// What the capture itself calls an address: the first name of its last name resolution
+    /// record, a stranger's bytes; the first 256 of it.
+    pub names: BTreeMap<IpAddr, Box<[u8]>>,
 }
 
 /// An interface of a capture.
@@ -62,12 +71,14 @@ impl Summary {
     pub(super) const fn new(format: Format) -> Self {
         Self {
             format,
+            compression: None,
             packets: 0,
             bytes: 0,
             first: None,
             last: None,
             cut_short: false,
             interfaces: Vec::new(),
+            names: BTreeMap::new(),
         }
     }
 

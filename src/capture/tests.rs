@@ -16,7 +16,7 @@ use crate::units::{FileIndex, Timestamp};
 const ORDERS: [Order; 2] = [Order::Little, Order::Big];
 
 /// Everything a capture gives, as text, and its summary.
-fn read(source: impl Read, limits: &Limits) -> Result<(Vec<String>, Summary), Error> {
+pub(super) fn read(source: impl Read, limits: &Limits) -> Result<(Vec<String>, Summary), Error> {
     let mut reader = Reader::open(source, "test", FileIndex(3), limits)?;
     let mut lines = Vec::new();
     loop {
@@ -43,6 +43,9 @@ fn read(source: impl Read, limits: &Limits) -> Result<(Vec<String>, Summary), Er
                 offset_bytes,
                 frames,
             } => write!(line, "cut short at {offset_bytes} after {frames}").unwrap(),
+            Next::Secrets { kind, bytes } => {
+                write!(line, "secrets {kind:#x} {}", bytes.escape_ascii()).unwrap();
+            }
             Next::End => {
                 assert!(matches!(reader.next_frame()?, Next::End), "the end stays");
                 return Ok((lines, reader.summary().clone()));
@@ -375,9 +378,14 @@ fn what_is_no_capture_is_refused_with_a_hint() {
         )
     };
     assert_eq!(refuse(b"").0, "test: the capture is empty (0 bytes)");
-    let (text, hint) = refuse(b"\x1f\x8b\x08\0\0\0\0\0");
-    assert_eq!(text, "test: not a pcap or pcapng: byte 0 begins like gzip");
-    assert!(hint.contains("gzip -dc"));
+    let (text, hint) = refuse(b"PK\x03\x04\x14\0\0\0");
+    assert_eq!(
+        text,
+        "test: not a pcap or pcapng: byte 0 begins like a zip archive"
+    );
+    assert!(hint.contains("unzip -p"));
+    let (text, _) = refuse(b"\x1f\x8b\x08\0\0\0\0\0");
+    assert_eq!(text, "test: ends at byte 0, inside the file header");
     let (text, _) = refuse(&Pcap::new(MICROS, Order::Big, 1).bytes.out[..23]);
     assert_eq!(text, "test: ends at byte 23, inside the file header");
     let mut bytes = PcapNg::new(Order::Little).bytes.out;
@@ -448,5 +456,39 @@ proptest! {
         let fast = read(&bytes[..], &Limits::default()).ok();
         let slow = read(Slow::new(&bytes, step), &Limits::default()).ok();
         prop_assert_eq!(fast, slow, "the size of reads changes nothing");
+    }
+}
+
+#[test]
+fn names_and_secrets_of_a_pcapng_are_handed_on() {
+    for order in ORDERS {
+        let mut ng = PcapNg::new(order);
+        ng.interface(1, 0, &[])
+            .block(4, |body| {
+                body.u16(1).u16(9).out.extend(b"\x0a\0\0\x01sbc1\0\0\0\0");
+                body.u32(0);
+            })
+            .block(10, |body| {
+                body.u32(super::TLS_KEY_LOG).u32(6);
+                body.out.extend(b"CLIENT\0\0");
+            })
+            .enhanced(0, 1_000_000, 1, b"a", &[])
+            .block(10, |body| {
+                body.u32(7).u32(u32::MAX);
+            });
+        let summary = check(
+            &ng.bytes.out,
+            &[
+                "secrets 0x544c534b CLIENT",
+                "1 1000000000 link 1 if 0 1 of 1 a",
+                "bad-block before 2: 144 x1",
+            ],
+        );
+        let names: Vec<_> = summary.names.into_iter().collect();
+        let expected = (
+            std::net::Ipv4Addr::new(10, 0, 0, 1).into(),
+            b"sbc1"[..].into(),
+        );
+        assert_eq!(names, [expected]);
     }
 }

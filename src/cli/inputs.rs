@@ -1,29 +1,25 @@
 //! Inputs: names of the command line become open sources.
 //!
-//! In: paths; `-` is standard input, a folder means the captures in it, by name. Out: opened
-//! [`pipeline::Input`]s, and the names that could not be opened with their reason. A file of a
-//! folder is taken by its first bytes, or, if it is compressed, by its name.
+//! In: paths; `-` is standard input, a folder means the captures in it, by name. Out:
+//! [`pipeline::Input`]s that can be opened, and the names that could not, with their reason. Files
+//! are opened here to see that they can be, and closed again: there may be thousands. A file of a
+//! folder is taken by its first bytes, compressed or not, or by its name, so that a capture that
+//! is damaged is told.
 
 use std::fs::{self, File};
-use std::io::{self, IsTerminal, Read};
+use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 
 use super::exit::Problem;
+use crate::capture::{self, Source};
+use crate::limits::Limits;
 use crate::pipeline;
 
-/// Bytes read from a file before it is handed on, and at once.
-const BUFFER_BYTES: usize = 1 << 16;
+/// Endings of names that promise a capture.
+const CAPTURES: [&str; 3] = [".pcap", ".pcapng", ".cap"];
 
-/// First bytes of pcap (both orders, micro- and nanoseconds, modified) and pcapng.
-const CAPTURE_MAGICS: [[u8; 4]; 7] = [
-    [0xa1, 0xb2, 0xc3, 0xd4],
-    [0xd4, 0xc3, 0xb2, 0xa1],
-    [0xa1, 0xb2, 0x3c, 0x4d],
-    [0x4d, 0x3c, 0xb2, 0xa1],
-    [0xa1, 0xb2, 0xcd, 0x34],
-    [0x34, 0xcd, 0xb2, 0xa1],
-    [0x0a, 0x0d, 0x0d, 0x0a],
-];
+/// Endings that compressing adds to them.
+const COMPRESSED: [&str; 5] = [".gz", ".zst", ".lz4", ".xz", ".bz2"];
 
 /// What was opened and what was not.
 #[derive(Default)]
@@ -62,14 +58,24 @@ pub(super) fn open(paths: &[PathBuf]) -> Result<Opened, Problem> {
 
 impl Opened {
     fn add(&mut self, path: &Path) {
-        match File::open(path) {
-            Ok(file) => self.inputs.push(pipeline::Input {
+        match source(path) {
+            Ok(source) => self.inputs.push(pipeline::Input {
                 path: shown(path),
-                source: Box::new(io::BufReader::with_capacity(BUFFER_BYTES, file)),
+                source,
             }),
             Err(error) => self.failed.push((shown(path), error.into())),
         }
     }
+}
+
+/// Where a file's bytes come from; a pipe with a name gives them once.
+fn source(path: &Path) -> io::Result<Source> {
+    let file = File::open(path)?;
+    Ok(if file.metadata()?.is_file() {
+        Source::File(path.to_owned())
+    } else {
+        Source::Stream(Box::new(file))
+    })
 }
 
 fn stdin() -> Result<pipeline::Input, Problem> {
@@ -82,7 +88,7 @@ fn stdin() -> Result<pipeline::Input, Problem> {
     }
     Ok(pipeline::Input {
         path: "-".to_owned(),
-        source: Box::new(stdin),
+        source: Source::Stream(Box::new(stdin)),
     })
 }
 
@@ -109,24 +115,16 @@ fn captures_in(folder: &Path) -> io::Result<Vec<PathBuf>> {
 }
 
 fn is_capture(path: &Path) -> bool {
-    let mut magic = [0; 4];
     // A file that cannot be opened is taken if it is named like a capture, so that it is reported.
-    let read = File::open(path).and_then(|mut file| file.read_exact(&mut magic));
-    (read.is_ok() && CAPTURE_MAGICS.contains(&magic)) || is_named_like_a_capture(path, read.is_ok())
+    capture::is_capture(path, &Limits::default()).unwrap_or(false) || is_named_like_a_capture(path)
 }
 
-fn is_named_like_a_capture(path: &Path, readable: bool) -> bool {
+fn is_named_like_a_capture(path: &Path) -> bool {
     let name = path
         .file_name()
         .map(|name| name.to_string_lossy().to_lowercase());
     let name = name.unwrap_or_default();
-    let compressed = [".gz", ".zst", ".lz4"]
-        .iter()
-        .find_map(|end| name.strip_suffix(end));
-    let is_capture = |name: &str| {
-        [".pcap", ".pcapng", ".cap"]
-            .iter()
-            .any(|end| name.ends_with(end))
-    };
-    compressed.map_or_else(|| !readable && is_capture(&name), is_capture)
+    let unpacked = COMPRESSED.iter().find_map(|end| name.strip_suffix(end));
+    let name = unpacked.unwrap_or(&name);
+    CAPTURES.iter().any(|end| name.ends_with(end))
 }

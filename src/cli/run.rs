@@ -47,6 +47,12 @@ fn annotate(args: Args) -> anyhow::Result<Exit> {
         let error = anyhow::Error::from_boxed(error).context(cannot_read(&path));
         messages::error(&error, stderr_color);
     }
+    for (path, error) in written.damaged {
+        if !config.quiet {
+            let error = anyhow::Error::from_boxed(error);
+            messages::warning(&format!("{path}: {error:#}"), stderr_color);
+        }
+    }
     // No report was completed: the output is dropped, and with it the file beside its name.
     let Some(view) = written.view else {
         return Ok(Exit::Failed);
@@ -77,6 +83,7 @@ struct Written {
     /// Absent where no input could be read, and so nothing was reported.
     view: Option<View>,
     failed: Vec<(String, pipeline::InputError)>,
+    damaged: Vec<(String, pipeline::InputError)>,
 }
 
 fn write_report(config: &Config, inputs: Vec<pipeline::Input>) -> anyhow::Result<Written> {
@@ -98,16 +105,24 @@ fn write_report(config: &Config, inputs: Vec<pipeline::Input>) -> anyhow::Result
             Ok(())
         }
     };
-    let Outcome { view, failed } =
-        pipeline::analyse(inputs, &config.options, &mut each).context(writing)?;
+    let Outcome {
+        view,
+        failed,
+        damaged,
+    } = pipeline::analyse(inputs, &config.options, &mut each).context(writing)?;
     // Once begun, a report is brought to its end, so that its JSON is whole.
     if failed.len() >= sources && !began {
-        return Ok(Written { view: None, failed });
+        return Ok(Written {
+            view: None,
+            failed,
+            damaged,
+        });
     }
     report.finish(&view).context(writing)?;
     Ok(Written {
         view: Some(view),
         failed,
+        damaged,
     })
 }
 

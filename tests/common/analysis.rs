@@ -5,7 +5,7 @@
 //! `verdict(qualifier) severity confidence count`, so that comparing the whole list also says
 //! that nothing else was found.
 
-use std::io::{Cursor, Read};
+use std::io::Cursor;
 
 use sipannotate::pipeline::{self, Input, Options};
 use sipannotate::report::view::{Code, Finding, View};
@@ -41,7 +41,7 @@ pub struct Analysed {
 pub fn analyse(captures: &[&[u8]], options: &Options) -> Analysed {
     let inputs = captures.iter().zip(0..).map(|(bytes, index)| Input {
         path: format!("{index}.pcap"),
-        source: Box::new(Cursor::new(bytes.to_vec())) as Box<dyn Read>,
+        source: sipannotate::capture::Source::Stream(Box::new(Cursor::new(bytes.to_vec()))),
     });
     let mut responses = Vec::new();
     let outcome = pipeline::analyse(inputs.collect(), options, &mut |response| {

@@ -26,7 +26,7 @@ impl Report {
     pub fn of(path: &str, source: Box<dyn Read>) -> Self {
         let input = Input {
             path: path.to_owned(),
-            source,
+            source: sipannotate::capture::Source::Stream(source),
         };
         let mut responses = Vec::new();
         let outcome = pipeline::analyse(vec![input], &Options::default(), &mut |response| {

@@ -1,0 +1,394 @@
+//! `Merge`: several captures as one, by packet time.
+//!
+//! In: captures in command line order. Out: their frames by time, each with its own file's number;
+//! of equal times the file named first goes first, and the frames of one file keep their order,
+//! whatever their times. A capture that cannot be read is told and left out; one that stops in the
+//! middle is read up to there.
+//!
+//! Captures are opened when their first frame is due, so files that follow each other (a ring
+//! buffer's, in whatever order they are named) are open one at a time. Files are opened twice, the
+//! first time to see when they begin; what cannot be opened twice, like standard input, is open
+//! from the beginning.
+//!
+//! Capped: captures open at once by [`Limits::open_captures`] or by what the system allows; those
+//! beyond come late, with a defect.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::PathBuf;
+
+use super::glance::{Glance, begins};
+use super::{Error, Format, Next, Reader, Summary};
+use crate::defect::{Defect, DefectKind};
+use crate::limits::Limits;
+use crate::units::{FileIndex, FrameNo, FrameRef, Timestamp};
+
+/// Where a capture's bytes come from.
+pub enum Source {
+    /// A file that can be opened as often as need be.
+    File(PathBuf),
+    /// Bytes that come once.
+    Stream(Box<dyn Read>),
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => f.debug_tuple("File").field(path).finish(),
+            Self::Stream(_) => f.write_str("Stream"),
+        }
+    }
+}
+
+/// Why a capture cannot be read at all.
+pub type Refused = Box<dyn std::error::Error + Send + Sync>;
+
+/// Captures read as one.
+pub struct Merge {
+    limits: Limits,
+    /// Those that are not open yet, the one that begins first last.
+    waiting: Vec<Waiting>,
+    open: Vec<Option<Open>>,
+    /// Of each open capture but the moving one its next frame's time; its place in `open`.
+    heads: BinaryHeap<Reverse<(Timestamp, FileIndex, usize)>>,
+    /// The place in `open` of the capture that gave the last frame.
+    moving: Option<usize>,
+    /// Captures that may be open at once.
+    room: usize,
+    crowded: bool,
+    ended: Vec<Ended>,
+    now: Step,
+}
+
+/// A capture that was read.
+#[derive(Debug)]
+pub struct Ended {
+    /// Which.
+    pub file: FileIndex,
+    /// As it was named.
+    pub path: String,
+    /// What is known of it.
+    pub summary: Summary,
+    /// What stopped its reading before its end.
+    pub error: Option<Error>,
+}
+
+struct Waiting {
+    file: FileIndex,
+    path: String,
+    /// The time of its first frame; the earliest there is where that is not known.
+    first: Timestamp,
+    format: Format,
+    bytes: Bytes,
+}
+
+enum Bytes {
+    File(PathBuf),
+    Opened(Box<Reader<Box<dyn Read>>>),
+}
+
+struct Open {
+    file: FileIndex,
+    path: String,
+    reader: Box<Reader<Box<dyn Read>>>,
+}
+
+/// What comes next, nothing borrowed yet.
+#[derive(Clone, Copy)]
+enum Step {
+    /// What the capture at this place gave last.
+    Current(usize),
+    /// Of a capture: something without bytes.
+    Other(FileIndex, Next<'static>),
+}
+
+impl Merge {
+    /// Begins to read `inputs`; what cannot be read is returned beside, with the reason.
+    pub fn open(inputs: Vec<(String, Source)>, limits: &Limits) -> (Self, Vec<(String, Refused)>) {
+        let mut merge = Self {
+            limits: *limits,
+            waiting: Vec::new(),
+            open: Vec::new(),
+            heads: BinaryHeap::new(),
+            moving: None,
+            room: limits.open_captures.max(1),
+            crowded: false,
+            ended: Vec::new(),
+            now: Step::Other(FileIndex::default(), Next::End),
+        };
+        let mut refused = Vec::new();
+        let alone = inputs.len() == 1;
+        for (path, source) in inputs {
+            let added = match u16::try_from(merge.waiting.len()) {
+                Ok(file) => merge.add(FileIndex(file), &path, source, alone),
+                Err(error) => Err(error.into()),
+            };
+            match added {
+                Ok(waiting) => merge.waiting.push(waiting),
+                Err(error) => refused.push((path, error)),
+            }
+        }
+        let due = |waiting: &Waiting| Reverse((waiting.first, waiting.file));
+        merge.waiting.sort_by_key(due);
+        (merge, refused)
+    }
+
+    fn add(
+        &self,
+        file: FileIndex,
+        path: &str,
+        source: Source,
+        alone: bool,
+    ) -> Result<Waiting, Refused> {
+        let unknown = Timestamp::from_nanos(i64::MIN);
+        let (first, format, bytes) = match source {
+            Source::File(name) if !alone => {
+                let glance = Box::new(Glance(File::open(&name)?));
+                let (first, format) = begins(glance, path, &self.limits)?;
+                (first.unwrap_or(unknown), format, Bytes::File(name))
+            }
+            source => {
+                let bytes: Box<dyn Read> = match source {
+                    Source::File(name) => Box::new(File::open(name)?),
+                    Source::Stream(bytes) => bytes,
+                };
+                let reader = Reader::open(bytes, path, file, &self.limits)?;
+                let format = reader.summary().format;
+                (unknown, format, Bytes::Opened(Box::new(reader)))
+            }
+        };
+        Ok(Waiting {
+            file,
+            path: path.to_owned(),
+            first,
+            format,
+            bytes,
+        })
+    }
+
+    /// Goes on to what comes next of all captures.
+    pub fn advance(&mut self) {
+        self.now = self.step();
+    }
+
+    /// What [`Self::advance`] went on to, and of which capture; [`Next::End`] is the end of all.
+    pub fn current(&self) -> (FileIndex, Next<'_>) {
+        match self.now {
+            Step::Other(file, next) => (file, next),
+            Step::Current(place) => {
+                let open = self.open.get(place).and_then(Option::as_ref);
+                let current = open.and_then(|open| Some((open.file, open.reader.current()?)));
+                current.unwrap_or((FileIndex::default(), Next::End))
+            }
+        }
+    }
+
+    /// Whether there is more than one capture to be read.
+    pub fn is_several(&self) -> bool {
+        self.waiting.len() + self.open.iter().flatten().count() > 1
+    }
+
+    /// Whether captures of the same time are being read, the current one among them.
+    pub fn overlap(&self) -> bool {
+        self.heads.len() + usize::from(self.moving.is_some()) > 1
+    }
+
+    /// Whether the capture `file`, which gave the last frame, is compressed.
+    pub fn is_compressed(&self, file: FileIndex) -> bool {
+        let mut open = self.open.iter().flatten();
+        open.any(|open| open.file == file && open.reader.summary().compression.is_some())
+    }
+
+    /// The captures that were read, in command line order.
+    pub fn finish(mut self) -> Vec<Ended> {
+        for place in 0..self.open.len() {
+            self.close(place, None);
+        }
+        self.ended.sort_by_key(|ended| ended.file);
+        self.ended
+    }
+
+    fn step(&mut self) -> Step {
+        // Ends: each round moves a capture on, opens one, or returns.
+        loop {
+            if let Some(place) = self.moving.take()
+                && let Some(step) = self.go_on(place)
+            {
+                return step;
+            }
+            if self.is_one_due() {
+                if self.has_room() {
+                    if let Some(step) = self.open_next() {
+                        return step;
+                    }
+                    continue;
+                }
+                if !self.crowded {
+                    self.crowded = true;
+                    return self.too_many();
+                }
+            }
+            let Some(Reverse((_, _, place))) = self.heads.pop() else {
+                return Step::Other(FileIndex::default(), Next::End);
+            };
+            self.moving = Some(place);
+            return Step::Current(place);
+        }
+    }
+
+    /// Moves a capture on to its next frame; returns what comes before that.
+    fn go_on(&mut self, place: usize) -> Option<Step> {
+        let open = self.open.get_mut(place)?.as_mut()?;
+        let file = open.file;
+        let next = match open.reader.next_frame() {
+            Ok(Next::Frame(frame)) => {
+                self.heads.push(Reverse((frame.time, file, place)));
+                return None;
+            }
+            Ok(Next::End) => {
+                self.close(place, None);
+                return None;
+            }
+            Ok(Next::Secrets { .. }) => Step::Current(place),
+            Ok(Next::Defect(defect)) => Step::Other(file, Next::Defect(defect)),
+            Ok(Next::CutShort {
+                offset_bytes,
+                frames,
+            }) => {
+                let cut = Next::CutShort {
+                    offset_bytes,
+                    frames,
+                };
+                Step::Other(file, cut)
+            }
+            Err(error) => {
+                let at = FrameRef {
+                    file,
+                    no: FrameNo(open.reader.summary().packets),
+                };
+                let defect = damage(&error, at);
+                self.close(place, Some(error));
+                return defect.map(|defect| Step::Other(file, Next::Defect(defect)));
+            }
+        };
+        self.moving = Some(place);
+        Some(next)
+    }
+
+    /// Whether a capture waits of which no open one has an earlier frame.
+    fn is_one_due(&self) -> bool {
+        let head = self.heads.peek().map(|Reverse((time, ..))| *time);
+        let first = self.waiting.last().map(|waiting| waiting.first);
+        first.is_some_and(|first| head.is_none_or(|head| first <= head))
+    }
+
+    fn has_room(&self) -> bool {
+        self.heads.len() < self.room
+    }
+
+    /// Opens the capture that is due.
+    fn open_next(&mut self) -> Option<Step> {
+        let Waiting {
+            file,
+            path,
+            first,
+            format,
+            bytes,
+        } = self.waiting.pop()?;
+        let reader = match bytes {
+            Bytes::Opened(reader) => Ok(reader),
+            Bytes::File(name) => match File::open(&name) {
+                Err(error) if is_out_of_files(&error) && !self.heads.is_empty() => {
+                    self.room = self.heads.len();
+                    self.waiting.push(Waiting {
+                        file,
+                        path,
+                        first,
+                        format,
+                        bytes: Bytes::File(name),
+                    });
+                    return None;
+                }
+                opened => reader(opened, &path, file, &self.limits),
+            },
+        };
+        match reader {
+            Ok(reader) => {
+                let open = Some(Open { file, path, reader });
+                let free = self.open.iter().position(Option::is_none);
+                let place = free.unwrap_or(self.open.len());
+                match self.open.get_mut(place) {
+                    Some(free) => *free = open,
+                    None => self.open.push(open),
+                }
+                self.moving = Some(place);
+            }
+            // It could be read a moment ago.
+            Err(error) => self.ended.push(Ended {
+                file,
+                path,
+                summary: Summary::new(format),
+                error: Some(error),
+            }),
+        }
+        None
+    }
+
+    fn close(&mut self, place: usize, error: Option<Error>) {
+        if let Some(open) = self.open.get_mut(place).and_then(Option::take) {
+            self.ended.push(Ended {
+                file: open.file,
+                path: open.path,
+                summary: open.reader.summary().clone(),
+                error,
+            });
+        }
+    }
+
+    #[cold]
+    fn too_many(&self) -> Step {
+        let file = self.waiting.last().map_or(FileIndex(0), |next| next.file);
+        let at = FrameRef {
+            file,
+            no: FrameNo(0),
+        };
+        let detail = "more than {} captures are of the same minutes, too many to be read at once; some came late, and what they hold may seem out of order: name fewer";
+        let defect = Defect::new(DefectKind::OutOfOrder, at, detail);
+        Step::Other(file, Next::Defect(defect.with_number(self.room as u64)))
+    }
+}
+
+fn reader(
+    file_opened: io::Result<File>,
+    path: &str,
+    file: FileIndex,
+    limits: &Limits,
+) -> Result<Box<Reader<Box<dyn Read>>>, Error> {
+    let bytes: Box<dyn Read> = Box::new(file_opened.map_err(|source| Error::Read {
+        path: path.to_owned(),
+        offset_bytes: 0,
+        source,
+    })?);
+    Ok(Box::new(Reader::open(bytes, path, file, limits)?))
+}
+
+/// What the report says of a capture of which the rest cannot be unpacked.
+fn damage(error: &Error, at: FrameRef) -> Option<Defect> {
+    let Error::Damaged { offset_bytes, .. } = error else {
+        return None;
+    };
+    let detail = "the compressed file is damaged: what it holds from byte {} on could not be unpacked; everything before it was analysed";
+    let defect = Defect::new(DefectKind::BadBlock, at, detail);
+    Some(defect.with_number(*offset_bytes))
+}
+
+/// Whether the process or the system has no more room for open files (`EMFILE`, `ENFILE`).
+fn is_out_of_files(error: &io::Error) -> bool {
+    cfg!(unix) && matches!(error.raw_os_error(), Some(23 | 24))
+}
+
+#[cfg(test)]
+mod tests;
