@@ -4,6 +4,8 @@
 //! Several inputs are read one after the other, in the order given, as one capture: calls and TCP
 //! streams go on over their borders.
 
+mod wires;
+
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::io::{self, Read};
@@ -16,13 +18,14 @@ use crate::findings::rule::End;
 use crate::findings::trust::Trust;
 use crate::findings::{BurstOptions, Findings};
 use crate::limits::Limits;
-use crate::packet::{Datagram, Decoder, Packet, Segment};
+use crate::packet::{Decoder, Packet};
 use crate::report::{project, view};
 use crate::sip::duplicates::Duplicates;
-use crate::sip::framing::Framer;
-use crate::sip::{Indexer, RawMessage, sniff};
-use crate::stream::Reassembler;
+use crate::sip::{Indexer, RawMessage};
+use crate::tls::KeyLog;
 use crate::units::{FileIndex, FrameNo, FrameRef, Timestamp, Transport};
+
+pub use wires::Wires;
 
 /// Names of the rules there are, for `--fail-on`.
 pub use crate::findings::registry::RULES;
@@ -36,12 +39,14 @@ pub struct Input {
 }
 
 /// What a run is to do.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Options {
     /// Caps.
     pub limits: Limits,
     /// Burst detector.
     pub burst: BurstOptions,
+    /// TLS secrets known from the start.
+    pub secrets: Option<KeyLog>,
 }
 
 /// An error of one input.
@@ -87,8 +92,7 @@ pub fn analyse(
 /// All stages.
 struct Run {
     decoder: Decoder,
-    reassembler: Reassembler,
-    framer: Framer,
+    wires: Wires,
     sip: Sip,
     trust: RefCell<Trust>,
     first: Option<Timestamp>,
@@ -124,10 +128,11 @@ impl Responses<'_> {
 impl Run {
     fn new(options: &Options) -> Self {
         let limits = &options.limits;
+        let secrets = options.secrets.clone();
+        let secrets = secrets.unwrap_or_else(|| KeyLog::new(limits));
         Self {
             decoder: Decoder::new(limits),
-            reassembler: Reassembler::new(limits),
-            framer: Framer::new(limits),
+            wires: Wires::new(secrets, limits),
             sip: Sip {
                 duplicates: Duplicates::default(),
                 indexer: Indexer::new(limits.header_fields),
@@ -204,8 +209,7 @@ impl Run {
         self.last = frame.time;
         let Self {
             decoder,
-            reassembler,
-            framer,
+            wires,
             sip,
             trust,
             first,
@@ -224,14 +228,16 @@ impl Run {
         sip.tick(frame, &mut responses, defect);
         decoder.push(
             frame,
-            &mut |packet| match packet {
-                Packet::Datagram(datagram) => {
-                    sip.datagram(framer, &datagram, &mut responses, defect)
+            &mut |packet| {
+                let mut message = |raw: RawMessage<'_>| sip.message(&raw, &mut responses, defect);
+                match packet {
+                    Packet::Datagram(datagram) => {
+                        wires.datagram(&datagram, &mut message, &defect);
+                    }
+                    Packet::Segment(segment) => wires.segment(&segment, &mut message, &defect),
+                    Packet::Sctp(packet) => wires.sctp(&packet, &mut message, &defect),
+                    Packet::IcmpError(error) => sip.calls.unreachable(&error),
                 }
-                Packet::Segment(segment) => {
-                    sip.segment(reassembler, framer, &segment, &mut responses, defect);
-                }
-                Packet::IcmpError(error) => sip.calls.unreachable(&error),
             },
             &mut { defect },
         );
@@ -248,8 +254,7 @@ impl Run {
     ) -> io::Result<view::View> {
         let Self {
             decoder,
-            reassembler,
-            framer,
+            wires,
             sip,
             trust,
             first,
@@ -261,24 +266,15 @@ impl Run {
             error: None,
         };
         let lost = Cell::new(false);
-        let mut defect = |defect: Defect| {
+        let defect = |defect: Defect| {
             lost.set(lost.get() || is_loss(&defect));
             trust.borrow_mut().add(&defect);
         };
-        decoder.finish(&mut defect);
-        reassembler.finish(
-            &mut |chunk| {
-                framer.push(
-                    &chunk,
-                    &mut |raw| sip.message(&raw, &mut responses, defect),
-                    &mut { defect },
-                )
-            },
-            &mut { defect },
+        decoder.finish(&mut { defect });
+        wires.finish(
+            &mut |raw| sip.message(&raw, &mut responses, defect),
+            &defect,
         );
-        framer.finish(&mut |raw| sip.message(&raw, &mut responses, defect), &mut {
-            defect
-        });
         if lost.get() {
             sip.calls.lost(*last);
         }
@@ -322,7 +318,7 @@ impl Run {
                     .map(|(name, count)| (name.into(), count))
                     .collect(),
             },
-            trust: project::trust(&self.trust.borrow(), several_files),
+            trust: project::trust(&self.trust.borrow(), self.wires.unread(), several_files),
             codes: project::codes(&analysis.codes),
             metrics: Vec::new(),
             signers: Vec::new(),
@@ -355,46 +351,6 @@ impl Sip {
             &mut defect,
         );
         findings.release(frame.time, &mut |response| responses.push(response));
-    }
-
-    fn datagram(
-        &mut self,
-        framer: &mut Framer,
-        datagram: &Datagram<'_>,
-        responses: &mut Responses<'_>,
-        defect: impl FnMut(Defect) + Copy,
-    ) {
-        framer.datagram(
-            datagram,
-            &mut |raw| self.message(&raw, responses, defect),
-            &mut { defect },
-        );
-    }
-
-    fn segment(
-        &mut self,
-        reassembler: &mut Reassembler,
-        framer: &mut Framer,
-        segment: &Segment<'_>,
-        responses: &mut Responses<'_>,
-        mut defect: impl FnMut(Defect) + Copy,
-    ) {
-        if sniff::is_tls_client_hello(segment.payload) {
-            let detail = "TLS to port {}: what it carries was not read; capture behind the TLS end, or give the keys";
-            let tls = Defect::new(DefectKind::Encrypted, segment.origin.at, detail);
-            defect(tls.with_number(u64::from(segment.flow.dst.port)));
-        }
-        reassembler.push(
-            segment,
-            &mut |chunk| {
-                framer.push(
-                    &chunk,
-                    &mut |raw| self.message(&raw, responses, defect),
-                    &mut { defect },
-                )
-            },
-            &mut { defect },
-        );
     }
 
     /// Takes a framed message.
@@ -447,6 +403,7 @@ const fn is_loss(defect: &Defect) -> bool {
     matches!(
         defect.kind,
         DefectKind::TcpGap
+            | DefectKind::SctpGap
             | DefectKind::IpFragmentsMissing
             | DefectKind::Dropped
             | DefectKind::BadBlock

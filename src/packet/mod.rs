@@ -24,9 +24,11 @@ mod link;
 mod ip;
 mod defrag;
 mod transport;
+mod sctp;
 mod decoder;
 
 pub use decoder::Decoder;
+pub use sctp::SctpPacket;
 
 /// How many headers may lie inside each other: VLAN tags, extension headers, IP in IP.
 pub const MAX_NESTING: u8 = 16;
@@ -49,6 +51,8 @@ pub enum Packet<'a> {
     Datagram(Datagram<'a>),
     /// A TCP segment.
     Segment(Segment<'a>),
+    /// An SCTP packet.
+    Sctp(SctpPacket<'a>),
     /// An ICMP error that quotes a UDP or TCP packet.
     IcmpError(IcmpError<'a>),
 }

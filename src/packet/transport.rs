@@ -20,6 +20,7 @@ const ICMP: u8 = 1;
 const TCP: u8 = 6;
 const UDP: u8 = 17;
 const ICMPV6: u8 = 58;
+const SCTP: u8 = 132;
 
 const UDP_HEAD: usize = 8;
 const TCP_HEAD: usize = 20;
@@ -34,6 +35,7 @@ impl<O: FnMut(Packet<'_>), D: FnMut(Defect)> Pass<'_, O, D> {
         match protocol {
             UDP => self.udp(envelope, layer),
             TCP => self.tcp(envelope, layer),
+            SCTP => self.sctp(envelope, layer),
             ICMP if envelope.src.is_ipv4() => self.icmp(envelope, layer),
             ICMPV6 if envelope.src.is_ipv6() => self.icmp(envelope, layer),
             _ => {}
@@ -173,7 +175,7 @@ impl<O: FnMut(Packet<'_>), D: FnMut(Defect)> Pass<'_, O, D> {
     }
 
     #[inline]
-    fn origin<'a>(&self, envelope: Envelope<'a>, snapped: bool) -> Origin<'a> {
+    pub(super) fn origin<'a>(&self, envelope: Envelope<'a>, snapped: bool) -> Origin<'a> {
         Origin {
             at: self.at,
             time: self.time,

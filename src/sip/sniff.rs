@@ -11,6 +11,8 @@
 
 use memchr::memchr;
 
+pub use crate::units::is_sip_port;
+
 /// Bytes: a longer first line is no start line.
 pub const START_LINE_BYTES: usize = 8 << 10;
 
@@ -75,11 +77,6 @@ const METHODS: [&[u8]; 14] = [
     b"SUBSCRIBE",
     b"UPDATE",
 ];
-
-/// A port where a start line alone is proof.
-pub const fn is_sip_port(port: u16) -> bool {
-    matches!(port, 5060..=5069 | 5070 | 5080 | 5090 | 5160 | 5161)
-}
 
 /// What a datagram is. `ports`: source and destination; `sticky`: the 5-tuple gave a message.
 pub fn datagram(payload: &[u8], ports: (u16, u16), sticky: bool) -> Verdict {
