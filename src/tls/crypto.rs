@@ -55,9 +55,9 @@ impl Aead {
         let tag: [u8; TAG] = (&*tag).try_into().ok()?;
         let (nonce, tag) = (&nonce.into(), &tag.into());
         match self {
-            Self::Aes128(aead) => aead.decrypt_inout_detached(nonce, aad, text.into(), tag),
-            Self::Aes256(aead) => aead.decrypt_inout_detached(nonce, aad, text.into(), tag),
-            Self::ChaCha20(aead) => aead.decrypt_inout_detached(nonce, aad, text.into(), tag),
+            Self::Aes128(cipher) => cipher.decrypt_inout_detached(nonce, aad, text.into(), tag),
+            Self::Aes256(cipher) => cipher.decrypt_inout_detached(nonce, aad, text.into(), tag),
+            Self::ChaCha20(cipher) => cipher.decrypt_inout_detached(nonce, aad, text.into(), tag),
         }
         .ok()?;
         Some(len)
@@ -335,8 +335,9 @@ mod tests {
     #[test]
     fn traffic_keys_are_those_of_the_published_trace() {
         let hex = |text: &str| -> Vec<u8> {
-            (0..text.len() / 2)
-                .map(|at| u8::from_str_radix(&text[2 * at..2 * at + 2], 16).unwrap())
+            let digits = text.as_bytes().chunks(2);
+            digits
+                .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
                 .collect()
         };
         let secret = hex("b67b7d690cc16c4e75e54213cb2d37b4e9c912bcded9105d42befd59d391ad38");

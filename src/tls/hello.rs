@@ -111,6 +111,8 @@ pub(super) enum Message {
     ClientHello(ClientHello),
     /// The server's choice.
     ServerHello(ServerHello),
+    /// The server wants another ClientHello (RFC 8446 §4.1.4).
+    Retry,
     /// The client's early data is over (RFC 8446 §4.5).
     EndOfEarlyData,
     /// The last of the handshake from this side.
@@ -165,9 +167,10 @@ impl Reader {
             self.head.clear();
             let message = match kind {
                 1 => ClientHello::parse(&body, false).map(Message::ClientHello),
-                2 => ServerHello::parse(&body)
-                    .filter(|hello| hello.random != RETRY)
-                    .map(Message::ServerHello),
+                2 => ServerHello::parse(&body).map(|hello| match hello.random {
+                    RETRY => Message::Retry,
+                    _ => Message::ServerHello(hello),
+                }),
                 5 => Some(Message::EndOfEarlyData),
                 20 => Some(Message::Finished),
                 24 => Some(Message::KeyUpdate),

@@ -43,6 +43,8 @@ pub(super) struct Hellos {
     pub(super) client: Option<ClientHello>,
     /// The server's.
     pub(super) server: Option<ServerHello>,
+    /// The server asked for another ClientHello, so it speaks TLS 1.3.
+    pub(super) retry: bool,
 }
 
 /// Where a direction is.
@@ -248,6 +250,9 @@ impl Side {
             }
             _ => {}
         }
+        if kind == CHANGE_CIPHER_SPEC && hellos.retry {
+            return Ok(Content { kind, at: all });
+        }
         // From here on the other side's hello and a secret are needed.
         let (Some(client), Some(chosen)) = (&hellos.client, &hellos.server) else {
             return Err(Step::Stalled(Why::NoHandshake));
@@ -360,6 +365,7 @@ impl Side {
             Message::ServerHello(hello) if plain => {
                 hellos.server.get_or_insert(hello);
             }
+            Message::Retry => hellos.retry = true,
             Message::EndOfEarlyData => {
                 if let Phase::Early13(_) = self.phase {
                     self.phase = Phase::Handshake13(None);

@@ -104,14 +104,12 @@ impl Suite {
     pub(super) const fn new(number: u16) -> Option<Self> {
         use Cipher::{Aes128Cbc, Aes128Gcm, Aes256Cbc, Aes256Gcm, ChaCha20};
         let (cipher, hash) = match number {
-            0x1301 => (Aes128Gcm, Hash::Sha256),
-            0x1302 => (Aes256Gcm, Hash::Sha384),
             0x1303 | 0xcca8..=0xccae => (ChaCha20, Hash::Sha256),
-            // RSA, DHE, DH, DSS, anonymous and PSK suites of RFC 5288 and RFC 5487 alternate.
-            0x009c | 0x009e | 0x00a0 | 0x00a2 | 0x00a4 | 0x00a6 | 0x00a8 | 0x00aa | 0x00ac
-            | 0xc02b | 0xc02d | 0xc02f | 0xc031 | 0xd001 => (Aes128Gcm, Hash::Sha256),
-            0x009d | 0x009f | 0x00a1 | 0x00a3 | 0x00a5 | 0x00a7 | 0x00a9 | 0x00ab | 0x00ad
-            | 0xc02c | 0xc02e | 0xc030 | 0xc032 | 0xd002 => (Aes256Gcm, Hash::Sha384),
+            // TLS 1.3; RSA, DHE, DH, DSS, anonymous and PSK suites of RFC 5288 and RFC 5487 alternate.
+            0x1301 | 0x009c | 0x009e | 0x00a0 | 0x00a2 | 0x00a4 | 0x00a6 | 0x00a8 | 0x00aa
+            | 0x00ac | 0xc02b | 0xc02d | 0xc02f | 0xc031 | 0xd001 => (Aes128Gcm, Hash::Sha256),
+            0x1302 | 0x009d | 0x009f | 0x00a1 | 0x00a3 | 0x00a5 | 0x00a7 | 0x00a9 | 0x00ab
+            | 0x00ad | 0xc02c | 0xc02e | 0xc030 | 0xc032 | 0xd002 => (Aes256Gcm, Hash::Sha384),
             0x002f..=0x0034
             | 0x008c
             | 0x0090

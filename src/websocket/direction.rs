@@ -184,10 +184,10 @@ impl Direction {
             return;
         }
         if self.compressed {
-            let inflater = self
+            let context = self
                 .inflater
                 .get_or_insert_with(|| Box::new(Inflater::new()));
-            let Some(inflated) = inflater.message(&message, limits.message_bytes) else {
+            let Some(inflated) = context.message(&message, limits.message_bytes) else {
                 // The messages behind it may refer back to it; those that do not still come.
                 self.inflater = None;
                 return defects(Defect::new(DefectKind::Malformed, last.at, NOT_INFLATED));
