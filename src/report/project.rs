@@ -102,13 +102,14 @@ pub fn trust(trust: &Trust, unread: &Unread, several_files: bool) -> Vec<view::T
         file: several_files.then_some(line.first.file.0),
         detail: line.text(),
     }));
-    if unread.beyond() > 0 {
+    if unread.further() > 0 {
         lines.push(view::Trust {
             kind: Cow::Borrowed(DefectKind::Encrypted.name()),
-            count: unread.beyond(),
+            count: unread.further(),
             first_frame: None,
             file: None,
-            detail: "TLS to further servers was not decrypted".to_owned(),
+            detail: "TLS to further servers, on ports that are not SIP's, was not decrypted"
+                .to_owned(),
         });
     }
     if trust.beyond() > 0 {

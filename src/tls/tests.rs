@@ -109,7 +109,7 @@ fn a_flood_of_hellos_stays_under_the_caps() {
         assert!(bench.tls.waiting_bytes() <= limits.tls_waiting_bytes);
     }
     let counted: u64 = bench.finish().iter().map(|(_, count)| count).sum();
-    assert_eq!(counted + bench.tls.unread().beyond(), 500);
+    assert_eq!(counted + bench.tls.unread().further(), 500);
     assert_eq!(bench.tls.waiting_bytes(), 0);
     assert_eq!((bench.passed, bench.defects), (0, 0));
 }

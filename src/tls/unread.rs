@@ -7,6 +7,9 @@ use std::net::IpAddr;
 
 use crate::units::{Endpoint, FrameRef, is_sip_port};
 
+/// Servers named on ports that are not SIP's.
+const ELSEWHERE: usize = 5;
+
 /// Why a connection was not decrypted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Why {
@@ -124,19 +127,28 @@ impl Unread {
         }
     }
 
-    /// The lines: servers on SIP's ports first, then the most connections.
+    /// The lines: servers on SIP's ports, then of the others, of which most are the web's, the
+    /// [`ELSEWHERE`] with the most connections.
     pub fn lines(&self) -> Vec<&Line> {
-        let mut lines: Vec<&Line> = self.lines.iter().collect();
-        lines.sort_by_key(|line| {
-            let elsewhere = !is_sip_port(line.server.port);
-            (elsewhere, std::cmp::Reverse(line.count), line.first)
-        });
+        let (mut lines, elsewhere) = self.sorted();
+        lines.extend(elsewhere.into_iter().take(ELSEWHERE));
         lines
     }
 
-    /// Connections to servers for which there was no line.
-    pub const fn beyond(&self) -> u64 {
-        self.beyond
+    /// Connections to servers without a line.
+    pub fn further(&self) -> u64 {
+        let (_, elsewhere) = self.sorted();
+        let rest = elsewhere.iter().skip(ELSEWHERE);
+        self.beyond + rest.map(|line| line.count).sum::<u64>()
+    }
+
+    /// Servers on SIP's ports, and others.
+    fn sorted(&self) -> (Vec<&Line>, Vec<&Line>) {
+        let mut lines: Vec<&Line> = self.lines.iter().collect();
+        lines.sort_by_key(|line| (std::cmp::Reverse(line.count), line.first));
+        lines
+            .into_iter()
+            .partition(|line| is_sip_port(line.server.port))
     }
 }
 
@@ -176,6 +188,17 @@ mod tests {
                 ),
             ]
         );
-        assert_eq!(unread.beyond(), 1);
+        assert_eq!(unread.further(), 1);
+    }
+
+    #[test]
+    fn of_the_webs_servers_only_the_busiest_are_named() {
+        let mut unread = Unread::new(99);
+        for port in [443, 444, 445, 446, 447, 448, 449, 450, 5061, 449] {
+            unread.add(line(port, 1));
+        }
+        let ports: Vec<u16> = unread.lines().iter().map(|line| line.server.port).collect();
+        assert_eq!(ports[..2], [5061, 449]);
+        assert_eq!((ports.len(), unread.further()), (6, 3));
     }
 }

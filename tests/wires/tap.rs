@@ -33,6 +33,8 @@ pub(crate) struct Result {
     pub(crate) seen: Vec<Seen>,
     /// Kinds of the defects.
     pub(crate) defects: Vec<String>,
+    /// The frames that completed the messages, with their Call-IDs.
+    pub(crate) frames: Vec<(u64, String)>,
     /// TLS that was not decrypted.
     pub(crate) unread: Vec<String>,
 }
@@ -221,6 +223,8 @@ pub(crate) fn read_bytes(bytes: &[u8], keys: &str, late: Option<u64>) -> Result 
             .lines()
             .find_map(|line| line.strip_prefix("Call-ID: "))
             .unwrap_or("none");
+        let at = (raw.origin.at.no.0, call_id.to_owned());
+        result.borrow_mut().frames.push(at);
         result.borrow_mut().seen.push(Seen {
             transport: raw.flow.transport.name(),
             call_id: call_id.to_owned(),
@@ -265,8 +269,8 @@ pub(crate) fn read_bytes(bytes: &[u8], keys: &str, late: Option<u64>) -> Result 
     result.into_inner()
 }
 
-/// The Call-IDs that tshark reads, in order; `None`, loudly, where it is not installed.
-pub(crate) fn tshark(tap: &Tap, keys: &str) -> Option<Vec<String>> {
+/// The frames and Call-IDs that tshark reads, in order; `None`, loudly, where it is not installed.
+pub(crate) fn tshark(tap: &Tap, keys: &str) -> Option<Vec<(u64, String)>> {
     let folder = tempfile::tempdir().expect("a folder");
     let (capture, log) = (folder.path().join("a.pcap"), folder.path().join("keys"));
     std::fs::write(&capture, tap.bytes()).expect("written");
@@ -282,6 +286,8 @@ pub(crate) fn tshark(tap: &Tap, keys: &str) -> Option<Vec<String>> {
             "-T",
             "fields",
             "-e",
+            "frame.number",
+            "-e",
             "sip.Call-ID",
             "-E",
             "occurrence=a",
@@ -292,10 +298,12 @@ pub(crate) fn tshark(tap: &Tap, keys: &str) -> Option<Vec<String>> {
         return None;
     };
     let text = String::from_utf8(output.stdout).expect("UTF-8");
-    Some(
-        text.split(['\n', ',', '\t'])
-            .filter(|id| !id.is_empty())
-            .map(str::to_owned)
-            .collect(),
-    )
+    let mut seen = Vec::new();
+    for line in text.lines() {
+        let (frame, ids) = line.split_once('\t').expect("two fields");
+        for id in ids.split(',') {
+            seen.push((frame.parse().expect("a number"), id.to_owned()));
+        }
+    }
+    Some(seen)
 }
