@@ -243,6 +243,9 @@ fn sctp_is_read_alone_and_inside_udp() {
     check_tshark(&capture, "");
     let result = read(&Tap::sctp_in_udp(&packets), "");
     assert_eq!(result.seen, seen("SCTP", &ids));
+    // SIP on that port is still SIP.
+    let result = read(&Tap::udp(9899, &[peers::request("UDP", "plain")]), "");
+    assert_eq!(result.seen, seen("UDP", &["plain"]));
 }
 
 #[test]

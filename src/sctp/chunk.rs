@@ -63,6 +63,24 @@ pub(super) fn for_data(mut chunks: &[u8], mut each: impl FnMut(Data<'_>)) -> boo
     true
 }
 
+/// Whether bytes are chunks to their end, each whole, with a type that is defined. A packet inside
+/// UDP is recognised by that.
+pub(super) fn are_chunks(mut chunks: &[u8]) -> bool {
+    let mut any = false;
+    while let Some((&[kind, _, high, low], _)) = chunks.split_first_chunk::<4>() {
+        let length = usize::from(u16::from_be_bytes([high, low]));
+        // RFC 9260 §3.2 and its extensions.
+        let is_known = matches!(kind, 0..=15 | 64 | 0x80..=0x84 | 0xc0..=0xc2);
+        if !is_known || length < 4 || length > chunks.len() {
+            return false;
+        }
+        any = true;
+        let padded = length.next_multiple_of(4);
+        chunks = chunks.get(padded..).unwrap_or_default();
+    }
+    any && chunks.is_empty()
+}
+
 fn data(kind: u8, flags: u8, chunk: &[u8], cut: bool) -> Option<Data<'_>> {
     let u32_at = |at: usize| {
         let bytes = chunk.get(at..)?.first_chunk::<4>()?;

@@ -5,7 +5,7 @@
 use rustc_hash::FxHashMap;
 
 use super::association::Association;
-use super::chunk::for_data;
+use super::chunk::{are_chunks, for_data};
 use crate::defect::{Defect, DefectKind};
 use crate::limits::Limits;
 use crate::packet::{Datagram, SctpPacket};
@@ -115,7 +115,7 @@ impl Sctp {
         else {
             return false;
         };
-        if !ports.contains(&TUNNEL) || chunks.is_empty() || !for_data(chunks, |_| ()) {
+        if !ports.contains(&TUNNEL) || !are_chunks(chunks) {
             return false;
         }
         let endpoint = |end: Endpoint, port| Endpoint::new(end.addr, u16::from_be_bytes(port));

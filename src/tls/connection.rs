@@ -56,6 +56,8 @@ pub(super) struct Connection {
     /// Which direction is the server's.
     server: Option<bool>,
     first: FrameRef,
+    /// The last one that brought something.
+    last: FrameRef,
     why: Option<Why>,
     /// When it was last used, in chunks of the whole stage.
     pub(super) used: u64,
@@ -89,6 +91,7 @@ impl Connection {
             hellos: Hellos::default(),
             server: None,
             first: chunk.origin.at,
+            last: chunk.origin.at,
             why: None,
             used: 0,
         }
@@ -141,6 +144,7 @@ impl Connection {
     /// Takes what is known next of a direction.
     pub(super) fn push(&mut self, chunk: &Chunk<'_>, outlet: &mut Outlet<'_>) {
         let direction = direction(chunk.stream);
+        self.last = chunk.origin.at;
         match chunk.event {
             Event::Bytes(bytes) | Event::Probe(bytes) => {
                 pick(&mut self.sides, direction).push(bytes, &chunk.origin);
@@ -236,7 +240,7 @@ impl Connection {
             Step::Stalled(why) => fed.stalled = Some(why),
             Step::Failed(why) => {
                 if fed.sip {
-                    let at = self.first;
+                    let at = self.last;
                     (outlet.defects)(Defect::new(DefectKind::Malformed, at, BROKEN));
                 }
                 self.fail(direction, why, &crate::stream::no_origin(), outlet);

@@ -127,8 +127,8 @@ impl Unread {
         }
     }
 
-    /// The lines: servers on SIP's ports, then of the others, of which most are the web's, the
-    /// [`ELSEWHERE`] with the most connections.
+    /// The lines: servers on SIP's ports, then of the others, of which most are the web's, the five
+    /// with the most connections.
     pub fn lines(&self) -> Vec<&Line> {
         let (mut lines, elsewhere) = self.sorted();
         lines.extend(elsewhere.into_iter().take(ELSEWHERE));

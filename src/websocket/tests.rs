@@ -102,7 +102,7 @@ fn a_message_too_large_is_passed_over_and_the_next_is_read() {
     let mut bench = Bench::new(&limits);
     let stream = [
         SWITCHING,
-        &frame(0x81, &[b'x'; 70_000]),
+        &frame(0x81, &vec![b'x'; 70_000]),
         &frame(0x81, b"SIP/2.0 200 OK"),
     ]
     .concat();
