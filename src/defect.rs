@@ -22,6 +22,8 @@ pub enum DefectKind {
     IpFragmentsMissing,
     /// Bytes of a TCP stream that carries SIP were not captured.
     TcpGap,
+    /// Parts of SCTP messages were not captured.
+    SctpGap,
     /// A capped table was full and its oldest entry was given up.
     Evicted,
     /// Something that starts like SIP but cannot be used as a message.
@@ -55,6 +57,7 @@ impl DefectKind {
             Self::Snapped => "snapped",
             Self::IpFragmentsMissing => "ip-fragments-missing",
             Self::TcpGap => "tcp-gap",
+            Self::SctpGap => "sctp-gap",
             Self::Evicted => "evicted",
             Self::Malformed => "malformed",
             Self::SipLike => "sip-like",

@@ -7,8 +7,11 @@
 //! units, wire_text, limits, defect     the vocabulary of all rooms
 //! catalogue                            status code -> meaning, remediation, RFC
 //! capture    file or stdin      -> Frame<'_>
-//! packet     Frame              -> Datagram<'_> | Segment<'_> | IcmpError<'_>
+//! packet     Frame              -> Datagram<'_> | Segment<'_> | SctpPacket<'_> | IcmpError<'_>
 //! stream     Segment            -> Chunk<'_>, in order
+//! tls        Chunk, secrets     -> Chunk, decrypted or as it came
+//! websocket  Chunk              -> Chunk | Datagram, one a WebSocket message
+//! sctp       SctpPacket         -> Datagram, one a user message
 //! sip        Datagram | Chunk   -> Message<'_>, an index over the wire bytes
 //! calls      Message            -> responses, attempts, answered dialogs
 //! findings   those              -> annotated responses, findings, aggregates
@@ -27,6 +30,9 @@ pub mod catalogue;
 pub mod capture;
 pub mod packet;
 pub mod stream;
+pub mod tls;
+pub mod websocket;
+pub mod sctp;
 pub mod sip;
 pub mod calls;
 pub mod findings;

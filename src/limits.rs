@@ -39,6 +39,25 @@ pub struct Limits {
     pub tcp_pending_bytes_per_direction: usize,
     /// Bytes waiting out of order in all TCP connections together.
     pub tcp_pending_bytes: usize,
+    /// Connections whose TLS secrets are kept; some 500 bytes each.
+    pub tls_secrets: usize,
+    /// TLS connections followed at once, and those given up that are remembered as such.
+    pub tls_connections: usize,
+    /// Bytes waiting in one direction of a TLS connection for a secret, for the other side's
+    /// hello, or for the rest of a record. A handshake with long certificate chains is 16 KiB.
+    pub tls_waiting_bytes_per_direction: usize,
+    /// Bytes waiting in all TLS connections together.
+    pub tls_waiting_bytes: usize,
+    /// Servers named in the trust section because TLS to them was not decrypted.
+    pub tls_servers: usize,
+    /// Bytes kept for unfinished WebSocket messages and for what compression refers back to.
+    pub websocket_bytes: usize,
+    /// SCTP associations' directions followed at once.
+    pub sctp_associations: usize,
+    /// Bytes of unfinished SCTP messages in one direction of an association.
+    pub sctp_waiting_bytes_per_direction: usize,
+    /// Bytes of unfinished SCTP messages of all associations together.
+    pub sctp_waiting_bytes: usize,
     /// Bytes: the largest SIP message (DOMAIN F.2: 64 KiB; UDP cannot carry more).
     pub message_bytes: usize,
     /// Bytes of unfinished messages of all streams together.
@@ -88,6 +107,15 @@ impl Default for Limits {
             tcp_streams: 65_536,
             tcp_pending_bytes_per_direction: 256 << 10,
             tcp_pending_bytes: 16 << 20,
+            tls_secrets: 65_536,
+            tls_connections: 16_384,
+            tls_waiting_bytes_per_direction: 64 << 10,
+            tls_waiting_bytes: 32 << 20,
+            tls_servers: 64,
+            websocket_bytes: 64 << 20,
+            sctp_associations: 8192,
+            sctp_waiting_bytes_per_direction: 256 << 10,
+            sctp_waiting_bytes: 16 << 20,
             message_bytes: 64 << 10,
             unfinished_bytes: 32 << 20,
             sip_flows: 65_536,

@@ -4,25 +4,28 @@
 //! Several inputs are merged by packet time and analysed as one capture: calls and TCP streams go
 //! on over their borders, and what two taps both saw is counted once.
 
+mod wires;
+
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::io;
 
 use crate::calls::{Calls, Sighted};
-use crate::capture::{Ended, Frame, Merge, Next, Source, Summary, Taps};
+use crate::capture::{self, Ended, Frame, Merge, Next, Source, Summary, Taps};
 use crate::defect::{Defect, DefectKind};
 use crate::findings::annotate::Annotated;
 use crate::findings::rule::End;
 use crate::findings::trust::Trust;
 use crate::findings::{BurstOptions, Findings};
 use crate::limits::Limits;
-use crate::packet::{Datagram, Decoder, Packet, Segment};
+use crate::packet::{Decoder, Packet, Segment};
 use crate::report::{project, view};
 use crate::sip::duplicates::Duplicates;
-use crate::sip::framing::Framer;
-use crate::sip::{Indexer, RawMessage, sniff};
-use crate::stream::Reassembler;
+use crate::sip::{Indexer, RawMessage};
+use crate::tls::KeyLog;
 use crate::units::{FrameNo, FrameRef, Span, Timestamp, Transport};
+
+pub use wires::Wires;
 
 /// Names of the rules there are, for `--fail-on`.
 pub use crate::findings::registry::RULES;
@@ -36,12 +39,14 @@ pub struct Input {
 }
 
 /// What a run is to do.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Options {
     /// Caps.
     pub limits: Limits,
     /// Burst detector.
     pub burst: BurstOptions,
+    /// TLS secrets known from the start.
+    pub secrets: Option<KeyLog>,
 }
 
 /// An error of one input.
@@ -95,8 +100,7 @@ pub fn analyse(
 /// All stages.
 struct Run {
     decoder: Decoder,
-    reassembler: Reassembler,
-    framer: Framer,
+    wires: Wires,
     sip: Sip,
     trust: RefCell<Trust>,
     clock: Clock,
@@ -171,10 +175,11 @@ impl Responses<'_> {
 impl Run {
     fn new(options: &Options) -> Self {
         let limits = &options.limits;
+        let secrets = options.secrets.clone();
+        let secrets = secrets.unwrap_or_else(|| KeyLog::new(limits));
         Self {
             decoder: Decoder::new(limits),
-            reassembler: Reassembler::new(limits),
-            framer: Framer::new(limits),
+            wires: Wires::new(secrets, limits),
             sip: Sip {
                 duplicates: Duplicates::default(),
                 taps: None,
@@ -210,8 +215,11 @@ impl Run {
             }
             match merge.current() {
                 (_, Next::Frame(frame)) => self.frame(&frame, each)?,
-                // Nothing decrypts yet.
-                (_, Next::Secrets { .. }) => {}
+                (_, Next::Secrets { kind, bytes }) => {
+                    if kind == capture::TLS_KEY_LOG {
+                        self.wires.add_secrets(bytes);
+                    }
+                }
                 (_, Next::Defect(defect)) => self.input_defect(&defect),
                 (
                     file,
@@ -252,8 +260,7 @@ impl Run {
         let fragments_wait = Span::from_nanos(-self.limits.ip_reassembly_wait.nanos());
         let Self {
             decoder,
-            reassembler,
-            framer,
+            wires,
             sip,
             trust,
             clock,
@@ -304,13 +311,18 @@ impl Run {
                 if !is_captures || matches!(packet, Packet::Message(_)) {
                     tick(sip, clock.packet(frame, &packet), &mut responses);
                 }
+                if let Packet::Segment(segment) = &packet
+                    && sip.is_copied(segment)
+                {
+                    return;
+                }
+                let mut message = |raw: RawMessage<'_>| sip.message(&raw, &mut responses, defect);
                 match packet {
                     Packet::Datagram(datagram) | Packet::Message(datagram) => {
-                        sip.datagram(framer, &datagram, &mut responses, defect);
+                        wires.datagram(&datagram, &mut message, &defect);
                     }
-                    Packet::Segment(segment) => {
-                        sip.segment(reassembler, framer, &segment, &mut responses, defect);
-                    }
+                    Packet::Segment(segment) => wires.segment(&segment, &mut message, &defect),
+                    Packet::Sctp(packet) => wires.sctp(&packet, &mut message, &defect),
                     Packet::IcmpError(error) => sip.calls.unreachable(&error),
                 }
             },
@@ -332,8 +344,7 @@ impl Run {
     ) -> io::Result<view::View> {
         let Self {
             decoder,
-            reassembler,
-            framer,
+            wires,
             sip,
             trust,
             first,
@@ -347,24 +358,15 @@ impl Run {
             error: None,
         };
         let lost = Cell::new(false);
-        let mut defect = |defect: Defect| {
+        let defect = |defect: Defect| {
             lost.set(lost.get() || is_loss(&defect));
             trust.borrow_mut().add(&defect);
         };
-        decoder.finish(&mut defect);
-        reassembler.finish(
-            &mut |chunk| {
-                framer.push(
-                    &chunk,
-                    &mut |raw| sip.message(&raw, &mut responses, defect),
-                    &mut { defect },
-                )
-            },
-            &mut { defect },
+        decoder.finish(&mut { defect });
+        wires.finish(
+            &mut |raw| sip.message(&raw, &mut responses, defect),
+            &defect,
         );
-        framer.finish(&mut |raw| sip.message(&raw, &mut responses, defect), &mut {
-            defect
-        });
         if lost.get() {
             // What waited for its other pieces until the end.
             let wait = Span::from_nanos(-limits.ip_reassembly_wait.nanos());
@@ -414,7 +416,7 @@ impl Run {
                     .map(|(name, count)| (name.into(), count))
                     .collect(),
             },
-            trust: project::trust(&self.trust.borrow(), several_files),
+            trust: project::trust(&self.trust.borrow(), self.wires.unread(), several_files),
             codes: project::codes(&analysis.codes),
             metrics: Vec::new(),
             signers: Vec::new(),
@@ -464,51 +466,13 @@ impl Sip {
         findings.release(time, &mut |response| responses.push(response));
     }
 
-    fn datagram(
-        &mut self,
-        framer: &mut Framer,
-        datagram: &Datagram<'_>,
-        responses: &mut Responses<'_>,
-        defect: impl FnMut(Defect) + Copy,
-    ) {
-        framer.datagram(
-            datagram,
-            &mut |raw| self.message(&raw, responses, defect),
-            &mut { defect },
-        );
-    }
-
-    fn segment(
-        &mut self,
-        reassembler: &mut Reassembler,
-        framer: &mut Framer,
-        segment: &Segment<'_>,
-        responses: &mut Responses<'_>,
-        mut defect: impl FnMut(Defect) + Copy,
-    ) {
-        if sniff::is_tls_client_hello(segment.payload) {
-            let detail = "TLS to port {}: what it carries was not read; capture behind the TLS end, or give the keys";
-            let tls = Defect::new(DefectKind::Encrypted, segment.origin.at, detail);
-            defect(tls.with_number(u64::from(segment.flow.dst.port)));
-        }
+    /// Whether another tap's file has shown the segment already; a late copy would otherwise look
+    /// like data behind the connection's end.
+    fn is_copied(&mut self, segment: &Segment<'_>) -> bool {
         let numbers = (segment.seq, segment.ack);
-        let is_copy = self.taps.as_mut().is_some_and(|taps| {
+        self.taps.as_mut().is_some_and(|taps| {
             taps.segment(&segment.flow, &segment.origin, numbers, segment.payload)
-        });
-        if is_copy {
-            return;
-        }
-        reassembler.push(
-            segment,
-            &mut |chunk| {
-                framer.push(
-                    &chunk,
-                    &mut |raw| self.message(&raw, responses, defect),
-                    &mut { defect },
-                )
-            },
-            &mut { defect },
-        );
+        })
     }
 
     /// Takes a framed message.
@@ -580,6 +544,7 @@ const fn is_loss(defect: &Defect) -> bool {
     matches!(
         defect.kind,
         DefectKind::TcpGap
+            | DefectKind::SctpGap
             | DefectKind::IpFragmentsMissing
             | DefectKind::Dropped
             | DefectKind::BadBlock

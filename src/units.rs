@@ -145,6 +145,11 @@ impl fmt::Display for StatusCode {
     }
 }
 
+/// A port where SIP is expected, so that a start line alone is proof (DOMAIN F.1).
+pub const fn is_sip_port(port: u16) -> bool {
+    matches!(port, 5060..=5069 | 5070 | 5080 | 5090 | 5160 | 5161)
+}
+
 /// A socket: address and port. Displays as `10.0.0.1:5060` or `[2001:db8::1]:5060`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Endpoint {

@@ -99,7 +99,7 @@ impl Stages {
                         &mut |chunk| framer.push(&chunk, &mut |_| *messages += 1, &mut { defect }),
                         &mut { defect },
                     ),
-                    Packet::IcmpError(_) => {}
+                    Packet::IcmpError(_) | Packet::Sctp(_) => {}
                 }
             },
             &mut { defect },

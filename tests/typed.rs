@@ -525,7 +525,7 @@ fn each_captured(path: &Path, out: &mut dyn FnMut(&RawMessage<'_>)) {
     while let Ok(next) = reader.next_frame() {
         let frame = match next {
             Next::Frame(frame) => frame,
-            Next::Defect(_) => continue,
+            Next::Defect(_) | Next::Secrets { .. } => continue,
             Next::CutShort { .. } | Next::End => break,
         };
         decoder.push(
@@ -539,7 +539,7 @@ fn each_captured(path: &Path, out: &mut dyn FnMut(&RawMessage<'_>)) {
                     &mut |chunk| framer.push(&chunk, &mut |raw| out(&raw), &mut |_| ()),
                     &mut |_| (),
                 ),
-                Packet::IcmpError(_) => {}
+                Packet::IcmpError(_) | Packet::Sctp(_) => {}
             },
             &mut |_| (),
         );
@@ -686,7 +686,7 @@ fn a_response_that_rsip_refuses_is_annotated_with_its_code() {
     let capture = common::pcap::write(&[record], &options);
     let input = Input {
         path: "made.pcap".to_owned(),
-        source: Box::new(std::io::Cursor::new(capture)),
+        source: sipannotate::capture::Source::Stream(Box::new(std::io::Cursor::new(capture))),
     };
     let mut seen = Vec::new();
     pipeline::analyse(

@@ -90,6 +90,11 @@ pub(super) struct Input {
     /// Another way to name a capture.
     #[arg(short = 'r', long = "read", value_name = "FILE", global = true)]
     pub(super) read: Vec<PathBuf>,
+    /// Decrypt TLS with the secrets in FILE (NSS key log form).
+    ///
+    /// Secrets are also taken from the file that the environment variable `SSLKEYLOGFILE` names.
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(super) keylog: Option<PathBuf>,
 }
 
 /// How it is judged.

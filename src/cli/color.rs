@@ -23,7 +23,7 @@ const WIDEST: usize = 240;
     clippy::disallowed_methods,
     reason = "the one place where the environment is read"
 )]
-fn variable(name: &str) -> Option<String> {
+pub(super) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 

@@ -9,6 +9,7 @@ use clap::CommandFactory as _;
 use super::args::{Analysis, Args, Command, Format, Lang as LangArg, Time};
 use super::color;
 use super::exit::Problem;
+use super::keys;
 use super::output::Output;
 use super::values::FailOn;
 use crate::findings::BurstOptions;
@@ -53,6 +54,8 @@ impl Config {
         if args.output.format == Format::Markdown {
             return Err(super::reference::no_markdown());
         }
+        let limits = Limits::default();
+        let secrets = keys::read(args.input.keylog.as_deref(), &limits)?;
         let output = Output::open(args.output.file.as_deref(), &captures)?;
         let filter = Filter {
             codes: args.output.code.into_iter().map(|codes| codes.0).collect(),
@@ -85,8 +88,9 @@ impl Config {
         Ok(Self {
             captures,
             options: pipeline::Options {
-                limits: Limits::default(),
+                limits,
                 burst: burst(&args.analysis),
+                secrets: Some(secrets),
             },
             filter,
             format: args.output.format,

@@ -16,6 +16,7 @@ mod run;
 mod reference;
 mod color;
 mod messages;
+mod keys;
 mod exit;
 
 use args::Args;

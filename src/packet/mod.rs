@@ -36,9 +36,11 @@ mod tunnel;
 mod hep;
 mod exported;
 mod relay;
+mod sctp;
 mod decoder;
 
 pub use decoder::Decoder;
+pub use sctp::SctpPacket;
 
 /// How many headers may lie inside each other: VLAN tags, extension headers, IP in IP.
 pub const MAX_NESTING: u8 = 16;
@@ -61,6 +63,8 @@ pub enum Packet<'a> {
     Datagram(Datagram<'a>),
     /// A TCP segment.
     Segment(Segment<'a>),
+    /// An SCTP packet.
+    Sctp(SctpPacket<'a>),
     /// An ICMP error that quotes a UDP or TCP packet.
     IcmpError(IcmpError<'a>),
     /// One SIP message, whole, that a HEP agent mirrored or Wireshark exported. Its flow and time

@@ -97,6 +97,17 @@ fn text(packet: &Packet<'_>) -> String {
             .unwrap();
             (line, segment.origin, segment.payload)
         }
+        Packet::Sctp(packet) => {
+            let flow = packet.flow;
+            let line = format!(
+                "{} {} {} tag {}",
+                flow.transport.name(),
+                flow.src,
+                flow.dst,
+                packet.verification_tag
+            );
+            (line, packet.origin, packet.chunks)
+        }
         Packet::IcmpError(error) => {
             let (reporter, flow) = (error.reporter, error.quoted);
             let line = format!(

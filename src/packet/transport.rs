@@ -21,6 +21,7 @@ const ICMP: u8 = 1;
 const TCP: u8 = 6;
 const UDP: u8 = 17;
 const ICMPV6: u8 = 58;
+const SCTP: u8 = 132;
 
 const UDP_HEAD: usize = 8;
 const TCP_HEAD: usize = 20;
@@ -43,6 +44,7 @@ impl Decoder {
         match protocol {
             UDP => self.udp(pass, envelope, layer, depth),
             TCP => self.tcp(pass, envelope, layer),
+            SCTP => pass.sctp(envelope, layer),
             ICMP if envelope.src.is_ipv4() => pass.icmp(envelope, layer),
             ICMPV6 if envelope.src.is_ipv6() => pass.icmp(envelope, layer),
             _ => self.ip_tunnel(pass, envelope, protocol, layer, depth),
@@ -211,7 +213,7 @@ impl<O: FnMut(Packet<'_>), D: FnMut(Defect)> Pass<'_, O, D> {
     }
 
     #[inline]
-    fn origin<'a>(&self, envelope: Envelope<'a>, snapped: bool) -> Origin<'a> {
+    pub(super) fn origin<'a>(&self, envelope: Envelope<'a>, snapped: bool) -> Origin<'a> {
         Origin {
             at: self.at,
             time: self.time,

@@ -8,10 +8,12 @@ use std::collections::BTreeMap;
 
 use super::view;
 use crate::catalogue::catalogue;
+use crate::defect::DefectKind;
 use crate::findings::annotate::{Annotated, words};
 use crate::findings::codes::Codes;
 use crate::findings::trust::Trust;
 use crate::findings::{BurstFacts, CallRef, Confidence, Finding, Severity};
+use crate::tls::Unread;
 use crate::units::Timestamp;
 use crate::wire_text::WireText;
 
@@ -83,7 +85,7 @@ pub fn codes(codes: &Codes) -> Vec<view::Code> {
 }
 
 /// What was not analysed.
-pub fn trust(trust: &Trust, several_files: bool) -> Vec<view::Trust> {
+pub fn trust(trust: &Trust, unread: &Unread, several_files: bool) -> Vec<view::Trust> {
     let mut lines: Vec<_> = trust
         .groups()
         .map(|group| view::Trust {
@@ -94,6 +96,23 @@ pub fn trust(trust: &Trust, several_files: bool) -> Vec<view::Trust> {
             detail: group.text(),
         })
         .collect();
+    lines.extend(unread.lines().into_iter().map(|line| view::Trust {
+        kind: Cow::Borrowed(DefectKind::Encrypted.name()),
+        count: line.count,
+        first_frame: Some(line.first.no.0).filter(|frame| *frame > 0),
+        file: several_files.then_some(line.first.file.0),
+        detail: line.text(),
+    }));
+    if unread.further() > 0 {
+        lines.push(view::Trust {
+            kind: Cow::Borrowed(DefectKind::Encrypted.name()),
+            count: unread.further(),
+            first_frame: None,
+            file: None,
+            detail: "TLS to further servers, on ports that are not SIP's, was not decrypted"
+                .to_owned(),
+        });
+    }
     if trust.beyond() > 0 {
         lines.push(view::Trust {
             kind: Cow::Borrowed("evicted"),

@@ -89,6 +89,27 @@ impl Framer {
         defects: &mut dyn FnMut(Defect),
     ) -> Verdict {
         let sticky = self.is_sticky(&datagram.flow, datagram.payload);
+        self.judged(datagram, sticky, out, defects)
+    }
+
+    /// Takes a message of a transport that keeps messages apart, WebSocket or SCTP, whatever it
+    /// carries; a start line is proof (RFC 7118 §5, RFC 4168 §5). Returns what it was.
+    pub fn message(
+        &mut self,
+        message: &Datagram<'_>,
+        out: &mut dyn FnMut(RawMessage<'_>),
+        defects: &mut dyn FnMut(Defect),
+    ) -> Verdict {
+        self.judged(message, true, out, defects)
+    }
+
+    fn judged(
+        &mut self,
+        datagram: &Datagram<'_>,
+        sticky: bool,
+        out: &mut dyn FnMut(RawMessage<'_>),
+        defects: &mut dyn FnMut(Defect),
+    ) -> Verdict {
         let verdict = sniff::datagram(datagram.payload, ports(&datagram.flow), sticky);
         match verdict {
             Verdict::Sip => {

@@ -11,6 +11,8 @@
 
 use memchr::memchr;
 
+pub use crate::units::is_sip_port;
+
 /// Bytes: a longer first line is no start line.
 pub const START_LINE_BYTES: usize = 8 << 10;
 
@@ -75,11 +77,6 @@ const METHODS: [&[u8]; 14] = [
     b"SUBSCRIBE",
     b"UPDATE",
 ];
-
-/// A port where a start line alone is proof.
-pub const fn is_sip_port(port: u16) -> bool {
-    matches!(port, 5060..=5069 | 5070 | 5080 | 5090 | 5160 | 5161)
-}
 
 /// What a datagram is. `ports`: source and destination; `sticky`: the 5-tuple gave a message.
 pub fn datagram(payload: &[u8], ports: (u16, u16), sticky: bool) -> Verdict {
@@ -159,13 +156,22 @@ fn is_filler(payload: &[u8]) -> bool {
     payload.len() <= LEADING_LINE_ENDS && payload.iter().all(blank)
         || payload.len() <= 8
             && (payload.starts_with(b"jaK") || payload.eq_ignore_ascii_case(b"hello"))
-        || matches!(payload, [0 | 1, 1, _, _, 0x21, 0x12, 0xa4, 0x42, ..])
+        || matches!(payload, [0 | 1, 1 | 0x11, _, _, 0x21, 0x12, 0xa4, 0x42, ..])
 }
 
-/// Whether a segment starts a TLS connection: a handshake record with a `ClientHello`
-/// (RFC 8446 §5.1, §4).
-pub fn is_tls_client_hello(bytes: &[u8]) -> bool {
-    matches!(bytes, [0x16, 0x03, _, _, _, 0x01, ..])
+/// What a STUN message is recognised by on a stream: the length of its whole, `None` if it is none,
+/// and 0 where more bytes are needed to tell (RFC 8489 §5).
+pub fn stun_len(bytes: &[u8]) -> Option<usize> {
+    match bytes {
+        [0 | 1, _, high, low, 0x21, 0x12, 0xa4, 0x42, ..] => {
+            Some(20 + usize::from(u16::from_be_bytes([*high, *low])))
+        }
+        [0 | 1, rest @ ..] if rest.len() < 7 => {
+            let magic = rest.get(3..).unwrap_or_default();
+            [0x21, 0x12, 0xa4, 0x42].starts_with(magic).then_some(0)
+        }
+        _ => None,
+    }
 }
 
 /// `bytes` without its leading CRs and LFs, at most `most` of them.

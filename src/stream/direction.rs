@@ -100,6 +100,8 @@ pub(super) struct Direction {
     phase: Phase,
     /// The last answer was not `Nothing`.
     wanted: bool,
+    /// The last answer was `Maybe`.
+    quiet: bool,
     /// It sent something.
     seen: bool,
     /// A gap was passed before anybody wanted the stream.
@@ -108,9 +110,9 @@ pub(super) struct Direction {
 }
 
 impl Direction {
-    /// Whether somebody wants its bytes.
+    /// Whether somebody wants its bytes, and knows them to be SIP.
     pub(super) const fn is_wanted(&self) -> bool {
-        self.wanted
+        self.wanted && !self.quiet
     }
 
     /// Whether nothing is known of it.
@@ -266,13 +268,15 @@ impl Direction {
             sink.send(data.origin, Event::Probe(data.bytes))
         };
         match answer {
-            Appetite::More => {
+            Appetite::More | Appetite::Maybe => {
                 self.wanted = true;
+                self.quiet = answer == Appetite::Maybe;
                 self.open(data.captured_end());
                 self.follow(data, sink);
             }
             Appetite::Hold => {
                 self.wanted = true;
+                self.quiet = false;
                 self.phase = Phase::Joining;
                 self.hold(data, sink);
             }
@@ -433,7 +437,8 @@ impl Direction {
             return false;
         }
         self.wanted = true;
-        if std::mem::take(&mut self.gap_owed) {
+        self.quiet = answer == Appetite::Maybe;
+        if !self.quiet && std::mem::take(&mut self.gap_owed) {
             (sink.defects)(Defect::new(DefectKind::TcpGap, origin.at, NOT_CAPTURED));
         }
         true
@@ -447,7 +452,7 @@ impl Direction {
         origin: &Origin<'_>,
         sink: &mut Sink<'_>,
     ) -> bool {
-        if self.wanted {
+        if self.is_wanted() {
             (sink.defects)(Defect::new(DefectKind::TcpGap, origin.at, detail));
         } else {
             self.gap_owed = true;
@@ -464,6 +469,7 @@ impl Direction {
     fn forget(&mut self, sink: &mut Sink<'_>) {
         self.drop_pending(sink);
         self.wanted = false;
+        self.quiet = false;
         self.gap_owed = false;
         self.phase = Phase::Probing;
     }
@@ -498,7 +504,7 @@ pub(super) fn without_earlier<'a>(origin: &Origin<'_>) -> Origin<'a> {
 }
 
 /// The origin of an event that no frame caused: the capture ended.
-pub(super) fn no_origin<'a>() -> Origin<'a> {
+pub(crate) fn no_origin<'a>() -> Origin<'a> {
     Origin {
         at: FrameRef::default(),
         time: Timestamp::default(),

@@ -17,12 +17,14 @@
 use crate::units::{Flow, Origin};
 
 pub(crate) mod kept;
+pub(crate) mod gathered;
 mod seq;
 mod pending;
 mod direction;
 mod table;
 mod reassembly;
 
+pub(crate) use direction::no_origin;
 pub use reassembly::Reassembler;
 pub use seq::SeqNo;
 
@@ -44,6 +46,19 @@ pub struct Chunk<'a> {
 /// One direction of one TCP connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StreamId(pub u64);
+
+impl StreamId {
+    /// The other direction of the same connection.
+    #[must_use]
+    pub const fn peer(self) -> Self {
+        Self(self.0 ^ 1)
+    }
+
+    /// The connection's number: both directions have it.
+    pub const fn connection(self) -> u64 {
+        self.0 >> 1
+    }
+}
 
 /// What happened in a direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +88,11 @@ pub enum Appetite {
     /// then they come as [`Event::Bytes`], behind what precedes them if that came meanwhile.
     /// To any other event the same as `More`.
     Hold,
+    /// Go on with the bytes behind these, but it is not known whether SIP is in them (an
+    /// encrypted connection, the head of an HTTP request): bytes that were not captured are told
+    /// by [`Event::Gap`] only, and when the table is full the connection goes before those with
+    /// SIP.
+    Maybe,
     /// Not SIP: forget what waits in this direction, and until further notice only offer each
     /// later segment as [`Event::Probe`].
     Nothing,

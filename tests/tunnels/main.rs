@@ -106,6 +106,7 @@ fn text(packet: &Packet<'_>) -> String {
         Packet::Datagram(it) => ("Datagram", it.flow, it.origin, it.payload),
         Packet::Message(it) => ("Message", it.flow, it.origin, it.payload),
         Packet::Segment(it) => ("Segment", it.flow, it.origin, it.payload),
+        Packet::Sctp(it) => ("Sctp", it.flow, it.origin, it.chunks),
         Packet::IcmpError(it) => ("IcmpError", it.quoted, it.origin, it.quoted_payload),
     };
     let payload = if payload == message() {

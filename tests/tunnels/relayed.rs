@@ -257,7 +257,9 @@ fn no_damage_of_hep_panics() {
 fn analyse(packets: &[Vec<u8>]) -> View {
     let input = Input {
         path: "agents.pcap".to_owned(),
-        source: Box::new(Cursor::new(pcap::of_link(101, packets))),
+        source: sipannotate::capture::Source::Stream(Box::new(Cursor::new(pcap::of_link(
+            101, packets,
+        )))),
     };
     pipeline::analyse(vec![input], &Options::default(), &mut |_| Ok(()))
         .unwrap()

@@ -169,6 +169,17 @@ impl Parser {
         if text.len() < data.len() && !self.judged {
             return Step::Skip(data.len() - text.len());
         }
+        // A keep-alive between messages, on connections that were made to carry both.
+        if !self.judged && self.proven {
+            match sniff::stun_len(data) {
+                Some(0) => return Step::Wait,
+                Some(len) => {
+                    self.skip = u64::try_from(len).unwrap_or(0);
+                    return Step::Skip(0);
+                }
+                None => {}
+            }
+        }
         if !self.judged {
             match self.judge(data) {
                 Step::Skip(_) => self.judged = true,

@@ -641,3 +641,36 @@ fn a_connection_takes_at_most_120_bytes() {
         size_of::<Connection>()
     );
 }
+
+#[test]
+fn what_may_be_sip_is_followed_without_defects() {
+    let mut tap = Tap::new();
+    tap.answers.push((b'~', Appetite::Maybe));
+    tap.flags(A, SYN, 100)
+        .data(A, 101, "~a")
+        .data(A, 105, "~c")
+        .ack(B, 107)
+        .later(2000)
+        .ack(B, 107)
+        .flags(A, FIN, 107);
+    tap.check(&["a ~a @2", "a gap 2", "a ~c @3", "a end"]);
+    assert_eq!(tap.defects, []);
+}
+
+#[test]
+fn what_may_be_sip_goes_before_what_is() {
+    let mut tap = Tap::with(&Limits {
+        tcp_streams: 2,
+        ..Limits::default()
+    });
+    tap.answers.push((b'~', Appetite::Maybe));
+    tap.data(A, 100, "sip");
+    for port in 10_000..10_020 {
+        tap.port = port;
+        tap.data(A, 1, "~a");
+    }
+    tap.port = 4000;
+    tap.data(A, 103, "more");
+    assert_eq!(tap.lines.last().unwrap(), "a more @22");
+    assert_eq!(tap.defects, []);
+}

@@ -1,0 +1,267 @@
+//! `Websocket`: the stage.
+//!
+//! In: chunks. Out: items. Capped: see the room's contract.
+
+use rustc_hash::FxHashMap;
+
+use super::direction::{Direction, Read, begins_sip};
+use super::handshake::{self, Verdict};
+use crate::defect::{Defect, DefectKind};
+use crate::limits::Limits;
+use crate::packet::Datagram;
+use crate::stream::gathered::Gathered;
+use crate::stream::{Appetite, Chunk, Event, StreamId};
+use crate::units::{Flow, Transport};
+
+const LOST: &str = "a WebSocket connection with SIP goes on with bytes that are no frame; they were passed over until a message begins a segment";
+const CROWDED: &str = "more WebSocket connections at once than memory is set aside for: what was known of them was given up";
+
+/// What comes out.
+#[derive(Clone, Copy, Debug)]
+pub enum Item<'a> {
+    /// A chunk that is not of a WebSocket connection.
+    Chunk(Chunk<'a>),
+    /// A message of a WebSocket connection. The answer is [`Appetite::More`] if it is SIP.
+    Message(Datagram<'a>),
+}
+
+/// What is known of a direction.
+#[derive(Debug)]
+enum State {
+    /// It may be the head of a handshake.
+    Head(Gathered),
+    /// Frames. `sip`: it gave a SIP message.
+    Open { direction: Direction, sip: bool },
+}
+
+#[derive(Debug)]
+struct Stream {
+    state: State,
+    /// When it was last used, in chunks of the whole stage.
+    used: u64,
+}
+
+impl Stream {
+    fn cost(&self) -> usize {
+        match &self.state {
+            State::Head(head) => head.cost(),
+            State::Open { direction, .. } => direction.cost(),
+        }
+    }
+}
+
+/// Takes messages out of WebSocket connections.
+#[derive(Debug)]
+pub struct Websocket {
+    streams: FxHashMap<StreamId, Box<Stream>>,
+    buffered: usize,
+    used: u64,
+    is_sip: fn(&[u8]) -> bool,
+    limits: Limits,
+}
+
+impl Websocket {
+    /// An empty one; `is_sip` tells whether bytes begin with a SIP message.
+    pub fn new(is_sip: fn(&[u8]) -> bool, limits: &Limits) -> Self {
+        Self {
+            streams: FxHashMap::default(),
+            buffered: 0,
+            used: 0,
+            is_sip,
+            limits: *limits,
+        }
+    }
+
+    /// Bytes of unfinished messages, and of what compression refers back to.
+    pub const fn buffered_bytes(&self) -> usize {
+        self.buffered
+    }
+
+    /// Takes what is known next of a stream.
+    pub fn push(
+        &mut self,
+        chunk: &Chunk<'_>,
+        out: &mut dyn FnMut(Item<'_>) -> Appetite,
+        defects: &mut dyn FnMut(Defect),
+    ) -> Appetite {
+        let bytes = match chunk.event {
+            Event::Bytes(bytes) | Event::Probe(bytes) => bytes,
+            Event::Gap(_) | Event::End => return self.interrupt(chunk, out),
+        };
+        if !self.streams.contains_key(&chunk.stream) {
+            let state = match handshake::judge(bytes) {
+                Verdict::NeedMore | Verdict::Upgrade(_) => State::Head(Gathered::default()),
+                // Only what is no text can be a frame.
+                Verdict::No
+                    if matches!(bytes.first(), Some(1 | 2 | 0x81 | 0x82 | 0xc1 | 0xc2))
+                        && begins_sip(bytes, self.is_sip, &self.limits) =>
+                {
+                    State::Open {
+                        direction: Direction::default(),
+                        sip: false,
+                    }
+                }
+                Verdict::No => return out(Item::Chunk(*chunk)),
+            };
+            let stream = Stream { state, used: 0 };
+            self.buffered += size_of::<Stream>();
+            self.streams.insert(chunk.stream, Box::new(stream));
+        }
+        self.used += 1;
+        let Some(mut stream) = self.streams.remove(&chunk.stream) else {
+            return Appetite::Nothing;
+        };
+        stream.used = self.used;
+        let before = stream.cost();
+        let appetite = self.feed(&mut stream, chunk, bytes, out, defects);
+        match appetite {
+            Ok(appetite) => {
+                self.buffered = self.buffered.saturating_sub(before) + stream.cost();
+                self.streams.insert(chunk.stream, stream);
+                if self.buffered > self.limits.websocket_bytes {
+                    self.shed(chunk, defects);
+                }
+                appetite
+            }
+            Err(appetite) => {
+                self.forget(before);
+                appetite
+            }
+        }
+    }
+
+    /// The capture is over. What is kept of messages that did not end is no message.
+    pub fn finish(&mut self) {
+        self.streams.clear();
+        self.buffered = 0;
+    }
+
+    /// Feeds a stream; `Err` if it is of no more interest here.
+    fn feed(
+        &self,
+        stream: &mut Stream,
+        chunk: &Chunk<'_>,
+        bytes: &[u8],
+        out: &mut dyn FnMut(Item<'_>) -> Appetite,
+        defects: &mut dyn FnMut(Defect),
+    ) -> Result<Appetite, Appetite> {
+        let mut rest = bytes;
+        let head;
+        if let State::Head(gathered) = &mut stream.state {
+            gathered.push(bytes, &chunk.origin);
+            match handshake::judge(gathered.bytes()) {
+                Verdict::NeedMore => return Ok(Appetite::Maybe),
+                Verdict::No => return Err(pass_on(gathered, chunk, &self.limits, out)),
+                Verdict::Upgrade(len) => {
+                    gathered.consume(len);
+                    head = gathered.bytes().to_vec();
+                    rest = &head;
+                    stream.state = State::Open {
+                        direction: Direction::default(),
+                        sip: false,
+                    };
+                }
+            }
+        }
+        let State::Open { direction, sip } = &mut stream.state else {
+            return Err(Appetite::Nothing);
+        };
+        let flow = Flow {
+            transport: if chunk.flow.transport == Transport::Tls {
+                Transport::Wss
+            } else {
+                Transport::Ws
+            },
+            ..chunk.flow
+        };
+        let read = direction.push(
+            rest,
+            &chunk.origin,
+            &self.limits,
+            &mut |payload, origin| {
+                let message = Datagram {
+                    flow,
+                    origin,
+                    payload,
+                };
+                *sip |= out(Item::Message(message)) == Appetite::More;
+            },
+            defects,
+        );
+        match read {
+            Read::Frames if *sip => Ok(Appetite::More),
+            Read::Frames => Ok(Appetite::Maybe),
+            Read::Lost => {
+                if *sip {
+                    defects(Defect::new(DefectKind::Malformed, chunk.origin.at, LOST));
+                }
+                Err(Appetite::Nothing)
+            }
+        }
+    }
+
+    /// Bytes are missing, or none come any more.
+    fn interrupt(
+        &mut self,
+        chunk: &Chunk<'_>,
+        out: &mut dyn FnMut(Item<'_>) -> Appetite,
+    ) -> Appetite {
+        let Some(mut stream) = self.streams.remove(&chunk.stream) else {
+            return out(Item::Chunk(*chunk));
+        };
+        self.forget(stream.cost());
+        if let State::Head(head) = &mut stream.state
+            && pass_on(head, chunk, &self.limits, out) != Appetite::Nothing
+        {
+            return out(Item::Chunk(*chunk));
+        }
+        // Where the next frame begins is not known behind a gap: each segment is tried.
+        Appetite::Nothing
+    }
+
+    fn forget(&mut self, cost: usize) {
+        let cost = cost + size_of::<Stream>();
+        self.buffered = self.buffered.saturating_sub(cost);
+    }
+
+    /// Gives up a quarter of the streams, idle longest first.
+    fn shed(&mut self, chunk: &Chunk<'_>, defects: &mut dyn FnMut(Defect)) {
+        let mut all: Vec<(u64, StreamId)> = self
+            .streams
+            .iter()
+            .map(|(id, stream)| (stream.used, *id))
+            .collect();
+        all.sort_unstable();
+        let mut given_up = 0;
+        for (_, id) in all.iter().take(all.len() / 4 + 1) {
+            if let Some(stream) = self.streams.remove(id) {
+                self.forget(stream.cost());
+                given_up += u64::from(matches!(stream.state, State::Open { sip: true, .. }));
+            }
+        }
+        if given_up > 0 {
+            let mut defect = Defect::new(DefectKind::Evicted, chunk.origin.at, CROWDED);
+            defect.count = given_up;
+            defects(defect);
+        }
+    }
+}
+
+/// Hands on the bytes of what was no handshake.
+fn pass_on(
+    head: &Gathered,
+    chunk: &Chunk<'_>,
+    limits: &Limits,
+    out: &mut dyn FnMut(Item<'_>) -> Appetite,
+) -> Appetite {
+    let mut earlier = Vec::new();
+    let bytes = head.bytes();
+    let Some(kept) = head.origin(bytes.len(), limits.frames_per_message, &mut earlier) else {
+        return Appetite::Nothing;
+    };
+    out(Item::Chunk(Chunk {
+        origin: kept.origin(&earlier),
+        event: Event::Bytes(bytes),
+        ..*chunk
+    }))
+}

@@ -1,0 +1,168 @@
+//! The stage's caps, gaps, and what it leaves alone.
+
+use super::*;
+use crate::limits::Limits;
+use crate::stream::{Appetite, Chunk, Event, StreamId, no_origin};
+use crate::units::{Endpoint, Flow, Transport};
+use std::net::{IpAddr, Ipv4Addr};
+
+const SWITCHING: &[u8] = b"HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\n\r\n";
+
+struct Bench {
+    stage: Websocket,
+    /// Messages, and `chunk` with the bytes of chunks.
+    out: Vec<String>,
+    defects: Vec<&'static str>,
+}
+
+impl Bench {
+    fn new(limits: &Limits) -> Self {
+        Self {
+            stage: Websocket::new(|bytes| bytes.starts_with(b"SIP/2.0 "), limits),
+            out: Vec::new(),
+            defects: Vec::new(),
+        }
+    }
+
+    fn push(&mut self, stream: u64, event: Event<'_>) -> Appetite {
+        let end = |port| Endpoint::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
+        let chunk = Chunk {
+            stream: StreamId(stream),
+            flow: Flow {
+                src: end(8080),
+                dst: end(40_000),
+                transport: Transport::Tcp,
+            },
+            origin: no_origin(),
+            event,
+        };
+        let Self {
+            stage,
+            out,
+            defects,
+        } = self;
+        stage.push(
+            &chunk,
+            &mut |item| match item {
+                Item::Chunk(chunk) => {
+                    out.push(format!("{:?}", chunk.event));
+                    Appetite::Nothing
+                }
+                Item::Message(message) => {
+                    assert_eq!(message.flow.transport, Transport::Ws);
+                    out.push(String::from_utf8(message.payload.to_vec()).unwrap());
+                    if message.payload.starts_with(b"SIP/2.0 ") {
+                        Appetite::More
+                    } else {
+                        Appetite::Nothing
+                    }
+                }
+            },
+            &mut |defect| defects.push(defect.kind.name()),
+        )
+    }
+}
+
+fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    let mut out = vec![first];
+    if payload.len() < 126 {
+        out.push(u8::try_from(payload.len()).unwrap());
+    } else if let Ok(len) = u16::try_from(payload.len()) {
+        out.push(126);
+        out.extend(len.to_be_bytes());
+    } else {
+        out.push(127);
+        out.extend((payload.len() as u64).to_be_bytes());
+    }
+    out.extend(payload);
+    out
+}
+
+#[test]
+fn http_is_handed_on_whole() {
+    let mut bench = Bench::new(&Limits::default());
+    assert_eq!(bench.push(0, Event::Bytes(b"GET / HT")), Appetite::Maybe);
+    assert_eq!(
+        bench.push(0, Event::Bytes(b"TP/1.1\r\n\r\nabc")),
+        Appetite::Nothing
+    );
+    assert_eq!(
+        bench.out,
+        [format!("{:?}", Event::Bytes(b"GET / HTTP/1.1\r\n\r\nabc"))]
+    );
+    assert_eq!(bench.stage.buffered_bytes(), 0);
+}
+
+#[test]
+fn a_message_too_large_is_passed_over_and_the_next_is_read() {
+    let limits = Limits {
+        message_bytes: 1000,
+        ..Limits::default()
+    };
+    let mut bench = Bench::new(&limits);
+    let stream = [
+        SWITCHING,
+        &frame(0x81, &vec![b'x'; 70_000]),
+        &frame(0x81, b"SIP/2.0 200 OK"),
+    ]
+    .concat();
+    for part in stream.chunks(999) {
+        bench.push(0, Event::Bytes(part));
+        assert!(bench.stage.buffered_bytes() < 8000);
+    }
+    assert_eq!(bench.out, ["SIP/2.0 200 OK"]);
+    assert_eq!(bench.defects, ["malformed"]);
+}
+
+#[test]
+fn behind_a_gap_a_segment_that_begins_with_a_message_is_found() {
+    let mut bench = Bench::new(&Limits::default());
+    let message = frame(0x81, b"SIP/2.0 100 Trying");
+    bench.push(0, Event::Bytes(&[SWITCHING, &message].concat()));
+    assert_eq!(bench.push(0, Event::Gap(5)), Appetite::Nothing);
+    bench.push(0, Event::Probe(b"\x81\x05Hello"));
+    assert_eq!(bench.push(0, Event::Probe(&message)), Appetite::More);
+    assert_eq!(bench.out.len(), 3);
+    assert!(bench.out[1].contains("Probe"));
+}
+
+#[test]
+fn what_is_no_frame_any_more_is_told_where_there_was_sip() {
+    let mut bench = Bench::new(&Limits::default());
+    let message = frame(0x81, b"SIP/2.0 100 Trying");
+    bench.push(
+        0,
+        Event::Bytes(&[SWITCHING, &message, b"\xff\xff"].concat()),
+    );
+    bench.push(2, Event::Bytes(&[SWITCHING, b"\xff\xff"].concat()));
+    assert_eq!(bench.defects, ["malformed"]);
+    // A message inside a message, and the middle of none.
+    for wrong in [[0x01, 0x81], [0x80, 0x81]] {
+        let frames = wrong.map(|first| frame(first, b"a")).concat();
+        assert_eq!(
+            bench.push(4, Event::Bytes(&[SWITCHING, &frames].concat())),
+            Appetite::Nothing
+        );
+    }
+}
+
+#[test]
+fn many_unfinished_messages_stay_under_the_cap() {
+    let limits = Limits {
+        websocket_bytes: 50_000,
+        ..Limits::default()
+    };
+    let mut bench = Bench::new(&limits);
+    let whole = frame(0x81, b"SIP/2.0 100 Trying");
+    let half = frame(0x01, &[b'x'; 3000]);
+    for stream in 0..100 {
+        bench.push(
+            stream * 2,
+            Event::Bytes(&[SWITCHING, &whole, &half].concat()),
+        );
+        assert!(bench.stage.buffered_bytes() <= limits.websocket_bytes);
+    }
+    assert!(bench.defects.contains(&"evicted"));
+    bench.stage.finish();
+    assert_eq!(bench.stage.buffered_bytes(), 0);
+}

@@ -1,0 +1,416 @@
+//! SIP inside TLS, WebSocket and SCTP, from the capture's bytes to framed messages.
+//!
+//! In: conversations of OpenSSL (`wires/tls.txt`, written by `wires/record_tls.py`) and of rustls,
+//! WebSocket and SCTP built here. Always: what a peer that is not ours sent is read whole, in any
+//! cut and order of its segments; tshark, where it is installed, sees the same Call-IDs.
+
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "a wrong scenario is a failed test; what is skipped is said"
+)]
+
+mod common;
+
+#[path = "wires/peers.rs"]
+mod peers;
+#[path = "wires/tap.rs"]
+mod tap;
+
+use std::collections::BTreeMap;
+
+use common::pcap;
+use peers::{Talk, recorded};
+use proptest::prelude::*;
+use tap::{Seen, Tap, read, tshark};
+
+/// Whether the conversation is one of `wires/record_tls.py`, and what it holds.
+fn expected(name: &str) -> Vec<Seen> {
+    let mut seen = Vec::new();
+    for number in 1..=3 {
+        for _ in 0..2 {
+            seen.push(Seen {
+                transport: "TLS",
+                call_id: format!("{number}@{name}"),
+            });
+        }
+    }
+    seen
+}
+
+fn check_talk(talk: &Talk) {
+    let capture = Tap::tcp(5061, &talk.sent);
+    let result = read(&capture, &talk.keys);
+    assert_eq!(result.seen, expected(&talk.name), "{}", talk.name);
+    assert_eq!(result.defects, Vec::<String>::new(), "{}", talk.name);
+    assert_eq!(result.unread, Vec::<String>::new(), "{}", talk.name);
+}
+
+#[test]
+fn every_suite_that_openssl_spoke_is_decrypted() {
+    let talks = recorded();
+    assert!(talks.len() >= 16, "{}", talks.len());
+    for talk in &talks {
+        check_talk(talk);
+    }
+}
+
+#[test]
+fn rustls_is_decrypted_over_key_updates() {
+    for talk in peers::rustls_talks() {
+        check_talk(&talk);
+    }
+}
+
+#[test]
+fn tshark_decrypts_the_same_messages_in_the_same_frames() {
+    let mut talks = recorded();
+    talks.extend(peers::rustls_talks());
+    for talk in &talks {
+        check_tshark(&Tap::tcp(5061, &talk.sent), &talk.keys);
+    }
+    for talk in talks.iter().step_by(5) {
+        check_tshark(
+            &Tap::tcp(5061, &tap::cut(&talk.sent, &[300, 40])),
+            &talk.keys,
+        );
+    }
+}
+
+/// tshark, where it is installed, reads the same messages from the same frames.
+fn check_tshark(capture: &Tap, keys: &str) {
+    if let Some(theirs) = tshark(capture, keys) {
+        assert_eq!(read(capture, keys).frames, theirs);
+    }
+}
+
+#[test]
+fn without_a_secret_server_and_name_are_told() {
+    let talk = &recorded()[0];
+    let result = read(&Tap::tcp(5061, &talk.sent), "");
+    assert_eq!(result.seen, []);
+    assert_eq!(
+        result.unread,
+        [
+            "TLS to sip.example.net (10.0.0.2:5061) from 10.0.0.1: 1 connection not decrypted: \
+             no secrets for them; give --keylog, or capture behind the TLS end"
+        ]
+    );
+}
+
+#[test]
+fn wrong_secrets_and_unknown_suites_are_told_apart() {
+    let talks = recorded();
+    let talk = &talks[0];
+    let (head, secret) = talk.keys.trim().rsplit_once(' ').unwrap();
+    let wrong = format!("{head} {}", "0".repeat(secret.len()));
+    let result = read(&Tap::tcp(5061, &talk.sent), &wrong);
+    assert!(
+        result.unread[0].contains("do not open"),
+        "{:?}",
+        result.unread
+    );
+    let mut sent = talk.sent.clone();
+    // The suite in the ServerHello: behind its record, message head, version, random and session.
+    let hello = &mut sent[1].1;
+    let suite = 5 + 4 + 2 + 32 + 1 + usize::from(hello[43]);
+    hello[suite..suite + 2].copy_from_slice(&[0, 5]);
+    let result = read(&Tap::tcp(5061, &sent), &talk.keys);
+    assert!(
+        result.unread[0].contains("cipher suite"),
+        "{:?}",
+        result.unread
+    );
+}
+
+#[test]
+fn secrets_may_come_behind_the_handshake() {
+    for talk in recorded() {
+        let capture = Tap::tcp(5061, &talk.sent);
+        let result = tap::read_with_late_keys(&capture, &talk.keys, 12);
+        assert_eq!(result.seen.len(), 6, "{}", talk.name);
+    }
+}
+
+#[test]
+fn a_gap_ends_its_direction_and_is_told_once_there_was_sip() {
+    for talk in recorded() {
+        let data: Vec<usize> = (0..talk.sent.len())
+            .filter(|index| talk.sent[*index].0 && talk.sent[*index].1[0] == 0x17)
+            .collect();
+        // The client's second request.
+        let lost = data[data
+            .len()
+            .saturating_sub(if talk.name.starts_with("tls13") { 3 } else { 2 })];
+        let mut capture = Tap::tcp(5061, &talk.sent);
+        capture.drop_payload(lost);
+        let result = read(&capture, &talk.keys);
+        let client = result.seen.len();
+        assert!((4..6).contains(&client), "{} {client}", talk.name);
+        assert!(
+            result.defects.contains(&"tcp-gap".to_owned()),
+            "{}: {:?}",
+            talk.name,
+            result.defects
+        );
+    }
+}
+
+#[test]
+fn a_gap_in_a_connection_that_is_not_sip_is_no_defect() {
+    let talk = &recorded()[0];
+    let mut capture = Tap::tcp(443, &talk.sent);
+    capture.drop_payload(6);
+    let result = read(&capture, "");
+    assert_eq!(result.defects, Vec::<String>::new());
+    assert_eq!(result.unread.len(), 1);
+}
+
+#[test]
+fn a_connection_whose_handshake_is_missing_is_told_on_sips_ports() {
+    let talk = &recorded()[0];
+    let data = &talk.sent[6..];
+    let result = read(&Tap::tcp(5061, data).without_syn(), &talk.keys);
+    assert_eq!(result.unread.len(), 1, "{:?}", result.unread);
+    assert!(result.unread[0].contains("began before the capture"));
+    let result = read(&Tap::tcp(443, data).without_syn(), &talk.keys);
+    assert_eq!(result.unread, Vec::<String>::new());
+}
+
+fn seen(transport: &'static str, ids: &[&str]) -> Vec<Seen> {
+    ids.iter()
+        .map(|id| Seen {
+            transport,
+            call_id: (*id).to_owned(),
+        })
+        .collect()
+}
+
+#[test]
+fn websocket_is_read_over_tcp_and_over_tls() {
+    let sent = peers::websocket_talk();
+    let ids = [
+        "ws-1", "ws-1", "ws-2", "ws-3", "ws-3", "ws-4", "ws-5", "ws-6",
+    ];
+    let capture = Tap::tcp(8080, &sent);
+    let result = read(&capture, "");
+    assert_eq!(result.seen, seen("WS", &ids));
+    assert_eq!(result.defects, Vec::<String>::new());
+    check_tshark(&capture, "");
+    let talk = peers::rustls_carries(&sent);
+    let capture = Tap::tcp(443, &talk.sent);
+    let result = read(&capture, &talk.keys);
+    assert_eq!(result.seen, seen("WSS", &ids));
+    check_tshark(&capture, &talk.keys);
+}
+
+#[test]
+fn websocket_is_found_in_its_middle() {
+    // What refers back to messages before it cannot be inflated, and that is said.
+    let sent = peers::websocket_talk();
+    let result = read(&Tap::tcp(8080, &sent[3..]).without_syn(), "");
+    assert_eq!(result.seen[..3], seen("WS", &["ws-1", "ws-2", "ws-3"]));
+}
+
+#[test]
+fn the_recorded_websocket_capture_gives_what_tshark_counts() {
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../shared/captures/negbie+heplify/sip_tcp_websocket.pcap"
+    );
+    let Ok(bytes) = std::fs::read(path) else {
+        eprintln!("SKIPPED: the shared captures are not here");
+        return;
+    };
+    let result = tap::read_bytes(&bytes, "", None);
+    let mut by_transport: BTreeMap<&str, usize> = BTreeMap::new();
+    for seen in &result.seen {
+        *by_transport.entry(seen.transport).or_default() += 1;
+    }
+    assert_eq!(by_transport, BTreeMap::from([("UDP", 28), ("WS", 11)]));
+}
+
+#[test]
+fn sctp_is_read_alone_and_inside_udp() {
+    let packets = peers::sctp_packets();
+    let ids = ["sctp-1", "sctp-3", "sctp-2"];
+    let capture = Tap::sctp(&packets);
+    let result = read(&capture, "");
+    assert_eq!(result.seen, seen("SCTP", &ids));
+    assert_eq!(result.defects, Vec::<String>::new());
+    check_tshark(&capture, "");
+    let result = read(&Tap::sctp_in_udp(&packets), "");
+    assert_eq!(result.seen, seen("SCTP", &ids));
+    // SIP on that port is still SIP.
+    let result = read(&Tap::udp(9899, &[peers::request("UDP", "plain")]), "");
+    assert_eq!(result.seen, seen("UDP", &["plain"]));
+}
+
+#[test]
+fn stun_and_line_ends_between_messages_are_no_defects() {
+    let stun = b"\x00\x01\x00\x04\x21\x12\xa4\x42aaaaaaaaaaaabbbb".to_vec();
+    let message = |id: &str| peers::request("UDP", id);
+    let sent: Vec<(bool, Vec<u8>)> = [
+        message("one"),
+        b"\r\n\r\n".to_vec(),
+        stun.clone(),
+        message("two"),
+        [stun.clone(), message("three")].concat(),
+    ]
+    .map(|bytes| (true, bytes))
+    .into();
+    for cut in [1, 7, 9, 2000] {
+        let result = read(&Tap::tcp(5060, &tap::cut(&sent, &[cut])), "");
+        assert_eq!(result.seen, seen("TCP", &["one", "two", "three"]));
+        assert_eq!(result.defects, Vec::<String>::new());
+    }
+    let capture = Tap::udp(5060, &[stun, b"\r\n\r\n".to_vec(), message("udp")]);
+    let result = read(&capture, "");
+    assert_eq!(result.seen, seen("UDP", &["udp"]));
+    assert_eq!(result.defects, Vec::<String>::new());
+}
+
+#[test]
+fn dtls_is_told_unless_it_is_for_media() {
+    let hello = |extension: u8| {
+        let mut body = vec![0xfe, 0xfd];
+        body.extend([7; 32]);
+        body.extend([0, 0, 0, 2, 0xc0, 0x2b, 1, 0, 0, 4, 0, extension, 0, 0]);
+        let length = u16::try_from(body.len()).unwrap();
+        let mut out = vec![22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 0];
+        out.extend((length + 12).to_be_bytes());
+        let [high, low] = length.to_be_bytes();
+        out.extend([1, 0, high, low, 0, 0, 0, 0, 0, 0, high, low]);
+        out.extend(body);
+        out
+    };
+    let result = read(&Tap::udp(5061, &[hello(23), hello(14)]), "");
+    assert_eq!(result.defects, ["encrypted"]);
+}
+
+#[test]
+fn the_program_takes_a_key_log() {
+    let talk = &recorded()[0];
+    let folder = tempfile::tempdir().expect("a folder");
+    let (capture, keys) = (folder.path().join("a.pcap"), folder.path().join("keys"));
+    std::fs::write(&capture, Tap::tcp(5061, &talk.sent).bytes()).expect("written");
+    std::fs::write(&keys, &talk.keys).expect("written");
+    let run = |arguments: &[&std::path::Path], variable: &str| {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_sipannotate"))
+            .args(["-f", "json"])
+            .args(arguments)
+            .env("SSLKEYLOGFILE", variable)
+            .output()
+            .expect("runs");
+        (
+            output.status.code(),
+            String::from_utf8(output.stdout).expect("UTF-8"),
+        )
+    };
+    let keys_text = keys.to_str().expect("UTF-8");
+    for (arguments, variable) in [
+        (&[std::path::Path::new("--keylog"), &keys, &capture][..], ""),
+        (&[&*capture][..], keys_text),
+    ] {
+        let (code, report) = run(arguments, variable);
+        assert_eq!(code, Some(0));
+        assert!(report.contains(r#""transport":"TLS""#), "{report}");
+        assert!(!report.contains(r#""kind":"encrypted""#), "{report}");
+    }
+    let (code, report) = run(&[&capture], "/nonexistent");
+    assert_eq!(code, Some(0));
+    assert!(
+        report.contains("TLS to sip.example.net (10.0.0.2:5061)"),
+        "{report}"
+    );
+    let missing = folder.path().join("missing");
+    let (code, _) = run(&[std::path::Path::new("--keylog"), &missing, &capture], "");
+    assert_eq!(code, Some(1));
+}
+
+fn sorted(mut seen: Vec<Seen>) -> Vec<Seen> {
+    seen.sort();
+    seen
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn any_cut_and_order_of_a_tls_stream_gives_the_same_messages(
+        which in any::<prop::sample::Index>(),
+        cuts in prop::collection::vec(1..600_usize, 1..12),
+        places in prop::collection::vec(0..12_usize, 1..40),
+    ) {
+        let talks = recorded();
+        let talk = which.get(&talks);
+        let mut capture = Tap::tcp(5061, &tap::cut(&talk.sent, &cuts));
+        capture.shuffle(&places);
+        let result = read(&capture, &talk.keys);
+        prop_assert_eq!(sorted(result.seen), sorted(expected(&talk.name)));
+        prop_assert_eq!(result.defects, Vec::<String>::new());
+        prop_assert_eq!(result.unread, Vec::<String>::new());
+    }
+
+    #[test]
+    fn any_cut_and_order_of_a_websocket_stream_gives_the_same_messages(
+        cuts in prop::collection::vec(1..300_usize, 1..12),
+        places in prop::collection::vec(0..12_usize, 1..40),
+    ) {
+        let sent = peers::websocket_talk();
+        let whole = read(&Tap::tcp(8080, &sent), "").seen;
+        let mut capture = Tap::tcp(8080, &tap::cut(&sent, &cuts));
+        capture.shuffle(&places);
+        let result = read(&capture, "");
+        prop_assert_eq!(sorted(result.seen), sorted(whole));
+        prop_assert_eq!(result.defects, Vec::<String>::new());
+    }
+
+    #[test]
+    fn any_order_and_repetition_of_sctp_packets_gives_the_same_messages(
+        order in Just((0..peers::sctp_packets().len()).chain(0..3).collect::<Vec<_>>()).prop_shuffle(),
+    ) {
+        let packets = peers::sctp_packets();
+        let packets: Vec<Vec<u8>> = order.into_iter().map(|index| packets[index].clone()).collect();
+        let result = read(&Tap::sctp(&packets), "");
+        prop_assert_eq!(sorted(result.seen), seen("SCTP", &["sctp-1", "sctp-2", "sctp-3"]));
+    }
+
+    #[test]
+    fn damaged_conversations_neither_panic_nor_give_messages_nobody_sent(
+        which in any::<prop::sample::Index>(),
+        damage in prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>(), any::<u8>()), 1..8),
+        cuts in prop::collection::vec(1..600_usize, 1..6),
+    ) {
+        let talks = recorded();
+        let talk = which.get(&talks);
+        let mut sent = talk.sent.clone();
+        for (turn, at, byte) in damage {
+            let bytes = &mut sent[turn.index(talk.sent.len())].1;
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+        }
+        let whole = expected(&talk.name);
+        let result = read(&Tap::tcp(5061, &tap::cut(&sent, &cuts)), &talk.keys);
+        for seen in result.seen {
+            prop_assert!(whole.contains(&seen));
+        }
+        let mut sent = peers::websocket_talk();
+        for (_, bytes) in &mut sent {
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 1 << (middle % 8);
+        }
+        read(&Tap::tcp(8080, &tap::cut(&sent, &cuts)), "");
+    }
+}
+
+#[test]
+fn the_fixture_uses_ipv4_packets_that_tshark_accepts() {
+    let capture = Tap::udp(5060, &[peers::request("UDP", "x")]);
+    assert_eq!(
+        &capture.bytes()[..4],
+        &pcap::write(&[], &pcap::Options::default())[..4]
+    );
+}
