@@ -80,7 +80,7 @@ pub struct Limits {
     pub pending_text_bytes: usize,
     /// Bytes of state kept for all calls together, about 1 KiB for an ordinary one.
     pub calls_bytes: usize,
-    /// Bytes of a Call-ID that a finding keeps; longer ones are cut.
+    /// Bytes of a Call-ID, and of a To tag, that a finding keeps; longer ones are cut.
     pub call_id_bytes: usize,
     /// Example calls named in a finding (CONTRACT: 10,000; the count stays exact).
     pub calls_per_finding: usize,

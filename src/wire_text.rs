@@ -17,8 +17,8 @@ impl<'a> WireText<'a> {
         terminal(String::from_utf8_lossy(self.0))
     }
 
-    /// For JSON strings: valid UTF-8 with U+FFFD for what is not (CONTRACT, JSON); serde escapes
-    /// the rest.
+    /// For JSON strings: valid UTF-8 with U+FFFD for what is not (CONTRACT, JSON); the
+    /// report's writer escapes the rest.
     pub fn json(self) -> Cow<'a, str> {
         String::from_utf8_lossy(self.0)
     }
@@ -51,7 +51,7 @@ fn escape(text: &str) -> String {
 }
 
 /// Control characters, and the characters that reorder or hide text around them.
-fn is_unsafe_in_terminal(c: char) -> bool {
+pub(crate) fn is_unsafe_in_terminal(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'

@@ -374,15 +374,51 @@ fn same_target(uri: &[u8], contact: &[u8]) -> bool {
     let (Some(a), Some(b)) = (Uri::parse(uri), Uri::parse(contact)) else {
         return uri == contact;
     };
-    a.user == b.user
-        && a.host.host.eq_ignore_ascii_case(b.host.host)
-        && a.host.port.unwrap_or(5060) == b.host.port.unwrap_or(5060)
+    is_same_place(&a, &b)
         && [b"transport".as_slice(), b"maddr"].iter().all(|name| {
             let (a, b) = (param(a.params, name), param(b.params, name));
             a.unwrap_or_default().eq_ignore_ascii_case(b.unwrap_or_default())
                 // Naming the transport that is used anyway changes nothing.
                 || (*name == b"transport" && (a.is_none() || b.is_none()))
         })
+}
+
+/// User, host and port, however they are spelled: escapes (RFC 3261 §19.1.4) and the many forms of
+/// one IPv6 address (RFC 5118 §4) do not tell places apart.
+fn is_same_place(a: &Uri<'_>, b: &Uri<'_>) -> bool {
+    let is_same_host = match (a.host.addr(), b.host.addr()) {
+        (Some(a), Some(b)) => a == b,
+        _ => a.host.host.eq_ignore_ascii_case(b.host.host),
+    };
+    is_same_host
+        && a.host.port.unwrap_or(5060) == b.host.port.unwrap_or(5060)
+        && unescaped(a.user).eq(unescaped(b.user))
+}
+
+/// The bytes of `text` with `%41` read as `A`; what is no such escape stands for itself.
+fn unescaped(text: &[u8]) -> impl Iterator<Item = u8> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let (byte, tail) = match rest {
+            [b'%', high, low, tail @ ..] => match (hex(*high), hex(*low)) {
+                (Some(high), Some(low)) => (high << 4 | low, tail),
+                _ => rest.split_first().map(|(byte, tail)| (*byte, tail))?,
+            },
+            [byte, tail @ ..] => (*byte, tail),
+            [] => return None,
+        };
+        rest = tail;
+        Some(byte)
+    })
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        b'A'..=b'F' => Some(digit - b'A' + 10),
+        _ => None,
+    }
 }
 
 /// Whether the Route values are the reversed Record-Route (RFC 3261 §12.1.2), less hops already
@@ -397,11 +433,7 @@ fn is_route_set(route: &[u8], record_route: &[u8], whole: bool) -> bool {
     };
     fits && routes.iter().rev().zip(&recorded).all(|(a, b)| {
         match (Uri::parse(a.uri), Uri::parse(b.uri)) {
-            (Some(a), Some(b)) => {
-                a.user == b.user
-                    && a.host.host.eq_ignore_ascii_case(b.host.host)
-                    && a.host.port.unwrap_or(5060) == b.host.port.unwrap_or(5060)
-            }
+            (Some(a), Some(b)) => is_same_place(&a, &b),
             _ => a.uri == b.uri,
         }
     })
@@ -513,5 +545,23 @@ mod tests {
         assert!(!same_target(b"sip:c@h", b"sip:b@h"));
         assert!(!same_target(b"sip:b@h:5061", b"sip:b@h"));
         assert!(!same_target(b"sip:b@h;maddr=1.2.3.4", b"sip:b@h"));
+    }
+
+    #[test]
+    fn a_target_is_the_same_in_another_spelling() {
+        assert!(same_target(
+            b"sip:b@[2001:DB8::2]",
+            b"sip:b@[2001:db8:0:0::2]:5060"
+        ));
+        assert!(!same_target(b"sip:b@[2001:db8::2]", b"sip:b@[2001:db8::3]"));
+        assert!(same_target(b"sip:%2b12@h", b"sip:+1%32@h"));
+        assert!(!same_target(b"sip:%2b12@h", b"sip:%2b13@h"));
+        assert!(same_target(b"sip:%x@h", b"sip:%x@h"));
+        assert!(!same_target(b"sip:%4@h", b"sip:%@h"));
+        assert!(is_route_set(
+            b"<sip:[2001:DB8::1];lr>",
+            b"<sip:[2001:db8:0::1];lr>",
+            true
+        ));
     }
 }

@@ -7,7 +7,7 @@ mod settle;
 
 pub(super) use settle::Ending;
 
-use super::dialog::{Ack, Answered};
+use super::dialog::{Ack, Answered, Leg};
 use super::hops::Hops;
 use super::transaction::{Answer, Exchange, Transaction};
 use super::{Attempt, Context, Event, Note, ResponseSeen, Seen, Serial, Sighted, Totals};
@@ -51,6 +51,9 @@ pub(super) struct Call {
     has_invite: bool,
 }
 
+/// Bytes a call takes beside its own: its places in the table, the queue and the list by age.
+const PLACE: usize = 128;
+
 impl Call {
     pub(super) fn new(id: Arc<[u8]>, digest: u64, elapsed: Span) -> Self {
         Self {
@@ -70,36 +73,34 @@ impl Call {
 
     /// Bytes of state, roughly: what a stranger can make large is counted as it is.
     pub(super) fn weight(&self) -> usize {
-        let answers: usize = self.transactions.iter().map(|t| t.answers.len()).sum();
-        let counted: usize = self.exchanges.iter().map(|e| e.counted.len()).sum();
+        let texts = |leg: &Leg| leg.contact.len() + leg.record_route.len();
         let legs = self.answered.iter().flat_map(|dialog| &dialog.legs);
-        let legs: usize = legs
-            .map(|leg| {
-                size_of_val(leg)
-                    + leg.contact.len()
-                    + leg.record_route.len()
-                    + leg.copies.len() * 32
-            })
+        let legs: usize = legs.map(|leg| texts(leg) + room(&leg.copies)).sum();
+        let dialogs = self.answered.iter();
+        let dialogs: usize = dialogs
+            .map(|dialog| dialog.to_tag_text.len() + room(&dialog.legs) + room(&dialog.byes))
             .sum();
         let acks = self.acks.iter();
         let acks: usize = acks
-            .map(|ack| size_of_val(ack) + ack.uri.len() + ack.route.len() + ack.repeats.len() * 8)
+            .map(|ack| ack.uri.len() + ack.route.len() + room(&ack.repeats))
             .sum();
-        let tags: usize = self
-            .answered
-            .iter()
-            .map(|dialog| dialog.to_tag_text.len())
-            .sum();
-        size_of::<Self>()
-            + 2 * self.id.len()
-            + self.transactions.len() * size_of::<Transaction>()
-            + self.exchanges.len() * size_of::<Exchange>()
-            + self.answered.len() * size_of::<Answered>()
-            + answers * size_of::<Answer>()
-            + counted * 16
+        let transactions = self.transactions.iter();
+        let answers: usize = transactions.map(|hop| room(&hop.answers)).sum();
+        let exchanges = self.exchanges.iter();
+        let counted: usize = exchanges.map(|exchange| room(&exchange.counted)).sum();
+        PLACE
+            + size_of::<Self>()
+            + self.id.len()
+            + room(&self.transactions)
+            + room(&self.exchanges)
+            + room(&self.answered)
+            + room(&self.acks)
+            + room(&self.cancels)
+            + answers
+            + counted
+            + dialogs
             + legs
             + acks
-            + tags
     }
 
     /// Takes a request.
@@ -207,7 +208,7 @@ impl Call {
         };
         let retransmission = hop.answers.contains(&answer);
         if !retransmission && hop.answers.len() < around.limits.transactions_per_call {
-            hop.answers.push(answer);
+            grow(&mut hop.answers).push(answer);
         }
         let (exchange, flow, invite) = (hop.exchange, hop.flow, hop.request);
         let branch = hop.branch;
@@ -222,7 +223,7 @@ impl Call {
             && !answered_before
             && exchange.counted.len() < around.limits.transactions_per_call
         {
-            exchange.counted.push((code, to_tag));
+            grow(&mut exchange.counted).push((code, to_tag));
         }
         exchange.rang |= method.kind == MethodKind::Invite && (180..=189).contains(&code.get());
         let is_challenge = matches!(code.get(), 401 | 407) && can_be_challenged(method.kind);
@@ -380,7 +381,7 @@ impl Call {
         if self.exchanges.len() >= around.limits.transactions_per_call {
             self.forget_oldest_exchange();
         }
-        self.exchanges.push(Exchange {
+        grow(&mut self.exchanges).push(Exchange {
             method: method.kind,
             method_text: text,
             from_tag,
@@ -419,7 +420,7 @@ impl Call {
         if self.transactions.len() >= limits.transactions_per_call {
             self.transactions.remove(0);
         }
-        self.transactions.push(transaction);
+        grow(&mut self.transactions).push(transaction);
         self.transactions.len() - 1
     }
 
@@ -487,6 +488,19 @@ fn cancelled(exchange: &Exchange, cancels: &[(u64, Option<u32>, Seen)]) -> Optio
             .map(|invite| cancel.2.time.since(invite.time)),
         rang: exchange.rang,
     })
+}
+
+/// Bytes a list takes, used or not.
+const fn room<T>(list: &Vec<T>) -> usize {
+    list.capacity() * size_of::<T>()
+}
+
+/// Makes room for one more: a call has one or two of most things, and there are many calls.
+fn grow<T>(list: &mut Vec<T>) -> &mut Vec<T> {
+    if list.len() == list.capacity() {
+        list.reserve_exact(1.max(list.len() / 2));
+    }
+    list
 }
 
 fn tags(message: &Message<'_>) -> (u64, u64) {

@@ -365,7 +365,7 @@ fn finding(
     })
 }
 
-fn call_ref(dialog: &AnsweredDialog<'_>, leg: &Leg, call_id_bytes: usize) -> CallRef {
+fn call_ref(dialog: &AnsweredDialog<'_>, leg: &Leg, text_bytes: usize) -> CallRef {
     let file = leg.first().at.file;
     let mut frames: Vec<_> = leg
         .invite
@@ -381,9 +381,9 @@ fn call_ref(dialog: &AnsweredDialog<'_>, leg: &Leg, call_id_bytes: usize) -> Cal
     frames.sort_unstable();
     frames.dedup();
     CallRef {
-        call_id: kept(dialog.call_id, call_id_bytes),
+        call_id: kept(dialog.call_id, text_bytes),
         cseq: dialog.cseq,
-        to_tag: (!dialog.to_tag.is_empty()).then(|| dialog.to_tag.into()),
+        to_tag: (!dialog.to_tag.is_empty()).then(|| kept(dialog.to_tag, text_bytes)),
         file,
         frames,
         time: leg.first().time,

@@ -12,8 +12,10 @@
 use std::io::{self, Write};
 
 use serde::Serialize;
+use serde_json::ser::Formatter;
 
 use crate::report::{Report, view};
+use crate::wire_text::is_unsafe_in_terminal;
 
 /// Writes the JSON report.
 #[derive(Debug)]
@@ -21,6 +23,29 @@ pub struct Json<W: Write> {
     out: W,
     /// Responses written; the head is written before the first.
     responses: u64,
+}
+
+/// Compact JSON that a terminal can be shown: characters that steer one are escaped, which says
+/// the same to every reader of JSON.
+struct Visible;
+
+impl Formatter for Visible {
+    fn write_string_fragment<W: ?Sized + Write>(
+        &mut self,
+        out: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        let mut rest = fragment;
+        while let Some((at, c)) = rest.char_indices().find(|(_, c)| is_unsafe_in_terminal(*c)) {
+            let (plain, tail) = rest.split_at(at);
+            out.write_all(plain.as_bytes())?;
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                write!(out, "\\u{unit:04x}")?;
+            }
+            rest = tail.strip_prefix(c).unwrap_or_default();
+        }
+        out.write_all(rest.as_bytes())
+    }
 }
 
 impl<W: Write> Json<W> {
@@ -38,12 +63,17 @@ impl<W: Write> Json<W> {
         )
     }
 
+    fn write<T: Serialize>(&mut self, item: &T) -> io::Result<()> {
+        let mut serializer = serde_json::Serializer::with_formatter(&mut self.out, Visible);
+        Ok(item.serialize(&mut serializer)?)
+    }
+
     fn write_array<T: Serialize>(&mut self, key: &str, items: &[T]) -> io::Result<()> {
         write!(self.out, ",\n\"{key}\": [")?;
         for (index, item) in items.iter().enumerate() {
             self.out
                 .write_all(if index == 0 { b"\n" } else { b",\n" })?;
-            serde_json::to_writer(&mut self.out, item)?;
+            self.write(item)?;
         }
         self.out
             .write_all(if items.is_empty() { b"]" } else { b"\n]" })
@@ -59,7 +89,7 @@ impl<W: Write> Report for Json<W> {
             self.out.write_all(b",\n")?;
         }
         self.responses += 1;
-        Ok(serde_json::to_writer(&mut self.out, response)?)
+        self.write(response)
     }
 
     fn finish(mut self: Box<Self>, view: &view::View) -> io::Result<()> {
@@ -71,7 +101,7 @@ impl<W: Write> Report for Json<W> {
         }
         self.write_array("captures", &view.captures)?;
         self.out.write_all(b",\n\"totals\": ")?;
-        serde_json::to_writer(&mut self.out, &view.totals)?;
+        self.write(&view.totals)?;
         self.write_array("trust", &view.trust)?;
         self.write_array("codes", &view.codes)?;
         self.write_array("metrics", &view.metrics)?;
@@ -128,6 +158,16 @@ mod tests {
             assert_eq!(json["responses"].as_array().unwrap().len(), rows.len());
             assert!(!text.contains('\u{1b}'));
         }
+    }
+
+    #[test]
+    fn no_character_steers_a_terminal() {
+        let said = "a\u{9b}31m\u{202e}b\u{e0041}\u{1b}c\"";
+        let mut json = Json::new(Vec::new());
+        json.write(&said).unwrap();
+        let text = String::from_utf8(json.out).unwrap();
+        assert_eq!(text, r#""a\u009b31m\u202eb\udb40\udc41\u001bc\"""#);
+        assert_eq!(serde_json::from_str::<String>(&text).unwrap(), said);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::super::dialog::{Ack, AckMatch, Answered, Bye, Leg, Side, passes};
 use super::super::{Context, Event, Note, Seen, Sighted, key};
-use super::{Call, Surroundings, tags};
+use super::{Call, Surroundings, grow, tags};
 use crate::sip::{Message, MethodKind, Name, StartLine};
 use crate::units::{Flow, Timestamp};
 
@@ -49,7 +49,7 @@ impl Call {
         let from_tag = key::tag(message.from_tag());
         let cseq = message.cseq.number;
         if self.cancels.len() < 16 && !self.cancels.iter().any(|c| c.0 == from_tag && c.1 == cseq) {
-            self.cancels.push((from_tag, cseq, now));
+            grow(&mut self.cancels).push((from_tag, cseq, now));
         }
     }
 
@@ -66,7 +66,7 @@ impl Call {
                 side = Side::Uas;
             }
             if dialog.byes.iter().all(|bye| bye.side != side) {
-                dialog.byes.push(Bye {
+                grow(&mut dialog.byes).push(Bye {
                     seen: now,
                     side,
                     answered: None,
@@ -119,7 +119,7 @@ impl Call {
             let StartLine::Request { uri, .. } = message.start else {
                 return;
             };
-            self.acks.push(Ack {
+            grow(&mut self.acks).push(Ack {
                 seen: now,
                 flow: raw.flow,
                 from_tag,
@@ -186,7 +186,7 @@ impl Call {
                     .iter()
                     .find(|e| e.is(MethodKind::Invite, 0, from_tag, Some(cseq)))
                     .is_none_or(|e| e.initial);
-                self.answered.push(Answered {
+                grow(&mut self.answered).push(Answered {
                     from_tag,
                     to_tag,
                     to_tag_text: message.to_tag().unwrap_or_default().into(),
@@ -222,7 +222,7 @@ impl Call {
             .items(Name::Contact)
             .next()
             .and_then(crate::sip::value::Address::parse);
-        dialog.legs.push(Leg {
+        grow(&mut dialog.legs).push(Leg {
             flow,
             interface: (raw.origin.at.file, raw.origin.interface),
             invite,

@@ -64,6 +64,10 @@ fn differences(
     comparison: &Comparison<'_>,
     layout: &Layout,
 ) -> io::Result<()> {
+    if comparison.differences.is_empty() {
+        // Codes of one procedure, as 436 and 438: only what they say differs.
+        return page.paragraph(&comparison.summary);
+    }
     let label_width = 12;
     let width = (page.width() - label_width - 4) / 2;
     let codes = [comparison.left.code, comparison.right.code].map(|code| code.to_string());

@@ -51,7 +51,9 @@ impl UnknownWord {
     /// What the user may have meant, for the line below the error.
     pub fn hint(&self) -> String {
         if self.nearest.is_empty() {
-            "name a code (438), a class (4xx), a phrase (busy here), q850:21 or warn:399".to_owned()
+            "name a code (438), a class (4xx), a phrase (busy here), a rule (missing-ack), a verdict \
+             (no-ack-confirmed), q850:21 or warn:399"
+                .to_owned()
         } else {
             format!("did you mean {}?", self.nearest.join(", "))
         }

@@ -89,6 +89,14 @@ fn comparison_without_a_sentence_of_its_own() {
 }
 
 #[test]
+fn no_heading_stands_over_nothing() {
+    let text = compare(436, 438, &layout(100, Lang::En));
+    let (_, after) = text.split_once("Key differences").unwrap();
+    let next = after.lines().nth(1).unwrap();
+    assert!(next.starts_with("They follow the order"), "{next}");
+}
+
+#[test]
 fn table_of_two_classes() {
     insta::assert_snapshot!(table(&["2xx", "600-604"], 80));
 }
