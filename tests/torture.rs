@@ -8,6 +8,12 @@
 //! # References
 //! - RFC 4475, RFC 5118
 
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "test support beside the tests; what is not there fails the test"
+)]
+
 mod common;
 
 #[path = "torture/made.rs"]

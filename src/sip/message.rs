@@ -71,7 +71,7 @@ oddities! {
     BAD_HEADER_LINE = 10, "bad_header_line", "A line of the head has no colon and is no continuation.";
     TOO_MANY_HEADERS = 11, "too_many_headers", "More header fields than the index takes.";
     BAD_ADDRESS = 12, "bad_address", "From or To cannot be read as an address (RFC 4475 quotbal).";
-    EXTRA_SEPARATORS = 13, "extra_separators", "A list item or a parameter of Via, Contact, From or To is empty (RFC 4475 §3.1.2.1).";
+    EXTRA_SEPARATORS = 13, "extra_separators", "A list item of Via or Contact, or a parameter of the topmost Via, of Contact, From or To is empty (RFC 4475 §3.1.2.1).";
     URI_WITH_HEADERS = 14, "escruri", "The Request-URI has header fields of its own (RFC 4475 §3.1.2.11).";
     DATE_NOT_GMT = 15, "date_not_gmt", "Date does not end in GMT, the one zone it may have (RFC 3261 §20.17).";
     BARE_CONTACT_WITH_HEADERS = 16, "regbadct", "A Contact URI holds a question mark and does not stand in <> (RFC 3261 §20.10).";

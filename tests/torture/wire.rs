@@ -94,10 +94,10 @@ fn one(raw: &RawMessage<'_>) -> Read {
     let message = indexer
         .index(raw.bytes, raw.head_len)
         .expect("a start line");
-    read(&message, &raw.framing)
+    read(&message, raw.framing)
 }
 
-fn read(message: &Message<'_>, framing: &Framing) -> Read {
+fn read(message: &Message<'_>, framing: Framing) -> Read {
     let (start, what) = match message.start {
         StartLine::Request { method, uri } => (text(method.text), text(uri)),
         StartLine::Response {
@@ -114,25 +114,25 @@ fn read(message: &Message<'_>, framing: &Framing) -> Read {
     let number = message.cseq.number.map(|number| number.to_string());
     let via = message.top_via().map(|via| {
         let port = via.sent_by.port.map(|port| format!(" {port}"));
-        let branch = via.branch.map(text).unwrap_or("-".to_owned());
+        let branch = via.branch.map_or_else(absent, text);
         let host = text(via.sent_by.host);
         format!("{host}{} {branch}", port.unwrap_or_default())
     });
     let address = |address: Option<sipannotate::sip::value::Address<'_>>, tag: Option<&[u8]>| {
         let uri = address.map(|address| text(address.uri));
-        let tag = tag.map(text).unwrap_or("-".to_owned());
-        format!("{} {tag}", uri.unwrap_or("-".to_owned()))
+        let tag = tag.map_or_else(absent, text);
+        format!("{} {tag}", uri.unwrap_or_else(absent))
     };
     Read {
         start,
         what,
-        call_id: message.call_id().map(text).unwrap_or("-".to_owned()),
+        call_id: message.call_id().map_or_else(absent, text),
         cseq: format!(
             "{} {}",
-            number.unwrap_or("-".to_owned()),
+            number.unwrap_or_else(absent),
             text(message.cseq.method)
         ),
-        via: format!("{}: {}", message.via_count(), via.unwrap_or("-".to_owned())),
+        via: format!("{}: {}", message.via_count(), via.unwrap_or_else(absent)),
         from: address(message.from(), message.from_tag()),
         to: address(message.to(), message.to_tag()),
         odd: message.oddities.names().collect(),
@@ -142,7 +142,7 @@ fn read(message: &Message<'_>, framing: &Framing) -> Read {
 }
 
 /// Every flag of framing by name; a new one does not compile here until it has its own.
-fn framing_names(framing: &Framing) -> Vec<&'static str> {
+fn framing_names(framing: Framing) -> Vec<&'static str> {
     let Framing {
         truncated_body,
         trailing_octets,
@@ -151,7 +151,7 @@ fn framing_names(framing: &Framing) -> Vec<&'static str> {
         missing_content_length,
         head_unfinished,
         after_gap,
-    } = *framing;
+    } = framing;
     [
         (truncated_body, "truncated_body"),
         (trailing_octets, "trailing_octets"),
@@ -164,6 +164,10 @@ fn framing_names(framing: &Framing) -> Vec<&'static str> {
     .into_iter()
     .filter_map(|(set, name)| set.then_some(name))
     .collect()
+}
+
+fn absent() -> String {
+    "-".to_owned()
 }
 
 fn text(bytes: &[u8]) -> String {
