@@ -307,6 +307,7 @@ fn what_is_odd_is_told_from_what_only_looks_so() {
         ("From: <", "From: J\u{e9}r\u{f4}me <", "baddn"),
         ("From: <", "From: \"J\u{e9}r\u{f4}me\" <", ""),
         ("tag=1", "tag=1;", "extra_separators"),
+        (";tag=1", ";;tag=1", "extra_separators"),
         ("Max-Forwards: 70", "Max-Forwards: 255", ""),
         ("Max-Forwards: 70", "Max-Forwards: 256", "out_of_range"),
         ("Max-Forwards: 70", "Max-Forwards: -1", "out_of_range"),

@@ -46,12 +46,14 @@ fn via(message: &mut Message<'_>, odd: &mut Oddities) {
     let mut top = None;
     for value in message.headers(Name::Via) {
         // What is only separators is no hop (RFC 4475 `badinv01`).
+        let before = count;
         for item in list(value).filter(|item| item.first() != Some(&b';')) {
             top = top.or(Some(item));
             count += 1;
-            if item.len() != value.len() && has_extra_separator(value) {
-                odd.add(Oddities::EXTRA_SEPARATORS);
-            }
+        }
+        let is_one = count == before + 1 && memchr::memchr(b',', value).is_none();
+        if !is_one && has_extra_separator(value) {
+            odd.add(Oddities::EXTRA_SEPARATORS);
         }
     }
     message.vias = count;
@@ -88,10 +90,11 @@ fn parts(value: &[u8], address: &Address<'_>, odd: &mut Oddities) {
     if is_blank_in_angles(value, address.uri) {
         odd.add(Oddities::BLANK_IN_ANGLES);
     }
-    // Most have a tag and nothing else.
-    let is_one = matches!(address.params, [b';', first, rest @ ..]
-        if !is_space(*first) && memchr::memchr2(b';', b',', rest).is_none());
-    if !address.params.is_empty() && !is_one && has_extra_separator(address.params) {
+    // Every From and most To have parameters; looking at their ends costs next to nothing.
+    if let [b';', first, .., last] = address.params
+        && (matches!(first, b';' | b',') || matches!(last, b';' | b','))
+        && has_extra_separator(address.params)
+    {
         odd.add(Oddities::EXTRA_SEPARATORS);
     }
 }
