@@ -502,7 +502,7 @@ impl Sip {
         let duplicate = of_tap || of_file;
         if !duplicate {
             *transports.entry(raw.flow.transport.name()).or_default() += 1;
-            if message.oddities.is_malformed() || raw.framing.is_malformed() {
+            if message.oddities.is_malformed() || raw.is_malformed() {
                 let detail = "SIP messages that break the rules of RFC 3261 in their syntax; they were read as far as possible";
                 defect(Defect::new(DefectKind::Malformed, raw.origin.at, detail));
             }

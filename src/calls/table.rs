@@ -136,7 +136,7 @@ impl Calls {
             Some(_) => self.totals.responses += 1,
             None => self.totals.requests += 1,
         }
-        if message.oddities.is_malformed() {
+        if message.oddities.is_malformed() || raw.is_malformed() {
             self.totals.malformed += 1;
         }
         self.hops.saw(&raw.flow);

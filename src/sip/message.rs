@@ -10,9 +10,11 @@
 //! # References
 //! - RFC 3261 §7, RFC 4475 (what must be taken, what may be refused), RFC 5118
 
+mod checks;
+
 use super::field::{NAMES, Name};
 use super::method::{Method, MethodKind};
-use super::value::{Address, CSeq, MAGIC_COOKIE, Via, is_space, list, trim};
+use super::value::{Address, CSeq, Via, is_space, list, trim};
 use crate::units::StatusCode;
 
 /// The first line of a message.
@@ -61,7 +63,7 @@ oddities! {
     INVALID_STATUS_CODE = 2, "invalid_status_code", "A status code outside 100 to 699 (RFC 3261 §7.2).";
     DUPLICATE_HEADER = 3, "duplicate_header", "A single-valued field stands twice; the first is used.";
     INSUFFICIENT = 4, "insufficient", "Call-ID, CSeq, From or To is missing (RFC 3261 §8.1.1).";
-    OUT_OF_RANGE = 5, "out_of_range", "CSeq is no number or over 2^32-1 (RFC 3261 §8.1.1.5).";
+    OUT_OF_RANGE = 5, "out_of_range", "CSeq or Max-Forwards is no number or too large, or a time to live, Retry-After or Warning code is too large (RFC 4475 §3.1.2.4 and §3.1.2.5).";
     METHOD_MISMATCH = 6, "mismatch", "CSeq names another method than the start line (RFC 3261 §8.1.1.5).";
     BAD_BRANCH = 7, "bad_branch", "The branch is the magic cookie alone.";
     URI_IN_ANGLES = 8, "ltgtruri", "The Request-URI stands in <>.";
@@ -69,6 +71,12 @@ oddities! {
     BAD_HEADER_LINE = 10, "bad_header_line", "A line of the head has no colon and is no continuation.";
     TOO_MANY_HEADERS = 11, "too_many_headers", "More header fields than the index takes.";
     BAD_ADDRESS = 12, "bad_address", "From or To cannot be read as an address (RFC 4475 quotbal).";
+    EXTRA_SEPARATORS = 13, "extra_separators", "A list item of Via or Contact, or a parameter of the topmost Via, of Contact, From or To is empty (RFC 4475 §3.1.2.1).";
+    URI_WITH_HEADERS = 14, "escruri", "The Request-URI has header fields of its own (RFC 4475 §3.1.2.11).";
+    DATE_NOT_GMT = 15, "date_not_gmt", "Date does not end in GMT, the one zone it may have (RFC 3261 §20.17).";
+    BARE_CONTACT_WITH_HEADERS = 16, "regbadct", "A Contact URI holds a question mark and does not stand in <> (RFC 3261 §20.10).";
+    BLANK_IN_ANGLES = 17, "badaspec", "Blanks stand between <> and the URI of From, To or Contact.";
+    UNQUOTED_NAME = 18, "baddn", "A display name holds what needs quotes, and has none (RFC 3261 §25.1).";
 }
 
 impl Oddities {
@@ -87,8 +95,11 @@ impl Oddities {
     }
 
     /// Oddities for which an element that keeps to the letter would refuse or drop the message.
+    ///
+    /// Not so for blanks in the start line, which do no harm, nor for the zone of a Date: who has
+    /// no use for the Date is told not to refuse the message (RFC 4475 §3.1.2.12).
     pub const fn is_malformed(self) -> bool {
-        self.0 & !Self::EXTRA_SPACE.0 != 0
+        self.0 & !(Self::EXTRA_SPACE.0 | Self::DATE_NOT_GMT.0) != 0
     }
 }
 
@@ -157,7 +168,7 @@ impl Indexer {
             fields: &self.fields,
             first: &self.first,
         };
-        message.check();
+        checks::run(&mut message);
         Some(message)
     }
 
@@ -277,6 +288,9 @@ fn start_line<'a>(line: &'a [u8], oddities: &mut Oddities) -> Option<StartLine<'
         oddities.add(Oddities::URI_IN_ANGLES);
         uri = inner;
     }
+    if has_headers(uri) {
+        oddities.add(Oddities::URI_WITH_HEADERS);
+    }
     if !version.eq_ignore_ascii_case(b"SIP/2.0") {
         oddities.add(Oddities::BAD_VERSION);
     }
@@ -284,6 +298,19 @@ fn start_line<'a>(line: &'a [u8], oddities: &mut Oddities) -> Option<StartLine<'
         method: Method::new(method),
         uri,
     })
+}
+
+/// Whether header fields stand behind a SIP URI. Its user part may hold a question mark too.
+fn has_headers(uri: &[u8]) -> bool {
+    let Some(mark) = memchr::memrchr(b'?', uri) else {
+        return false;
+    };
+    let is_sip = matches!(uri, [b's' | b'S', b'i' | b'I', b'p' | b'P', b':', ..])
+        || matches!(
+            uri,
+            [b's' | b'S', b'i' | b'I', b'p' | b'P', b's' | b'S', b':', ..]
+        );
+    is_sip && memchr::memrchr(b'@', uri).is_none_or(|at| at < mark)
 }
 
 fn response_line<'a>(
@@ -425,52 +452,6 @@ impl<'a> Message<'a> {
     /// Whether it is a request.
     pub const fn is_request(&self) -> bool {
         matches!(self.start, StartLine::Request { .. })
-    }
-
-    /// What can only be said once all fields are indexed.
-    fn check(&mut self) {
-        let mut odd = Oddities::default();
-        let mut vias = self.items(Name::Via);
-        let top = vias.next();
-        let has_via = top.is_some();
-        self.via = top.and_then(Via::parse);
-        self.vias = usize::from(has_via) + vias.count();
-        self.from = self.header(Name::From).and_then(Address::parse);
-        self.to = self.header(Name::To).and_then(Address::parse);
-        self.from_tag = self.from.and_then(|from| from.tag());
-        self.to_tag = self.to.and_then(|to| to.tag());
-        match self.header(Name::CSeq) {
-            Some(value) => {
-                self.cseq = CSeq::parse(value);
-                if self.cseq.number.is_none() {
-                    odd.add(Oddities::OUT_OF_RANGE);
-                }
-                if let StartLine::Request { method, .. } = self.start
-                    && method.text != self.cseq.method
-                {
-                    odd.add(Oddities::METHOD_MISMATCH);
-                }
-            }
-            None => odd.add(Oddities::INSUFFICIENT),
-        }
-        for name in [Name::CallId, Name::From, Name::To] {
-            if self.header(name).is_none_or(<[u8]>::is_empty) {
-                odd.add(Oddities::INSUFFICIENT);
-            }
-        }
-        if self.header(Name::From).is_some() && self.from().is_none()
-            || self.header(Name::To).is_some() && self.to().is_none()
-        {
-            odd.add(Oddities::BAD_ADDRESS);
-        }
-        if self
-            .top_via()
-            .and_then(|via| via.branch)
-            .is_some_and(|branch| branch == MAGIC_COOKIE)
-        {
-            odd.add(Oddities::BAD_BRANCH);
-        }
-        self.oddities.add(odd);
     }
 }
 

@@ -35,6 +35,13 @@ pub struct RawMessage<'a> {
     pub framing: Framing,
 }
 
+impl RawMessage<'_> {
+    /// Whether its sender broke the rules for its borders. A capture that cut it did that itself.
+    pub const fn is_malformed(&self) -> bool {
+        self.framing.is_malformed() && !self.origin.snapped
+    }
+}
+
 /// What framing noticed (DOMAIN F.2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Framing {

@@ -29,7 +29,7 @@ pub fn trim(mut text: &[u8]) -> &[u8] {
 }
 
 /// Where `byte` first stands in `text` outside quoted strings and outside `<>`.
-fn find_outside(text: &[u8], byte: u8) -> Option<usize> {
+pub(super) fn find_outside(text: &[u8], byte: u8) -> Option<usize> {
     // What stands before the first quote or bracket is outside; mostly that is all of it.
     let found = memchr::memchr3(byte, b'"', b'<', text)?;
     if text.get(found) == Some(&byte) {
@@ -80,6 +80,35 @@ pub fn list(value: &[u8]) -> impl Iterator<Item = &[u8]> {
                 return Some(item);
             }
         }
+    })
+}
+
+/// Whether an item of a comma-separated list, or a parameter of one, is empty: `;;`, `,,`, or a
+/// separator at an end (RFC 4475 `badinv01`).
+pub fn has_extra_separator(value: &[u8]) -> bool {
+    let is_separator = |b: u8| matches!(b, b';' | b',');
+    let is_suspect = memchr::memchr2_iter(b';', b',', value).any(|at| {
+        let behind = value.get(at + 1..).unwrap_or_default();
+        match behind.first() {
+            Some(&b) if !is_space(b) => is_separator(b),
+            _ => trim(behind).first().is_none_or(|&b| is_separator(b)),
+        }
+    });
+    // It may stand in a quoted string or in a URI.
+    (is_suspect || value.first() == Some(&b','))
+        && parts(value, b',').any(|item| {
+            trim(item).is_empty() || parts(item, b';').skip(1).any(|part| trim(part).is_empty())
+        })
+}
+
+/// What stands between the separators that are outside quoted strings and outside `<>`.
+fn parts(text: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let end = find_outside(text, separator);
+        rest = end.and_then(|at| text.get(at + 1..));
+        text.get(..end.unwrap_or(text.len()))
     })
 }
 
@@ -197,6 +226,8 @@ pub struct Via<'a> {
     pub received: Option<&'a [u8]>,
     /// `;rport`: asked for (`Some` and empty) or filled in by the receiver (RFC 3581 §4).
     pub rport: Option<&'a [u8]>,
+    /// Nothing stands behind one of the separators of its parameters.
+    pub has_empty_parameter: bool,
 }
 
 /// What a branch begins with that names its transaction alone (RFC 3261 §8.1.1.7).
@@ -220,12 +251,17 @@ impl<'a> Via<'a> {
             branch: None,
             received: None,
             rport: None,
+            has_empty_parameter: false,
         };
         for (key, value) in parameters(params) {
             let place = match key.len() {
                 6 if key.eq_ignore_ascii_case(b"branch") => &mut via.branch,
                 8 if key.eq_ignore_ascii_case(b"received") => &mut via.received,
                 5 if key.eq_ignore_ascii_case(b"rport") => &mut via.rport,
+                0 => {
+                    via.has_empty_parameter |= value.is_empty();
+                    continue;
+                }
                 _ => continue,
             };
             place.get_or_insert(value);
