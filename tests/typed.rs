@@ -172,6 +172,10 @@ const CAUSES: &[Cause] = &[
             }
         },
     ),
+    cause("lines that end in LF alone", &[Kind::Whole], |bytes| {
+        let is_bare = |pair: &[u8]| pair[1] == b'\n' && pair[0] != b'\r';
+        head(bytes).windows(2).any(is_bare)
+    }),
     cause(
         "a fold, or a line that is no field",
         &[Kind::Whole],

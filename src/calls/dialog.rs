@@ -281,6 +281,8 @@ pub(super) struct Answered {
     /// An exact ACK was seen on the leg nearest the callee.
     pub(super) acked: bool,
     pub(super) settled: bool,
+    /// Nothing has settled it in ten minutes, and it is waited for longer.
+    pub(super) patient: bool,
 }
 
 impl Answered {
@@ -390,9 +392,14 @@ fn is_same_place(a: &Uri<'_>, b: &Uri<'_>) -> bool {
         (Some(a), Some(b)) => a == b,
         _ => a.host.host.eq_ignore_ascii_case(b.host.host),
     };
-    is_same_host
-        && a.host.port.unwrap_or(5060) == b.host.port.unwrap_or(5060)
-        && unescaped(a.user).eq(unescaped(b.user))
+    is_same_host && port_of(a) == port_of(b) && unescaped(a.user).eq(unescaped(b.user))
+}
+
+/// The port, or the one that the scheme or transport stands for (RFC 3261 §19.1.2).
+fn port_of(uri: &Uri<'_>) -> u16 {
+    let is_tls = uri.scheme.eq_ignore_ascii_case(b"sips")
+        || param(uri.params, b"transport").is_some_and(|name| name.eq_ignore_ascii_case(b"tls"));
+    uri.host.port.unwrap_or(if is_tls { 5061 } else { 5060 })
 }
 
 /// The bytes of `text` with `%41` read as `A`; what is no such escape stands for itself.

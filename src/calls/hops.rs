@@ -12,7 +12,7 @@ use rustc_hash::FxBuildHasher;
 use crate::units::{Endpoint, Flow};
 
 /// Pairs of sockets and hosts remembered: more than any trunk group has.
-const PAIRS: usize = 65_536;
+const PAIRS: usize = 32_768;
 
 /// What was seen where.
 #[derive(Debug, Default)]
@@ -48,10 +48,17 @@ impl Hops {
         self.directions.contains(&(flow.src, flow.dst))
     }
 
-    /// Pairs of sockets of which one direction was seen only.
+    /// Pairs of hosts of which one direction was seen only; an ACK may go to another port than its
+    /// INVITE and its 200 came from.
     pub(super) fn one_way(&self) -> usize {
-        let seen = self.directions.iter();
-        seen.filter(|(src, dst)| !self.directions.contains(&(*dst, *src)))
+        let hosts: HashSet<(IpAddr, IpAddr), FxBuildHasher> = self
+            .directions
+            .iter()
+            .map(|(src, dst)| (src.addr, dst.addr))
+            .collect();
+        hosts
+            .iter()
+            .filter(|(src, dst)| !hosts.contains(&(*dst, *src)))
             .count()
     }
 

@@ -206,10 +206,10 @@ impl Calls {
         }
     }
 
-    /// A remark on pairs of sockets of which one direction was captured only, if there are any.
+    /// A remark on pairs of hosts of which one direction was captured only, if there are any.
     pub fn one_way(&self) -> Option<Defect> {
         let count = u64::try_from(self.hops.one_way()).unwrap_or(u64::MAX);
-        let detail = "pairs of sockets of which only one direction carried SIP here: unanswered requests, or a tap that sees one way";
+        let detail = "pairs of hosts of which only one direction carried SIP here: requests that nobody answered, or a tap that sees one way";
         (count > 0).then_some(Defect {
             count,
             ..Defect::new(DefectKind::OneWay, FrameRef::default(), detail)

@@ -58,7 +58,7 @@ pub struct Annotated<'a> {
 pub struct Annotator {
     cap: usize,
     text_cap: usize,
-    /// Bytes of text waiting.
+    /// Bytes waiting.
     text_bytes: usize,
     waiting: VecDeque<Waiting>,
     /// Serial number of the first one waiting.
@@ -146,7 +146,7 @@ impl Annotator {
             buffer.extend_from_slice(part.unwrap_or_default());
             *end = u32::try_from(buffer.len()).unwrap_or(u32::MAX);
         }
-        self.text_bytes += buffer.len();
+        self.text_bytes += buffer.len() + size_of::<Waiting>();
         self.waiting.push_back(Waiting {
             at: response.raw.origin.at,
             time: response.raw.origin.time,
@@ -194,7 +194,9 @@ impl Annotator {
             };
             self.first += 1;
             out(&front.annotated());
-            self.text_bytes = self.text_bytes.saturating_sub(front.text.len());
+            self.text_bytes = self
+                .text_bytes
+                .saturating_sub(front.text.len() + size_of::<Waiting>());
             if self.spare.len() < 1024 && front.text.capacity() <= 4096 {
                 self.spare.push(front.text);
             }

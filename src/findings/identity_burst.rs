@@ -27,8 +27,8 @@ pub const NAME: &str = "identity-burst";
 /// The code it is about.
 const CODE: u16 = 438;
 
-/// Attempts, and refusals, remembered: half an hour of 36 attempts a second.
-const RECENT: usize = 65_536;
+/// Attempts, and refusals, remembered: half an hour of 18 attempts a second.
+const RECENT: usize = 32_768;
 
 /// A trunk of which at least so many calls fail, and none passes, is down.
 const TRUNK_ATTEMPTS: u64 = 20;

@@ -23,6 +23,13 @@ const FILTER_CALLS: usize = 5;
 /// A response.
 pub fn response<'a>(seen: &Annotated<'a>, capture_start: Option<Timestamp>) -> view::Response<'a> {
     let explained = catalogue().entry(seen.code, Some(seen.text.phrase));
+    // What the catalogue says of a 200 is about the answer to an INVITE, beyond its first sentence.
+    let is_plain_success = seen.code.is_success() && !matches!(seen.text.method, b"INVITE" | b"");
+    let (meaning, remediation) = if is_plain_success {
+        (first_sentence(explained.meaning()), "Nothing to do.")
+    } else {
+        (explained.meaning(), explained.remediation())
+    };
     view::Response {
         file: seen.at.file.0,
         frame: seen.at.no.0,
@@ -40,13 +47,19 @@ pub fn response<'a>(seen: &Annotated<'a>, capture_start: Option<Timestamp>) -> v
         reason: WireText(seen.text.phrase),
         retransmission: seen.retransmission,
         duplicate: seen.duplicate,
-        meaning: Cow::Borrowed(explained.meaning()),
-        remediation: Cow::Borrowed(explained.remediation()),
+        meaning: Cow::Borrowed(meaning),
+        remediation: Cow::Borrowed(remediation),
         context: seen
             .context
             .map(|context| Cow::Owned(words(&context, seen.at))),
         diagnosis: Vec::new(),
     }
+}
+
+fn first_sentence(text: &str) -> &str {
+    text.split_inclusive(". ")
+        .next()
+        .map_or(text, str::trim_end)
 }
 
 /// The codes, ascending.

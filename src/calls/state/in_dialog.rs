@@ -201,6 +201,7 @@ impl Call {
                     touched: around.elapsed,
                     acked: false,
                     settled: false,
+                    patient: false,
                 });
                 self.answered.len() - 1
             }

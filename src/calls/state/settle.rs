@@ -5,6 +5,7 @@ use super::super::hops::Hops;
 use super::super::{Event, Note};
 use super::Call;
 use crate::calls::Ack;
+use crate::calls::dialog::Path;
 use crate::units::{FileIndex, Span, Timestamp};
 
 /// 64*T1: how long a sender may repeat itself (RFC 3261 §17.1.1.2).
@@ -61,6 +62,10 @@ impl Call {
                 continue;
             };
             if dialog.settled || elapsed.is_some_and(|elapsed| settles_at(dialog) > elapsed) {
+                continue;
+            }
+            if elapsed.is_some() && !dialog.patient && might_be_accused(dialog, hops, self.digest) {
+                dialog.patient = true;
                 continue;
             }
             dialog.settled = true;
@@ -168,8 +173,23 @@ pub(in crate::calls) struct Ending<'a> {
     pub(in crate::calls) evicted: bool,
 }
 
+/// Whether a single 2xx without ACK would be held against the caller (DOMAIN C.5 row 23). Such a
+/// dialog is waited for as long as its call may last: one answer in it shows that the ACK came.
+fn might_be_accused(dialog: &Answered, hops: &Hops, call: u64) -> bool {
+    !dialog.acked
+        && dialog.byes.is_empty()
+        && dialog.legs.iter().any(|leg| {
+            leg.copies_seen == 1
+                && leg.path() == Path::Pinned
+                && hops.has_ack_of_other(&leg.flow, call)
+        })
+}
+
 /// The elapsed time at which nothing more can change what is said of a dialog.
 fn settles_at(dialog: &Answered) -> Span {
+    if dialog.patient && dialog.byes.is_empty() && !dialog.acked {
+        return plus(dialog.opened, ESTABLISHED);
+    }
     if dialog.acked {
         return plus(dialog.touched, WITH_ACK);
     }
