@@ -1109,6 +1109,26 @@ end 300
 }
 
 #[test]
+fn a_call_of_twenty_minutes_whose_ack_the_tap_lost_accuses_nobody() {
+    judge(
+        &[
+            TWO,
+            OTHER,
+            "
+call c1
+  0.0 alice -> bob INVITE as inv
+  1.0 alice <- bob 200 as ok
+  1310 alice -> bob BYE
+  1310.1 alice <- bob 200
+end 1400
+",
+        ],
+        &["ack-not-visible(dialog-lives-on) info inconclusive 1"],
+    )
+    .quotes(&["inv", "ok"]);
+}
+
+#[test]
 fn a_dialog_that_answers_long_after_had_the_ack() {
     for sign in [
         "96 alice -> bob BYE\n 96.1 alice <- bob 200\n",
