@@ -5,11 +5,12 @@
 
 use std::io;
 
-/// What stops the reading of a capture. Names path and offset; [`Self::hint`] says what to do.
+/// What stops the reading of a capture. Names the offset, and leaves the path to who prints it;
+/// [`Self::hint`] says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The operating system, or whatever is behind the `Read`, gave an error.
-    #[error("{path}: cannot read on at byte {offset_bytes}")]
+    #[error("cannot read on at byte {offset_bytes}")]
     Read {
         /// The capture as the user named it.
         path: String,
@@ -20,7 +21,7 @@ pub enum Error {
     },
     /// The file is compressed, and what is packed in it is damaged.
     #[error(
-        "{path}: the {compression} data are damaged; byte {offset_bytes} of what they hold, and what follows, cannot be had"
+        "the {compression} data are damaged; byte {offset_bytes} of what they hold, and what follows, cannot be had"
     )]
     Damaged {
         /// The capture as the user named it.
@@ -33,13 +34,13 @@ pub enum Error {
         source: io::Error,
     },
     /// Not a single byte.
-    #[error("{path}: the capture is empty (0 bytes)")]
+    #[error("the capture is empty (0 bytes)")]
     Empty {
         /// The capture as the user named it.
         path: String,
     },
     /// It begins like a capture and ends before its first record.
-    #[error("{path}: ends at byte {offset_bytes}, inside the file header")]
+    #[error("ends at byte {offset_bytes}, inside the file header")]
     HeaderCut {
         /// The capture as the user named it.
         path: String,
@@ -47,7 +48,7 @@ pub enum Error {
         offset_bytes: u64,
     },
     /// It begins like a pcapng, and the head of its first section makes no sense.
-    #[error("{path}: the section header at byte 0 {what}")]
+    #[error("the section header at byte 0 {what}")]
     BadHeader {
         /// The capture as the user named it.
         path: String,
@@ -55,7 +56,7 @@ pub enum Error {
         what: &'static str,
     },
     /// Its first bytes are not those of a capture.
-    #[error("{path}: not a pcap or pcapng: byte 0 begins {what}")]
+    #[error("not a pcap or pcapng: byte 0 begins {what}")]
     NotACapture {
         /// The capture as the user named it.
         path: String,

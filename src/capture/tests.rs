@@ -377,24 +377,21 @@ fn what_is_no_capture_is_refused_with_a_hint() {
             error.hint().unwrap_or_default().to_owned(),
         )
     };
-    assert_eq!(refuse(b"").0, "test: the capture is empty (0 bytes)");
+    assert_eq!(refuse(b"").0, "the capture is empty (0 bytes)");
     let (text, hint) = refuse(b"PK\x03\x04\x14\0\0\0");
     assert_eq!(
         text,
-        "test: not a pcap or pcapng: byte 0 begins like a zip archive"
+        "not a pcap or pcapng: byte 0 begins like a zip archive"
     );
     assert!(hint.contains("unzip -p"));
     let (text, _) = refuse(b"\x1f\x8b\x08\0\0\0\0\0");
-    assert_eq!(text, "test: ends at byte 0, inside the file header");
+    assert_eq!(text, "ends at byte 0, inside the file header");
     let (text, _) = refuse(&Pcap::new(MICROS, Order::Big, 1).bytes.out[..23]);
-    assert_eq!(text, "test: ends at byte 23, inside the file header");
+    assert_eq!(text, "ends at byte 23, inside the file header");
     let mut bytes = PcapNg::new(Order::Little).bytes.out;
     bytes[8] = 0;
     let (text, _) = refuse(&bytes);
-    assert_eq!(
-        text,
-        "test: the section header at byte 0 has no byte order mark"
-    );
+    assert_eq!(text, "the section header at byte 0 has no byte order mark");
 }
 
 #[test]
@@ -405,7 +402,7 @@ fn an_io_error_keeps_its_cause_and_its_place() {
         let error = read(source, &Limits::default()).expect_err("an I/O error");
         assert_eq!(
             error.to_string(),
-            format!("test: cannot read on at byte {}", bytes.len())
+            format!("cannot read on at byte {}", bytes.len())
         );
         let cause = error.source().expect("a cause");
         assert_eq!(cause.to_string(), "the disk is gone");

@@ -15,9 +15,14 @@ pub(super) fn error(error: &anyhow::Error, color: bool) {
         .chain()
         .find_map(|cause| cause.downcast_ref::<Problem>())
         .and_then(|problem| problem.hint.as_deref());
-    if let Some(hint) = hint {
-        line("hint", "36", hint, color);
+    if let Some(text) = hint {
+        self::hint(text, color);
     }
+}
+
+/// Prints what the user can do.
+pub(super) fn hint(text: &str, color: bool) {
+    line("hint", "36", text, color);
 }
 
 /// Prints a warning.

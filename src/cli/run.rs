@@ -15,6 +15,7 @@ use super::output::Output;
 use super::reference::{self, Look};
 use super::values::FailOn;
 use super::{color, messages};
+use crate::capture;
 use crate::pipeline::{self, Outcome};
 use crate::report::view::{Response, View};
 use crate::report::{Report, json, table};
@@ -44,8 +45,13 @@ fn annotate(args: Args) -> anyhow::Result<Exit> {
     let written = write_report(&config, inputs)?;
     unreadable += written.failed.len();
     for (path, error) in written.failed {
+        let hint = error.downcast_ref().and_then(capture::Error::hint);
+        let hint = hint.map(str::to_owned);
         let error = anyhow::Error::from_boxed(error).context(cannot_read(&path));
         messages::error(&error, stderr_color);
+        if let Some(hint) = hint {
+            messages::hint(&hint, stderr_color);
+        }
     }
     for (path, error) in written.damaged {
         if !config.quiet {

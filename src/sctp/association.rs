@@ -76,7 +76,9 @@ impl Association {
         self.bytes += fragment.bytes.len();
         let key = (data.scope, data.number);
         if let Some(old) = self.fragments.insert(key, fragment) {
+            // It came before, and did not make a message whole.
             self.bytes -= old.bytes.len();
+            return;
         }
         let Some((first, count)) = self.whole(key) else {
             return;
@@ -106,19 +108,21 @@ impl Association {
     fn whole(&self, key: (Scope, u32)) -> Option<(u32, u32)> {
         let (scope, number) = key;
         let at = |number| self.fragments.get(&(scope, number));
-        let mut first = number;
-        while !at(first)?.begins {
-            first = first.wrapping_sub(1);
+        let (mut first, mut last) = (number, number);
+        let (mut begun, mut ended) = (at(number)?.begins, at(number)?.ends);
+        // By turns in both directions: where one side has a hole, the other is not walked to its
+        // end for each fragment that comes.
+        while !(begun && ended) {
             // Two messages never share a fragment.
-            if at(first)?.ends {
-                return None;
+            if !begun {
+                first = first.wrapping_sub(1);
+                let before = at(first).filter(|fragment| !fragment.ends)?;
+                begun = before.begins;
             }
-        }
-        let mut last = number;
-        while !at(last)?.ends {
-            last = last.wrapping_add(1);
-            if at(last)?.begins {
-                return None;
+            if !ended {
+                last = last.wrapping_add(1);
+                let behind = at(last).filter(|fragment| !fragment.begins)?;
+                ended = behind.ends;
             }
         }
         Some((first, last.wrapping_sub(first).wrapping_add(1)))

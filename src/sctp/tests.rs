@@ -110,6 +110,30 @@ fn neighbours_of_other_messages_do_not_join() {
 }
 
 #[test]
+fn messages_of_many_fragments_are_joined_from_both_ends_and_from_the_middle() {
+    let fragment = |number: u32| {
+        let flags = [2, 0, 0, 0, 0, 0, 0, 1];
+        data(
+            number,
+            flags[number as usize],
+            number.to_string().as_bytes(),
+        )
+    };
+    for order in [
+        [0, 1, 2, 3, 4, 5, 6, 7],
+        [7, 6, 5, 4, 3, 2, 1, 0],
+        [0, 2, 4, 6, 1, 3, 5, 7],
+        [7, 0, 6, 1, 5, 2, 4, 3],
+        [3, 4, 2, 5, 1, 6, 0, 7],
+    ] {
+        check(
+            &order.map(fragment),
+            &[("01234567", &[1, 2, 3, 4, 5, 6, 7, 8])],
+        );
+    }
+}
+
+#[test]
 fn interleaved_messages_are_told_apart() {
     let packets = [
         i_data(1, 2, 8, 0, b"x1"),

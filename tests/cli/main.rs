@@ -192,6 +192,9 @@ fn an_input_that_cannot_be_read_exits_1_and_the_rest_is_reported() {
 
     let run = run_in(folder.path(), &["a.pcap", "b.txt"]);
     assert_eq!(run.code, Some(1));
+    // The path once, and what to do.
+    assert_eq!(run.err.matches("b.txt").count(), 1, "{}", run.err);
+    assert!(run.err.contains("\nhint: "), "{}", run.err);
     assert!(run.out.contains("4. Responses"));
     assert!(run.err.contains("b.txt"), "{}", run.err);
 
