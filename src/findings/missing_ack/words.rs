@@ -64,15 +64,15 @@ pub(super) fn of(decision: &Decision, path_open: bool, count: u64) -> Words {
             let proof = if has("stated") {
                 "The callee ends the call and says itself that no ACK came."
             } else {
-                "The callee repeated its 200 until 64*T1 were over, which it does only while no ACK has reached it."
+                "The callee repeated its 200 until 64*T1 were over, which it does only while no usable ACK has reached it."
             };
             let claim = if path_open {
                 " The ACK need not have passed this tap, so the capture does not say whether the caller sent one."
             } else {
-                " The ACK had to pass here and did not: it was not sent, or was lost before the tap."
+                " No ACK was seen on this hop, where it had to pass: it was not sent, or was lost before the tap, unless the tap itself missed it."
             };
             Words {
-                title: format!("{calls} without ACK: the callee never received one"),
+                title: format!("{calls} without ACK: no usable one reached the callee"),
                 detail: format!("{proof}{}", if has("stated") { "" } else { claim }),
                 remediation: FIND_THE_ACK,
                 raise: path_open.then_some("capture at the caller's side to see whether it sends the ACK"),
@@ -126,7 +126,7 @@ pub(super) fn of(decision: &Decision, path_open: bool, count: u64) -> Words {
             raise: None,
         },
         Verdict::AckDroppedAt => Words {
-            title: format!("{calls}: an element received the ACK and did not pass it on"),
+            title: format!("{calls}: the ACK is seen on one hop and missing on the next"),
             detail: "The ACK is seen on one hop and on the next hop towards the callee it is missing, while the callee \
                  repeats its 200 to the end."
                 .to_owned(),
@@ -400,7 +400,7 @@ pub(super) static TOPICS: &[Topic] = topics![
     (
         "verdict",
         "no-ack-confirmed",
-        "The callee received no ACK; its own repeats of the 2xx prove it.",
+        "No usable ACK reached the callee; its own repeats of the 2xx prove it.",
         [
             (
                 SEES,
@@ -474,7 +474,7 @@ pub(super) static TOPICS: &[Topic] = topics![
     (
         "verdict",
         "ack-dropped-at",
-        "An element received the ACK and did not pass it on.",
+        "The ACK is seen on one hop and missing on the next, towards the callee.",
         [
             (
                 SEES,
