@@ -17,11 +17,13 @@ pub mod dialog;
 pub mod hops;
 mod key;
 mod lru;
+pub mod outcome;
 mod state;
 mod table;
 pub mod transaction;
 
 pub use dialog::{Ack, AckFault, AckMatch, AnsweredDialog, Bye, Leg, Side};
+pub use outcome::{Exchanged, Final, Hop, Observed, Session, SessionEnd};
 pub use table::Calls;
 
 use crate::packet::IcmpError;
@@ -72,6 +74,10 @@ pub enum Event<'a> {
     Attempt(&'a Attempt<'a>),
     /// An answered dialog about which all is known that will be.
     Dialog(&'a AnsweredDialog<'a>),
+    /// A request about which all is known that will be.
+    Exchanged(&'a Exchanged<'a>),
+    /// A session that has ended, or of which nothing more was seen.
+    Session(&'a Session<'a>),
 }
 
 /// A response with its place in its transaction.

@@ -53,6 +53,9 @@ impl Findings {
         match event {
             Event::Response(response) => {
                 self.codes.push(response);
+                for rule in &mut self.rules {
+                    rule.response(response);
+                }
                 self.annotator.push(response, out);
             }
             Event::Note(note) => self.annotator.note(note),
@@ -64,6 +67,16 @@ impl Findings {
             Event::Dialog(dialog) => {
                 for rule in &mut self.rules {
                     rule.dialog(dialog);
+                }
+            }
+            Event::Exchanged(exchanged) => {
+                for rule in &mut self.rules {
+                    rule.exchanged(exchanged);
+                }
+            }
+            Event::Session(session) => {
+                for rule in &mut self.rules {
+                    rule.session(session);
                 }
             }
         }

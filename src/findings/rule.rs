@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use crate::calls::{AnsweredDialog, Attempt};
+use crate::calls::{AnsweredDialog, Attempt, Exchanged, ResponseSeen, Session};
 use crate::units::{FileIndex, Flow, FrameNo, Span, Timestamp};
 
 /// How bad a finding is, worst last.
@@ -198,6 +198,15 @@ pub trait Rule: std::fmt::Debug {
 
     /// An answered dialog is settled.
     fn dialog(&mut self, _dialog: &AnsweredDialog<'_>) {}
+
+    /// A request is settled, with what answered it on all hops.
+    fn exchanged(&mut self, _exchanged: &Exchanged<'_>) {}
+
+    /// A session has ended.
+    fn session(&mut self, _session: &Session<'_>) {}
+
+    /// A response is seen, repeated ones and tap copies too.
+    fn response(&mut self, _response: &ResponseSeen<'_>) {}
 
     /// The capture has ended.
     fn finish(&mut self, end: &End, out: &mut dyn FnMut(Finding));
