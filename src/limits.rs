@@ -86,6 +86,8 @@ pub struct Limits {
     pub calls_per_finding: usize,
     /// Refusals remembered by one burst detector.
     pub burst_events: usize,
+    /// Attempts whose rounds are folded into one measure, on all hops; some 200 bytes each.
+    pub measured_attempts: usize,
     /// Distinct groups of defects told apart in the trust section.
     pub defect_groups: usize,
 }
@@ -130,6 +132,7 @@ impl Default for Limits {
             call_id_bytes: 256,
             calls_per_finding: 10_000,
             burst_events: 262_144,
+            measured_attempts: 32_768,
             defect_groups: 256,
         }
     }

@@ -399,6 +399,11 @@ impl Run {
         if let Some(error) = responses.error {
             return Err(error);
         }
+        if analysis.metrics_full {
+            let detail = "more pairs of hosts or minutes than are measured one by one: some have no metrics of their own";
+            let full = Defect::new(DefectKind::Evicted, FrameRef::default(), detail);
+            self.trust.borrow_mut().add(&full);
+        }
         let several_files = captures.len() > 1;
         Ok(view::View {
             totals: view::Totals {
@@ -418,7 +423,7 @@ impl Run {
             },
             trust: project::trust(&self.trust.borrow(), self.wires.unread(), several_files),
             codes: project::codes(&analysis.codes),
-            metrics: Vec::new(),
+            metrics: project::metrics(&analysis.metrics),
             signers: Vec::new(),
             findings: analysis
                 .findings

@@ -3,6 +3,7 @@
 use super::annotate::{Annotated, Annotator};
 use super::burst::BurstOptions;
 use super::codes::Codes;
+use super::metrics::{Measured, Metrics};
 use super::registry;
 use super::rule::{End, Finding, Rule};
 use crate::calls::Event;
@@ -14,6 +15,7 @@ use crate::units::Timestamp;
 pub struct Findings {
     rules: Vec<Box<dyn Rule>>,
     codes: Codes,
+    metrics: Metrics,
     annotator: Annotator,
     has_begun: bool,
 }
@@ -25,6 +27,10 @@ pub struct Analysis {
     pub findings: Vec<Finding>,
     /// Counts by code.
     pub codes: Codes,
+    /// Ratios and delays: over all, by peer, by minute.
+    pub metrics: Vec<Measured>,
+    /// Peers or minutes are missing from them for lack of room.
+    pub metrics_full: bool,
 }
 
 impl Findings {
@@ -33,6 +39,7 @@ impl Findings {
         Self {
             rules: registry::rules(limits, burst),
             codes: Codes::default(),
+            metrics: Metrics::new(limits),
             annotator: Annotator::new(limits),
             has_begun: false,
         }
@@ -70,11 +77,13 @@ impl Findings {
                 }
             }
             Event::Exchanged(exchanged) => {
+                self.metrics.exchanged(exchanged);
                 for rule in &mut self.rules {
                     rule.exchanged(exchanged);
                 }
             }
             Event::Session(session) => {
+                self.metrics.session(session);
                 for rule in &mut self.rules {
                     rule.session(session);
                 }
@@ -107,6 +116,8 @@ impl Findings {
         Analysis {
             findings,
             codes: self.codes,
+            metrics_full: self.metrics.is_full(),
+            metrics: self.metrics.finish(),
         }
     }
 }

@@ -13,6 +13,7 @@ pub mod burst;
 pub mod identity_burst;
 pub mod missing_ack;
 pub mod codes;
+pub mod metrics;
 pub mod trust;
 pub mod registry;
 pub mod analysis;

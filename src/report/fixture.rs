@@ -5,6 +5,8 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use serde_json::Number;
+
 use crate::report::view::{
     Burst, CallRef, Capture, CauseCount, Code, Confidence, Contributor, Diagnosis, Finding, Grade,
     Metric, PeerCount, Response, Severity, Signer, Text, Time, Totals, Trust, View,
@@ -329,7 +331,12 @@ pub(crate) fn view(findings: usize) -> View {
         metrics: vec![Metric {
             scope: "all".into(),
             peer: None,
-            values: BTreeMap::from([("ser".into(), Some(0.98)), ("sdt_s".into(), None)]),
+            start: None,
+            values: BTreeMap::from([
+                ("asr".into(), Some(Number::from(98))),
+                ("asr_n".into(), Some(Number::from(121))),
+                ("sdt_s".into(), None),
+            ]),
         }],
         signers: vec![Signer {
             x5u: Text::from("https://cert.carrier.example.net/2026/shaken-east.pem"),

@@ -40,6 +40,8 @@ labels! {
     sip: "SIP", "SIP";
     /// Call counts.
     calls: "Calls", "呼叫";
+    /// Ratios and delays.
+    metrics: "Metrics", "指标";
     /// What was not analysed.
     trust: "Trust", "可信度";
     /// Nothing was left out.

@@ -6,11 +6,14 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use serde_json::Number;
+
 use super::view;
 use crate::catalogue::catalogue;
 use crate::defect::DefectKind;
 use crate::findings::annotate::{Annotated, words};
 use crate::findings::codes::Codes;
+use crate::findings::metrics::{Measured, Measures, Scope};
 use crate::findings::trust::Trust;
 use crate::findings::{BurstFacts, CallRef, Confidence, Finding, Severity};
 use crate::tls::Unread;
@@ -19,6 +22,62 @@ use crate::wire_text::WireText;
 
 /// Calls named in a Wireshark filter: more make a filter that cannot be pasted.
 const FILTER_CALLS: usize = 5;
+
+/// Ratios and delays, by CONTRACT's names.
+pub fn metrics(measured: &[Measured]) -> Vec<view::Metric> {
+    let metric = |one: &Measured| {
+        let (scope, peer, start) = match one.scope {
+            Scope::All => ("all", None, None),
+            Scope::Peer(peer) => ("peer", Some(peer.to_string()), None),
+            Scope::Minute(start) => ("minute", None, Some(view::Time(start))),
+        };
+        view::Metric {
+            scope: scope.into(),
+            peer,
+            start,
+            values: values(&one.measures),
+        }
+    };
+    measured.iter().map(metric).collect()
+}
+
+fn values(of: &Measures) -> BTreeMap<Cow<'static, str>, Option<Number>> {
+    let ratios = [
+        ("ira", "ira_n", of.ira()),
+        ("ser", "ser_n", of.ser()),
+        ("seer", "seer_n", of.seer()),
+        ("isa", "isa_n", of.isa()),
+        ("scr", "scr_n", of.scr()),
+        ("asr", "asr_n", of.asr()),
+        ("ner", "ner_n", of.ner()),
+        (
+            "callee_bye_30_35",
+            "callee_bye_30_35_n",
+            of.callee_bye_30_35(),
+        ),
+    ];
+    let ratios = ratios.map(|(name, n, ratio)| (name, n, ratio.percent(), ratio.whole));
+    let delays = [
+        ("rrd_ms", "rrd_ms_n", of.registration),
+        ("srd_ok_ms", "srd_ok_ms_n", of.request_ok),
+        ("srd_failed_ms", "srd_failed_ms_n", of.request_failed),
+        ("pdd_ms", "pdd_ms_n", of.post_dial),
+        ("sdd_ms", "sdd_ms_n", of.disconnect),
+    ];
+    let delays = delays.map(|(name, n, mean)| (name, n, mean.millis(), mean.count));
+    let durations = [
+        ("sdt_s", "sdt_s_n", of.duration_completed),
+        ("acd_s", "acd_s_n", of.duration),
+    ];
+    let durations = durations.map(|(name, n, mean)| (name, n, mean.secs(), mean.count));
+    let mut values = BTreeMap::new();
+    for (name, n, value, count) in ratios.into_iter().chain(delays).chain(durations) {
+        let rounded = value.map(|value| (value * 1000.0).round() / 1000.0);
+        values.insert(name.into(), rounded.and_then(Number::from_f64));
+        values.insert(n.into(), Some(count.into()));
+    }
+    values
+}
 
 /// A response.
 pub fn response<'a>(seen: &Annotated<'a>, capture_start: Option<Timestamp>) -> view::Response<'a> {

@@ -12,6 +12,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use serde_json::Number;
 
 use crate::units::{Endpoint, Timestamp, Transport};
 use crate::wire_text::WireText;
@@ -274,14 +275,18 @@ pub struct Code {
 /// The measures of one scope.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Metric {
-    /// `all` or `peer`.
+    /// `all`, `peer` or `minute`.
     pub scope: Cow<'static, str>,
     /// Which peer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub peer: Option<String>,
-    /// By CONTRACT's names (`ser`, `ser_n`, …); `None` where undefined, which is `null`.
+    /// When the minute begins.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start: Option<Time>,
+    /// By CONTRACT's names (`ser`, `ser_n`, …): ratios in percent, as RFC 6076 has them, delays in
+    /// the unit of their name, `_n` how many went in; `None` where undefined, which is `null`.
     #[serde(flatten)]
-    pub values: BTreeMap<Cow<'static, str>, Option<f64>>,
+    pub values: BTreeMap<Cow<'static, str>, Option<Number>>,
 }
 
 /// Who signed calls.

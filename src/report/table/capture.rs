@@ -9,7 +9,7 @@ use std::io::{self, Write};
 use super::layout::Page;
 use super::paint::Style;
 use crate::report::text;
-use crate::report::view::{Capture, Severity, Totals, Trust, View};
+use crate::report::view::{Capture, Metric, Severity, Totals, Trust, View};
 use crate::wire_text;
 
 /// Files listed.
@@ -35,6 +35,7 @@ pub(super) fn write(page: Page, out: &mut dyn Write, view: &View) -> io::Result<
         return write_no_sip(page, out, view);
     }
     write_totals(page, out, &view.totals)?;
+    write_metrics(page, out, &view.metrics)?;
     write_trust(page, out, &view.trust)
 }
 
@@ -157,6 +158,45 @@ fn write_totals(page: Page, out: &mut dyn Write, totals: &Totals) -> io::Result<
         labels.calls,
         &format!("{} ({} {})", totals.calls, totals.invites, labels.attempts),
     )
+}
+
+/// The measures over all, each with what it is of; those without a value are left out.
+fn write_metrics(page: Page, out: &mut dyn Write, metrics: &[Metric]) -> io::Result<()> {
+    let Some(all) = metrics.iter().find(|metric| metric.scope == "all") else {
+        return Ok(());
+    };
+    let value = |name: &str| all.values.get(name)?.as_ref()?.as_f64();
+    // What calls share is said once; what registrations and durations are of, beside each.
+    const SHOWN: [(&str, &str, &str); 8] = [
+        ("ASR", "asr", "%"),
+        ("NER", "ner", "%"),
+        ("SER", "ser", "%"),
+        ("SEER", "seer", "%"),
+        ("PDD", "pdd_ms", "ms"),
+        ("ACD", "acd_s", "s"),
+        ("RRD", "rrd_ms", "ms"),
+        ("IRA", "ira", "%"),
+    ];
+    let mut parts = Vec::new();
+    let mut said = None;
+    for (name, key, unit) in SHOWN {
+        let Some(measured) = value(key) else { continue };
+        let count = all.values.get(format!("{key}_n").as_str());
+        let count = count.cloned().flatten();
+        let mut part = match unit {
+            "ms" => format!("{name} {measured:.0} ms"),
+            _ => format!("{name} {measured:.1} {unit}"),
+        };
+        if let Some(count) = count.filter(|count| said.as_ref() != Some(count)) {
+            text::push(&mut part, format_args!(" ({} {count})", page.labels.of));
+            said = Some(count);
+        }
+        parts.push(part);
+    }
+    if parts.is_empty() {
+        return Ok(());
+    }
+    page.field(out, 0, page.labels.metrics, &parts.join(", "))
 }
 
 fn write_trust(page: Page, out: &mut dyn Write, trust: &[Trust]) -> io::Result<()> {
