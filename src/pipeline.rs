@@ -321,7 +321,10 @@ impl Run {
                     Packet::Datagram(datagram) | Packet::Message(datagram) => {
                         wires.datagram(&datagram, &mut message, &defect);
                     }
-                    Packet::Segment(segment) => wires.segment(&segment, &mut message, &defect),
+                    Packet::Segment(segment) => {
+                        wires.segment(&segment, &mut message, &defect);
+                        sip.calls.connection(&segment);
+                    }
                     Packet::Sctp(packet) => wires.sctp(&packet, &mut message, &defect),
                     Packet::IcmpError(error) => sip.calls.unreachable(&error),
                 }

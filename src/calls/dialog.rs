@@ -6,8 +6,8 @@
 //! # References
 //! - RFC 3261 §12.1.2, §12.2.1.1, §13.2.2.4, §13.3.1.4, §15
 
-use super::Seen;
-use super::Serial;
+use super::connects::Unopened;
+use super::{Seen, Serial};
 use crate::sip::value::{Address, HostPort, Uri, list, param};
 use crate::units::{Endpoint, FileIndex, Flow, Span, Timestamp};
 
@@ -39,8 +39,20 @@ pub struct Leg {
     pub vias: usize,
     /// The Contact URI of the 2xx: where the ACK must be addressed; empty if it had none.
     pub contact: Box<[u8]>,
+    /// Contact values in the 2xx; a 2xx to INVITE has one (RFC 3261 §12.1.1).
+    pub contacts: usize,
     /// Record-Route of the 2xx, its values joined by commas.
     pub record_route: Box<[u8]>,
+    /// Where the 2xx went, which is not always where the INVITE came from.
+    pub answered_to: Endpoint,
+    /// The caller asked for answers to the port it sends from (RFC 3581 §3).
+    pub has_rport: bool,
+    /// Copies of the INVITE after the first copy of the 2xx: the last of them.
+    pub invite_again: Option<Seen>,
+    /// Bytes of the 2xx.
+    pub answer_bytes: usize,
+    /// The 2xx came in more than one IP fragment.
+    pub answer_fragmented: bool,
     /// The first copy's number as a response.
     pub(super) serial: Serial,
     /// That response has been told its context.
@@ -48,6 +60,12 @@ pub struct Leg {
 }
 
 impl Leg {
+    /// The socket that the Contact of the 2xx names, if it names an address.
+    pub fn contact_socket(&self) -> Option<Endpoint> {
+        let uri = Uri::parse(&self.contact)?;
+        Some(Endpoint::new(uri.host.addr()?, port_of(&uri)))
+    }
+
     /// The first copy.
     pub fn first(&self) -> Seen {
         self.copies.first().copied().unwrap_or_default()
@@ -259,6 +277,8 @@ pub struct HopFacts {
     pub acks_of_others: bool,
     /// The callee's socket repeated a 2xx in another dialog.
     pub callee_repeats: bool,
+    /// A TCP connection to the Contact of the 2xx was asked for and not opened.
+    pub unopened: Option<Unopened>,
 }
 
 /// An answered dialog while evidence is gathered.
@@ -465,6 +485,12 @@ mod tests {
     fn leg(src: &str, dst: &str, vias: usize, contact: &str, record_route: &str) -> Leg {
         let socket = |text: &str| Endpoint::new(text.parse().expect("an address"), 5060);
         Leg {
+            contacts: 1,
+            answered_to: socket(src),
+            has_rport: true,
+            invite_again: None,
+            answer_bytes: 500,
+            answer_fragmented: false,
             flow: Flow {
                 src: socket(src),
                 dst: socket(dst),

@@ -9,6 +9,7 @@ use std::net::IpAddr;
 
 use rustc_hash::FxBuildHasher;
 
+use super::connects::Connects;
 use crate::units::{Endpoint, Flow};
 
 /// Pairs of sockets and hosts remembered: more than any trunk group has.
@@ -20,6 +21,8 @@ pub struct Hops {
     directions: HashSet<(Endpoint, Endpoint), FxBuildHasher>,
     acks: HashMap<(IpAddr, IpAddr, u16), AckSightings, FxBuildHasher>,
     repeating: HashMap<Endpoint, AckSightings, FxBuildHasher>,
+    /// TCP connections that were not opened.
+    pub(super) connects: Connects,
 }
 
 /// Whether one call, or more than one, showed something.

@@ -13,6 +13,7 @@
 //! - RFC 3261 §9, §12, §13, §15, §17; RFC 6026 §7 (Accepted state)
 
 pub mod clock;
+pub mod connects;
 pub mod dialog;
 pub mod hops;
 mod key;

@@ -127,6 +127,10 @@ impl Call {
             && known.request.is_some()
         {
             around.totals.retransmissions += 1;
+            if method.kind == MethodKind::Invite && !self.answered.is_empty() {
+                let from_tag = key::tag(message.from_tag());
+                self.invite_again(from_tag, message.cseq.number, &raw.flow, now);
+            }
             return;
         }
         let exchange = self.exchange(message, method, raw.flow, around);

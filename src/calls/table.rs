@@ -12,7 +12,7 @@ use super::state::{Call, Ending, Surroundings};
 use super::{Event, ResponseSeen, Seen, Sighted, Totals, is_about_sip};
 use crate::defect::{Defect, DefectKind};
 use crate::limits::Limits;
-use crate::packet::IcmpError;
+use crate::packet::{IcmpError, Segment};
 use crate::sip::{Indexer, StartLine};
 use crate::units::{FileIndex, FrameRef, Span, StatusCode, Timestamp};
 
@@ -179,6 +179,14 @@ impl Calls {
             self.evict(oldest, raw.origin.at, out, defects);
         }
         self.forget_stale();
+    }
+
+    /// Takes a TCP segment: whether connections are opened is evidence.
+    #[inline]
+    pub fn connection(&mut self, segment: &Segment<'_>) {
+        if segment.flags.syn || segment.flags.rst {
+            self.hops.connects.push(segment);
+        }
     }
 
     /// Takes an ICMP error: evidence about what it quotes.

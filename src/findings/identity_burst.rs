@@ -124,6 +124,7 @@ impl IdentityBurst {
                 readable(lasted)
             ),
             detail,
+            cause: None,
             evidence: inside().next().map(|call| {
                 let frames: Vec<_> = call.frames.iter().map(ToString::to_string).collect();
                 format!(

@@ -7,15 +7,18 @@
 //! - RFC 3261 §13.2.2.4, §13.3.1.4, §15; RFC 6026 §7
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use super::rule::{CallRef, Confidence, End, Finding, Peer, Rule, Severity, Topic, kept, readable};
 use crate::calls::{Ack, AckFault, AckMatch, AnsweredDialog, Leg, Side, dialog::is_on};
 use crate::limits::Limits;
 use crate::units::{Span, Timestamp};
 
+mod causes;
 pub mod decide;
 mod words;
 
+use causes::Cause;
 use decide::{Decision, Facts, Repeats, Standing, Verdict, decide, timing};
 
 /// The rule's name.
@@ -39,6 +42,7 @@ struct Key {
     verdict: &'static str,
     confidence: Confidence,
     qualifier: String,
+    cause: Option<causes::Kind>,
 }
 
 #[derive(Debug)]
@@ -72,7 +76,14 @@ impl MissingAck {
 
 impl Rule for MissingAck {
     fn topics(&self) -> &'static [Topic] {
-        words::TOPICS
+        static TOPICS: LazyLock<Vec<Topic>> = LazyLock::new(|| {
+            words::TOPICS
+                .iter()
+                .chain(causes::TOPICS)
+                .copied()
+                .collect()
+        });
+        &TOPICS
     }
 
     fn dialog(&mut self, dialog: &AnsweredDialog<'_>) {
@@ -83,7 +94,9 @@ impl Rule for MissingAck {
             return;
         }
         let (severity, confidence) = weigh(&decision, &facts);
+        let cause = causes::of(dialog, leg, &facts, &decision);
         let key = Key {
+            cause: cause.as_ref().map(|cause| cause.kind),
             severity: std::cmp::Reverse(severity),
             verdict: words::name(decision.verdict),
             confidence,
@@ -106,7 +119,7 @@ impl Rule for MissingAck {
             count: 0,
             start: time,
             end: time,
-            evidence: evidence(dialog, leg, &facts),
+            evidence: evidence(dialog, leg, &facts, cause.as_ref()),
             calls: Vec::new(),
         });
         pair.count += 1;
@@ -355,7 +368,11 @@ fn finding(
         title: words.title,
         detail: words.detail,
         evidence: Some(evidence),
-        remediation: words.remediation.to_owned(),
+        remediation: key
+            .cause
+            .map_or(words.remediation, causes::Kind::remediation)
+            .to_owned(),
+        cause: key.cause.map(causes::Kind::name),
         count,
         start,
         end,
@@ -391,7 +408,12 @@ fn call_ref(dialog: &AnsweredDialog<'_>, leg: &Leg, text_bytes: usize) -> CallRe
 }
 
 /// One dialog's evidence, by frame.
-fn evidence(dialog: &AnsweredDialog<'_>, leg: &Leg, facts: &Facts) -> String {
+fn evidence(
+    dialog: &AnsweredDialog<'_>,
+    leg: &Leg,
+    facts: &Facts,
+    cause: Option<&Cause>,
+) -> String {
     let start = leg.first().time;
     let after = |time: Timestamp| readable(time.since(start));
     let mut parts = Vec::new();
@@ -481,6 +503,9 @@ fn evidence(dialog: &AnsweredDialog<'_>, leg: &Leg, facts: &Facts) -> String {
     }
     if dialog.evicted {
         parts.push("given up before all was known".to_owned());
+    }
+    if let Some(cause) = cause {
+        parts.push(format!("{}: {}", cause.kind.name(), cause.evidence));
     }
     parts.join("; ")
 }

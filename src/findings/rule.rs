@@ -117,6 +117,8 @@ pub struct Finding {
     pub title: String,
     /// What the capture shows.
     pub detail: String,
+    /// What its calls share as the cause, by its name.
+    pub cause: Option<&'static str>,
     /// Of one call, by frame.
     pub evidence: Option<String>,
     /// What to do.

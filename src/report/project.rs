@@ -209,7 +209,7 @@ pub fn finding(found: Finding) -> view::Finding {
         raise: found.raise,
         title: found.title,
         detail: Some(found.detail).filter(|text| !text.is_empty()),
-        cause: None,
+        cause: found.cause.map(str::to_owned),
         evidence: found.evidence,
         remediation: Some(found.remediation),
         count: found.count,

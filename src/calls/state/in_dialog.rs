@@ -224,6 +224,12 @@ impl Call {
             .next()
             .and_then(crate::sip::value::Address::parse);
         grow(&mut dialog.legs).push(Leg {
+            contacts: message.items(Name::Contact).count(),
+            answered_to: raw.flow.dst,
+            has_rport: message.top_via().is_some_and(|via| via.rport.is_some()),
+            invite_again: None,
+            answer_bytes: raw.bytes.len(),
+            answer_fragmented: raw.origin.fragmented,
             flow,
             interface: (raw.origin.at.file, raw.origin.interface),
             invite,
@@ -252,6 +258,23 @@ impl Call {
             ack: early.seen.at,
             after: early.seen.time.since(now.time),
         })
+    }
+
+    /// A copy of the INVITE came; where its 2xx has been seen, that did not reach the caller yet.
+    pub(super) fn invite_again(
+        &mut self,
+        from_tag: u64,
+        cseq: Option<u32>,
+        flow: &Flow,
+        now: Seen,
+    ) {
+        for dialog in &mut self.answered {
+            if dialog.from_tag == from_tag && Some(dialog.cseq) == cseq {
+                for leg in dialog.legs.iter_mut().filter(|leg| leg.flow == *flow) {
+                    leg.invite_again = Some(now);
+                }
+            }
+        }
     }
 
     /// An ICMP error quotes a message of this call.

@@ -118,6 +118,10 @@ impl Call {
                 two_way: leg.invite.is_some() || hops.has_seen(&leg.flow),
                 acks_of_others: hops.has_ack_of_other(&leg.flow, self.digest),
                 callee_repeats: hops.repeats_in_other(leg.flow.dst, self.digest),
+                unopened: leg
+                    .contact_socket()
+                    .and_then(|socket| hops.connects.unopened(socket))
+                    .filter(|unopened| unopened.last.time >= leg.first().time),
             })
             .collect();
         let observed_until = (end.observed_until)(nearest.interface);

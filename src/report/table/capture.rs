@@ -15,6 +15,18 @@ use crate::wire_text;
 /// Files listed.
 const SHOWN_FILES: usize = 10;
 
+/// Measures shown: name, key, unit. What calls share is said once, what others are of beside them.
+const SHOWN_METRICS: [(&str, &str, &str); 8] = [
+    ("ASR", "asr", "%"),
+    ("NER", "ner", "%"),
+    ("SER", "ser", "%"),
+    ("SEER", "seer", "%"),
+    ("PDD", "pdd_ms", "ms"),
+    ("ACD", "acd_s", "s"),
+    ("RRD", "rrd_ms", "ms"),
+    ("IRA", "ira", "%"),
+];
+
 /// Trust remarks listed.
 const SHOWN_TRUST: usize = 8;
 
@@ -166,20 +178,9 @@ fn write_metrics(page: Page, out: &mut dyn Write, metrics: &[Metric]) -> io::Res
         return Ok(());
     };
     let value = |name: &str| all.values.get(name)?.as_ref()?.as_f64();
-    // What calls share is said once; what registrations and durations are of, beside each.
-    const SHOWN: [(&str, &str, &str); 8] = [
-        ("ASR", "asr", "%"),
-        ("NER", "ner", "%"),
-        ("SER", "ser", "%"),
-        ("SEER", "seer", "%"),
-        ("PDD", "pdd_ms", "ms"),
-        ("ACD", "acd_s", "s"),
-        ("RRD", "rrd_ms", "ms"),
-        ("IRA", "ira", "%"),
-    ];
     let mut parts = Vec::new();
     let mut said = None;
-    for (name, key, unit) in SHOWN {
+    for (name, key, unit) in SHOWN_METRICS {
         let Some(measured) = value(key) else { continue };
         let count = all.values.get(format!("{key}_n").as_str());
         let count = count.cloned().flatten();
