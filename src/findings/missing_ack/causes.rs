@@ -362,7 +362,7 @@ fn missing_record_route(dialog: &AnsweredDialog<'_>, leg: &Leg) -> Option<Cause>
 fn contact_name(leg: &Leg) -> Option<Cause> {
     let uri = Uri::parse(&leg.contact)?;
     let is_name = uri.host.addr().is_none() && !uri.host.host.is_empty();
-    // RFC 2606 and RFC 7118 §5: such names stand for a connection, and are not looked up.
+    // RFC 2606 §2, RFC 7118 §5: such names stand for a connection, and are not looked up.
     let is_invalid = uri.host.host.to_ascii_lowercase().ends_with(b".invalid");
     (is_name && !is_invalid && leg.record_route.is_empty()).then(|| Cause {
         kind: Kind::ContactName,
