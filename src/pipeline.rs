@@ -14,7 +14,7 @@ use crate::calls::{Calls, Sighted};
 use crate::capture::{self, Ended, Frame, Merge, Next, Source, Summary, Taps};
 use crate::defect::{Defect, DefectKind};
 use crate::findings::annotate::Annotated;
-use crate::findings::rule::End;
+use crate::findings::rule::{End, Rule};
 use crate::findings::trust::Trust;
 use crate::findings::{BurstOptions, Findings};
 use crate::limits::Limits;
@@ -69,7 +69,18 @@ pub fn analyse(
     options: &Options,
     each: &mut dyn FnMut(&view::Response<'_>) -> io::Result<()>,
 ) -> io::Result<Outcome> {
+    analyse_with(inputs, options, Vec::new(), each)
+}
+
+/// The same with `rules` beside the registered ones.
+pub fn analyse_with(
+    inputs: Vec<Input>,
+    options: &Options,
+    rules: Vec<Box<dyn Rule>>,
+    each: &mut dyn FnMut(&view::Response<'_>) -> io::Result<()>,
+) -> io::Result<Outcome> {
     let mut run = Run::new(options);
+    run.sip.findings.add(rules);
     let inputs = inputs.into_iter().map(|input| (input.path, input.source));
     let (mut merge, mut failed) = Merge::open(inputs.collect(), &options.limits);
     run.read(&mut merge, &options.limits, each)?;

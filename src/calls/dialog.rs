@@ -7,6 +7,7 @@
 //! - RFC 3261 §12.1.2, §12.2.1.1, §13.2.2.4, §13.3.1.4, §15
 
 use super::connects::Unopened;
+use super::state::Ongoing;
 use super::{Seen, Serial};
 use crate::sip::value::{Address, HostPort, Uri, list, param};
 use crate::units::{Endpoint, FileIndex, Flow, Span, Timestamp};
@@ -279,6 +280,8 @@ pub struct HopFacts {
     pub callee_repeats: bool,
     /// A TCP connection to the Contact of the 2xx was asked for and not opened.
     pub unopened: Option<Unopened>,
+    /// T1 of the callee's socket as its repeats show it, where they agree on one.
+    pub peer_t1: Option<Span>,
 }
 
 /// An answered dialog while evidence is gathered.
@@ -303,6 +306,8 @@ pub(super) struct Answered {
     pub(super) settled: bool,
     /// Nothing has settled it in ten minutes, and it is waited for longer.
     pub(super) patient: bool,
+    /// The session that the dialog is, until it is told; none of a re-INVITE's.
+    pub(super) session: Option<Box<Ongoing>>,
 }
 
 impl Answered {

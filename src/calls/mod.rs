@@ -2,8 +2,9 @@
 //!
 //! In: [`Sighted`] messages and ICMP errors in capture order. Out: [`Event`]s: every response as
 //! it comes, what later messages add to it ([`Note`]), each INVITE's first final response
-//! ([`Attempt`]) and each answered dialog once nothing more can change what is said of it
-//! ([`AnsweredDialog`]).
+//! ([`Attempt`]), and once nothing more can change what is said of them each answered dialog
+//! ([`AnsweredDialog`]), each request with all that answered it ([`Exchanged`]) and each session
+//! ([`Session`]).
 //!
 //! State is kept per Call-ID in progress, in a table of [`crate::limits::Limits::calls`] entries
 //! of which the least recently used is given up (and said). Time is the capture's; timers run in
@@ -14,10 +15,14 @@
 
 pub mod clock;
 pub mod connects;
+mod coverage;
 pub mod dialog;
 pub mod hops;
+mod timers;
 mod key;
 mod lru;
+mod mark;
+mod binding;
 pub mod outcome;
 mod state;
 mod table;

@@ -7,6 +7,13 @@
 //! What is kept is bounded: hops by [`crate::limits::Limits::transactions_per_call`], finals of a
 //! hop likewise, texts by [`TEXT`].
 //!
+//! # When they are handed out
+//!
+//! An exchange when its final response was seen nearest the caller and nothing came for 10 s. One
+//! without final, and an INVITE refused without an ACK, when 64*T1 are over, with time for what a
+//! lost fragment hides; a ringing INVITE when nothing came for longer than Timer C. A session when
+//! its BYE was handed out and nothing came for 10 s; without BYE when the call is forgotten.
+//!
 //! # References
 //! - RFC 3261 §8.1, §12, §15, §17; RFC 6076 §4 for what the measures need
 
@@ -31,10 +38,11 @@ pub struct Observed {
     pub evicted: bool,
 }
 
-/// A request and what became of it on all hops: one Call-ID, From tag, CSeq number and method.
+/// A request and what became of it on all hops: one Call-ID, From tag, CSeq number and method, and
+/// of a request inside a dialog its To tag.
 ///
 /// The ACK and what it acknowledges are one; an ACK alone is none. A request inside a dialog is
-/// one, too.
+/// one, too. It is handed out once; what comes later is not told.
 #[derive(Clone, Debug)]
 pub struct Exchanged<'a> {
     /// Call-ID.
@@ -45,7 +53,7 @@ pub struct Exchanged<'a> {
     pub method_text: &'a [u8],
     /// CSeq number, if it is one.
     pub cseq: Option<u32>,
-    /// Digest of the From tag: rounds of one attempt share it.
+    /// Digest of the From tag, without one of the URI in From: rounds of one attempt share it.
     pub from_tag: u64,
     /// It had no To tag: it stands outside any dialog.
     pub initial: bool,
@@ -60,7 +68,11 @@ pub struct Exchanged<'a> {
     pub from: &'a [u8],
     /// The URI in To, up to [`TEXT`] bytes.
     pub to: &'a [u8],
-    /// Hops on which it was seen, the one nearest the caller first; never empty.
+    /// Hops on which it was seen, the one nearest the caller first: the fewest Via values, then the
+    /// first request; never empty. Of several requests that one sender made of it (a fork or
+    /// failover of which nothing before was captured) the first is the one whose final a proxy
+    /// would choose (RFC 3261 §16.7 step 6). A hop that shows one direction only does not come
+    /// first where another has the final response. The two sides of a NAT are two hops.
     pub hops: &'a [Hop],
     /// How far the capture carries this.
     pub observed: Observed,
@@ -89,7 +101,7 @@ pub struct Hop {
     pub max_forwards: Option<u32>,
     /// 100 Trying.
     pub trying: Option<Seen>,
-    /// The first provisional response but 100.
+    /// The first provisional response but 100 and 199.
     pub progress: Option<(StatusCode, Seen)>,
     /// The first 180, or 183 with a body: what ends post-dial delay, unless a 200 comes first.
     pub ringing: Option<(StatusCode, Seen)>,
@@ -116,8 +128,10 @@ pub struct Final {
     pub last: Seen,
     /// Copies, the first included, tap copies not.
     pub copies: u32,
-    /// Of them, those that came although the request had not been repeated since the copy before,
-    /// and after the ACK where one is due: repeats without need.
+    /// Of them, those that nothing asked for: of a request other than INVITE those beyond its
+    /// copies that came although it had not been repeated since the copy before; of an INVITE
+    /// those of 300 and above that came more than a second after the ACK. A 2xx to INVITE has
+    /// none: whether its repeats were needed is what missing-ack says.
     pub needless: u32,
     /// Retry-After in seconds.
     pub retry_after: Option<u32>,

@@ -2,26 +2,37 @@
 
 use std::sync::Arc;
 
+mod exchange;
+mod hop;
 mod in_dialog;
+mod session;
 mod settle;
 
-pub(super) use settle::Ending;
+pub(super) use session::Ongoing;
+pub(super) use settle::{Ending, Peers};
 
+use self::hop::FinalSeen;
+use self::in_dialog::Hopped;
+use super::binding::Binding;
+use super::coverage::Coverage;
 use super::dialog::{Ack, Answered, Leg};
 use super::hops::Hops;
-use super::transaction::{Answer, Exchange, Transaction};
+use super::mark::Mark;
+use super::timers::Timers;
+use super::transaction::{Answer, Exchange, Kept, Transaction};
 use super::{Attempt, Context, Event, Note, ResponseSeen, Seen, Serial, Sighted, Totals};
 use super::{can_be_challenged, key};
 use crate::limits::Limits;
-use crate::sip::message::is_initial;
 use crate::sip::{Message, Method, MethodKind, Name};
-use crate::units::{Flow, Span, StatusCode};
+use crate::units::{Span, StatusCode};
 
 /// What a call needs from the room around it while a message is pushed.
 pub(super) struct Surroundings<'a> {
     pub(super) hops: &'a mut Hops,
+    pub(super) timers: &'a mut Timers,
     pub(super) totals: &'a mut Totals,
     pub(super) limits: &'a Limits,
+    pub(super) coverage: &'a Coverage,
     /// Elapsed capture time, without steps.
     pub(super) elapsed: Span,
     /// Steps of the clock so far.
@@ -40,19 +51,26 @@ pub(super) struct Call {
     exchanges: Vec<Exchange>,
     answered: Vec<Answered>,
     acks: Vec<Ack>,
-    /// CANCELs: From tag, CSeq number, first sighting.
+    /// CANCELs: digest of their sender, CSeq number, first sighting.
     cancels: Vec<(u64, Option<u32>, Seen)>,
     /// Elapsed capture time of the last message.
     pub(super) touched: Span,
     /// The elapsed time for which the table will look at the call again.
     pub(super) queued: Span,
+    /// When the first of the exchanges that the last message touched is due.
+    soonest: Span,
     /// Bytes of state as the table last counted them.
     pub(super) weighed: usize,
+    /// Something was kept or given up since.
+    changed: bool,
     has_invite: bool,
 }
 
 /// Bytes a call takes beside its own: its places in the table, the queue and the list by age.
 const PLACE: usize = 128;
+
+/// A time that does not come.
+const NEVER: Span = Span::from_nanos(i64::MAX);
 
 impl Call {
     pub(super) fn new(id: Arc<[u8]>, digest: u64, elapsed: Span) -> Self {
@@ -66,28 +84,45 @@ impl Call {
             cancels: Vec::new(),
             touched: elapsed,
             queued: elapsed,
+            soonest: NEVER,
             weighed: 0,
+            changed: true,
             has_invite: false,
         }
     }
 
+    /// Bytes of state where they may have changed since they were last asked for.
+    pub(super) fn weigh(&mut self) -> usize {
+        if std::mem::take(&mut self.changed) {
+            self.weighed = self.weight();
+        }
+        self.weighed
+    }
+
     /// Bytes of state, roughly: what a stranger can make large is counted as it is.
-    pub(super) fn weight(&self) -> usize {
+    fn weight(&self) -> usize {
         let texts = |leg: &Leg| leg.contact.len() + leg.record_route.len();
         let legs = self.answered.iter().flat_map(|dialog| &dialog.legs);
         let legs: usize = legs.map(|leg| texts(leg) + room(&leg.copies)).sum();
         let dialogs = self.answered.iter();
         let dialogs: usize = dialogs
-            .map(|dialog| dialog.to_tag_text.len() + room(&dialog.legs) + room(&dialog.byes))
+            .map(|dialog| {
+                let session = dialog.session.as_deref().map_or(0, Ongoing::weight);
+                dialog.to_tag_text.len() + room(&dialog.legs) + room(&dialog.byes) + session
+            })
             .sum();
         let acks = self.acks.iter();
         let acks: usize = acks
             .map(|ack| ack.uri.len() + ack.route.len() + room(&ack.repeats))
             .sum();
         let transactions = self.transactions.iter();
-        let answers: usize = transactions.map(|hop| room(&hop.answers)).sum();
+        let hops: usize = transactions
+            .map(|hop| room(&hop.provisional) + hop.kept.as_deref().map_or(0, Kept::weight))
+            .sum();
         let exchanges = self.exchanges.iter();
-        let counted: usize = exchanges.map(|exchange| room(&exchange.counted)).sum();
+        let exchanges: usize = exchanges
+            .map(|exchange| room(&exchange.counted) + exchange.texts.len())
+            .sum();
         PLACE
             + size_of::<Self>()
             + self.id.len()
@@ -96,8 +131,8 @@ impl Call {
             + room(&self.answered)
             + room(&self.acks)
             + room(&self.cancels)
-            + answers
-            + counted
+            + hops
+            + exchanges
             + dialogs
             + legs
             + acks
@@ -115,57 +150,86 @@ impl Call {
         let via = message.top_via();
         let key = key::transaction(message, via.as_ref(), method);
         let now = Seen::of(&raw.origin);
-        let known = self
-            .transactions
-            .iter()
-            .position(|t| t.key == key && t.flow == raw.flow);
+        let cseq = message.cseq.number;
+        let known = self.transaction_of(key, raw.flow, cseq);
+        self.touch_sessions(message, now.into(), around.elapsed);
         if method.kind == MethodKind::Ack {
             self.ack(seen, known, around, out);
             return;
         }
-        if let Some(known) = known.and_then(|index| self.transactions.get_mut(index))
-            && known.request.is_some()
+        if let Some(hop) = known.and_then(|index| self.transactions.get_mut(index))
+            && hop.request.is_some()
         {
-            around.totals.retransmissions += 1;
+            around.totals.retransmissions += u64::from(!hop.is_neighbour);
+            if let Some(kept) = &mut hop.kept {
+                kept.request(raw, message, now.into());
+            }
+            let exchange = hop.exchange;
+            self.touch(exchange, around.elapsed);
             if method.kind == MethodKind::Invite && !self.answered.is_empty() {
                 let from_tag = key::tag(message.from_tag());
                 self.invite_again(from_tag, message.cseq.number, &raw.flow, now);
             }
             return;
         }
-        let exchange = self.exchange(message, method, raw.flow, around);
-        if let Some(exchange) = self.exchanges.get_mut(exchange) {
-            exchange.request.get_or_insert(now);
-            exchange.credentials |= has_credentials(message);
-            let vias = message.via_count();
-            if vias < exchange.vias {
-                exchange.vias = vias;
-                exchange.counting = raw.flow;
+        // Where taps differ a response may have come first.
+        let (exchange, hop) = if let Some(hop) = known
+            && let Some(exchange) = self.transactions.get(hop).map(|t| t.exchange)
+        {
+            (exchange, hop)
+        } else {
+            let exchange = self.exchange(seen, method, key, raw.flow, around, out);
+            let hop = self.add_transaction(seen, key, raw.flow, exchange, around);
+            (exchange, hop)
+        };
+        if let Some(hop) = self.transactions.get_mut(hop) {
+            hop.request = Some(now.into());
+            if let Some(kept) = &mut hop.kept {
+                kept.request(raw, message, now.into());
             }
         }
-        let branch = via
-            .as_ref()
-            .and_then(|via| via.branch)
-            .map_or(0, key::digest);
-        self.add_transaction(
-            Transaction {
-                key,
-                flow: raw.flow,
-                branch,
-                exchange,
-                request: Some(now),
-                answers: Vec::new(),
-                acked: false,
-            },
-            around.limits,
-        );
+        self.asked(exchange, hop, seen, method);
+        self.touch(exchange, around.elapsed);
         match method.kind {
-            MethodKind::Cancel => self.cancel(message, now),
+            MethodKind::Cancel => self.cancel(message, &raw.flow, now, around),
             MethodKind::Bye => self.bye(message, &raw.flow, now),
             _ => {}
         }
         if can_be_challenged(method.kind) && has_credentials(message) {
             self.answer_challenge(exchange, now, out);
+        }
+    }
+
+    /// What the first copy of a request on a hop says of its exchange.
+    fn asked(&mut self, exchange: usize, hop: usize, seen: &Sighted<'_>, method: Method<'_>) {
+        let Sighted { raw, message, .. } = *seen;
+        let (Some(exchange), Some(hop)) =
+            (self.exchanges.get_mut(exchange), self.transactions.get(hop))
+        else {
+            return;
+        };
+        if exchange.request.is_none() {
+            exchange.request = Some(Seen::of(&raw.origin).into());
+            exchange.initial = message.to_tag().is_none();
+            exchange.to_tag = key::tag(message.to_tag());
+            if !exchange.told {
+                exchange.texts = exchange::texts(seen, method);
+                self.changed = true;
+            }
+            if matches!(
+                exchange.method,
+                MethodKind::Register | MethodKind::Subscribe
+            ) {
+                exchange.binding = Binding::asked(message);
+            }
+        }
+        exchange.credentials |= has_credentials(message);
+        let vias = message.via_count();
+        if vias < exchange.vias {
+            exchange.vias = vias;
+            exchange.counting = raw.flow;
+            exchange.counting_key = hop.key;
+            exchange.progress.answered = hop.refused || hop.succeeded;
         }
     }
 
@@ -182,52 +246,83 @@ impl Call {
         let via = message.top_via();
         let key = key::transaction(message, via.as_ref(), method);
         let to_tag = key::tag(message.to_tag());
+        let now: Mark = Seen::of(&raw.origin).into();
         let request_flow = raw.flow.reversed();
-        let transaction = self.transaction_of(key, request_flow).unwrap_or_else(|| {
-            let exchange = self.exchange(message, method, request_flow, around);
-            let branch = via
-                .as_ref()
-                .and_then(|via| via.branch)
-                .map_or(0, key::digest);
-            self.add_transaction(
-                Transaction {
-                    key,
-                    flow: request_flow,
-                    branch,
-                    exchange,
-                    request: None,
-                    answers: Vec::new(),
-                    acked: false,
-                },
-                around.limits,
-            )
-        });
-        let Some(hop) = self.transactions.get_mut(transaction) else {
-            return;
+        let cseq = message.cseq.number;
+        self.touch_sessions(message, now, around.elapsed);
+        let transaction = match self.transaction_of_response(key, request_flow, cseq) {
+            Some(known) => known,
+            None => {
+                let exchange = self.exchange(seen, method, key, request_flow, around, out);
+                self.add_transaction(seen, key, request_flow, exchange, around)
+            }
         };
         let answer = Answer {
             code,
             to_tag,
             content: content(message, code),
         };
-        let retransmission = hop.answers.contains(&answer);
-        if !retransmission && hop.answers.len() < around.limits.transactions_per_call {
-            grow(&mut hop.answers).push(answer);
-        }
-        let (exchange, flow, invite) = (hop.exchange, hop.flow, hop.request);
-        let branch = hop.branch;
-        let Some(exchange) = self.exchanges.get_mut(exchange) else {
+        let retransmission = self.is_repeat(transaction, &answer);
+        let is_relayed = code.get() == 100 && self.is_seen_beside(transaction, &answer);
+        let Some(hop) = self.transactions.get_mut(transaction) else {
             return;
         };
+        let Some(exchange) = self.exchanges.get_mut(hop.exchange) else {
+            return;
+        };
+        let is_counting = exchange.counts_on(hop.key, &hop.flow);
+        if code.is_provisional() {
+            if !retransmission && hop.provisional.len() < around.limits.transactions_per_call {
+                grow(&mut hop.provisional).push(answer);
+                self.changed = true;
+            }
+            exchange.progress.provisional = true;
+            if let Some(kept) = &mut hop.kept {
+                kept.provisional(message, code, now);
+            }
+        } else {
+            exchange.progress.answered |= is_counting;
+            hop.succeeded |= code.is_success();
+            if !code.is_success() && method.kind == MethodKind::Invite && !hop.refused {
+                exchange.progress.refused.get_or_insert(around.elapsed);
+                exchange.progress.unacked = exchange.progress.unacked.saturating_add(1);
+            }
+            hop.refused |= !code.is_success();
+            if let Some(kept) = &mut hop.kept {
+                kept.final_response(&FinalSeen {
+                    message,
+                    method: method.kind,
+                    code,
+                    to_tag,
+                    now,
+                    binding: exchange.binding,
+                    cap: around.limits.transactions_per_call,
+                });
+                self.changed |= !retransmission;
+            }
+        }
+        let hopped = Hopped {
+            flow: hop.flow,
+            invite: hop.request.map(Mark::seen),
+            invite_branch: hop.branch,
+            reinvite: !exchange.initial,
+        };
+        let is_neighbour = hop.is_neighbour;
 
         // 100 is each hop's own word (RFC 3261 §8.2.6.1); everything else travels back unchanged.
         let answered_before = exchange.counted.contains(&(code, to_tag));
-        let counted = !retransmission && (code.get() == 100 || !answered_before);
+        let counted = !retransmission
+            && if code.get() == 100 {
+                !is_relayed
+            } else {
+                !answered_before
+            };
         if counted
             && !answered_before
             && exchange.counted.len() < around.limits.transactions_per_call
         {
             grow(&mut exchange.counted).push((code, to_tag));
+            self.changed = true;
         }
         exchange.rang |= method.kind == MethodKind::Invite && (180..=189).contains(&code.get());
         let is_challenge = matches!(code.get(), 401 | 407) && can_be_challenged(method.kind);
@@ -236,24 +331,26 @@ impl Call {
         let mut awaits_note = false;
         if is_challenge && !retransmission {
             context = exchange.credentials.then_some(Context::ChallengedAgain);
-            if exchange.counting == flow && exchange.challenge.is_none() {
+            if is_counting && exchange.challenge.is_none() {
                 exchange.challenge = Some(around.serial);
                 awaits_note = true;
             }
         } else if code.get() == 487 && method.kind == MethodKind::Invite && !retransmission {
             context = cancelled(exchange, &self.cancels);
         }
+        let index = hop.exchange;
+        self.touch(index, around.elapsed);
         let is_answer = method.kind == MethodKind::Invite && code.is_success();
         let mut note = None;
         if is_answer {
-            let answered = self.answer(seen, flow, invite, branch, to_tag, around);
+            let answered = self.answer(seen, &hopped, to_tag, around);
             if !retransmission {
                 note = answered;
                 awaits_note = note.is_none();
             }
         }
         if retransmission {
-            around.totals.retransmissions += 1;
+            around.totals.retransmissions += u64::from(!is_neighbour);
         }
         out(Event::Response(&ResponseSeen {
             serial: around.serial,
@@ -272,6 +369,38 @@ impl Call {
         }
     }
 
+    /// Whether a response was seen on this hop before.
+    fn is_repeat(&self, transaction: usize, answer: &Answer) -> bool {
+        let Some(hop) = self.transactions.get(transaction) else {
+            return false;
+        };
+        if answer.code.is_provisional() {
+            return hop.provisional.contains(answer);
+        }
+        match &hop.kept {
+            Some(kept) => kept.has_final(answer.code, answer.to_tag),
+            // All was told of it.
+            None => self
+                .exchanges
+                .get(hop.exchange)
+                .is_some_and(|e| e.counted.contains(&(answer.code, answer.to_tag))),
+        }
+    }
+
+    /// Whether a response was seen on the other side of a NAT: under the same top Via.
+    fn is_seen_beside(&self, transaction: usize, answer: &Answer) -> bool {
+        let Some(hop) = self.transactions.get(transaction) else {
+            return false;
+        };
+        let mut others = self.transactions.iter();
+        others.any(|other| {
+            other.key == hop.key
+                && other.exchange == hop.exchange
+                && other.flow != hop.flow
+                && other.provisional.contains(answer)
+        })
+    }
+
     /// What the first copy of a final response on a hop means for its exchange.
     fn final_response(
         &mut self,
@@ -284,16 +413,15 @@ impl Call {
         let Some(hop) = self.transactions.get(transaction) else {
             return;
         };
-        let flow = hop.flow;
         let Some(exchange) = self.exchanges.get_mut(hop.exchange) else {
             return;
         };
         let now = Seen::of(&seen.raw.origin);
-        if exchange.counting != flow {
+        if !exchange.counts_on(hop.key, &hop.flow) {
             return;
         }
         if let Some(serial) = exchange.answers_challenge.take() {
-            let request = exchange.request.unwrap_or_default().at;
+            let request = exchange.request.map(Mark::seen).unwrap_or_default().at;
             let outcome = Some((code, now.at));
             let context = Some(Context::ChallengeAnswered { request, outcome });
             out(Event::Note(Note {
@@ -313,14 +441,14 @@ impl Call {
                 cseq: exchange.cseq.unwrap_or_default(),
                 code,
                 response: now,
-                invite: exchange.request,
-                flow,
+                invite: exchange.request.map(Mark::seen),
+                flow: exchange.counting,
             }));
         }
         if !exchange.initial || exchange.method == MethodKind::Bye {
             let (method, cseq) = (exchange.method, exchange.cseq);
-            if code.is_success() && exchange.succeeded.is_none() {
-                exchange.succeeded = Some(now);
+            if code.is_success() && !exchange.succeeded {
+                exchange.succeeded = true;
                 // An answer shows life when the question was asked, not later.
                 let asked = exchange.request.map_or(now.time, |request| request.time);
                 self.succeeded(seen.message, method, cseq, now, asked);
@@ -328,120 +456,6 @@ impl Call {
                 self.bye_answered(seen.message, now);
             }
         }
-    }
-
-    /// The exchange of a message, made if there is none; its index.
-    fn exchange(
-        &mut self,
-        message: &Message<'_>,
-        method: Method<'_>,
-        request_flow: Flow,
-        around: &mut Surroundings<'_>,
-    ) -> usize {
-        let (from_tag, to_tag) = tags(message);
-        let text = if method.kind == MethodKind::Other {
-            key::digest(method.text)
-        } else {
-            0
-        };
-        let cseq = message.cseq.number;
-        if let Some(index) = self
-            .exchanges
-            .iter()
-            .position(|e| e.is(method.kind, text, from_tag, cseq))
-        {
-            return index;
-        }
-        // A response has a To tag always; only its request says whether it was the first.
-        let initial = if message.is_request() {
-            is_initial(message, method.kind)
-        } else {
-            !self
-                .answered
-                .iter()
-                .any(|d| d.side_of(from_tag, to_tag).is_some())
-        };
-        if method.kind == MethodKind::Invite {
-            if !self.has_invite {
-                self.has_invite = true;
-                around.totals.calls += 1;
-            }
-            // With credentials it goes on with the attempt that was challenged; otherwise it is a
-            // new one, also in the same Call-ID (a retry after a refusal).
-            let before =
-                self.exchanges.iter().rev().find(|e| {
-                    e.method == MethodKind::Invite && e.initial && e.from_tag == from_tag
-                });
-            let goes_on = before.is_some_and(|before| {
-                let finals = before.counted.iter().filter(|c| !c.0.is_provisional());
-                let mut codes = finals.map(|c| c.0.get()).peekable();
-                match codes.peek() {
-                    Some(_) => codes.any(|code| matches!(code, 401 | 407)),
-                    None => has_credentials(message),
-                }
-            });
-            around.totals.invites += u64::from(initial && message.is_request() && !goes_on);
-        }
-        if self.exchanges.len() >= around.limits.transactions_per_call {
-            self.forget_oldest_exchange();
-        }
-        grow(&mut self.exchanges).push(Exchange {
-            method: method.kind,
-            method_text: text,
-            from_tag,
-            cseq,
-            initial,
-            credentials: false,
-            request: None,
-            counting: request_flow,
-            vias: message.via_count(),
-            counted: Vec::new(),
-            attempt_told: false,
-            rang: false,
-            challenge: None,
-            answers_challenge: None,
-            succeeded: None,
-        });
-        self.exchanges.len() - 1
-    }
-
-    /// Long calls with many refreshes keep their latest exchanges.
-    fn forget_oldest_exchange(&mut self) {
-        // The first one names the call's attempt; the second oldest goes.
-        let oldest = 1.min(self.exchanges.len().saturating_sub(1));
-        self.exchanges.remove(oldest);
-        self.transactions.retain_mut(|transaction| {
-            if transaction.exchange > oldest {
-                transaction.exchange -= 1;
-                true
-            } else {
-                transaction.exchange < oldest
-            }
-        });
-    }
-
-    fn add_transaction(&mut self, transaction: Transaction, limits: &Limits) -> usize {
-        if self.transactions.len() >= limits.transactions_per_call {
-            self.transactions.remove(0);
-        }
-        grow(&mut self.transactions).push(transaction);
-        self.transactions.len() - 1
-    }
-
-    /// The hop of a response: same sockets, else the same hosts (a server may answer from another
-    /// port, RFC 3261 §18.2.2).
-    fn transaction_of(&self, key: u64, flow: Flow) -> Option<usize> {
-        let same_key = |t: &Transaction| t.key == key;
-        self.transactions
-            .iter()
-            .position(|t| same_key(t) && t.flow == flow)
-            .or_else(|| {
-                self.transactions.iter().position(|t| {
-                    same_key(t)
-                        && t.flow.src.addr == flow.src.addr
-                        && t.flow.dst.addr == flow.dst.addr
-                })
-            })
     }
 
     /// A request with credentials answers the last challenge to the same kind of request.
@@ -509,6 +523,15 @@ fn grow<T>(list: &mut Vec<T>) -> &mut Vec<T> {
 
 fn tags(message: &Message<'_>) -> (u64, u64) {
     (key::tag(message.from_tag()), key::tag(message.to_tag()))
+}
+
+/// Digest of who sent the request: of the From tag, or of the URI where there is none (RFC 2543).
+fn sender(message: &Message<'_>) -> u64 {
+    match (message.from_tag(), message.from()) {
+        (Some(tag), _) => key::digest(tag),
+        (None, Some(from)) => key::digest(from.uri),
+        (None, None) => 0,
+    }
 }
 
 fn has_credentials(message: &Message<'_>) -> bool {

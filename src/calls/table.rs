@@ -4,60 +4,51 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::sync::Arc;
 
-use super::clock::Clock;
+use super::coverage::Coverage;
 use super::hops::Hops;
 use super::key;
 use super::lru::{Lru, Slot};
-use super::state::{Call, Ending, Surroundings};
+use super::state::{Call, Ending, Peers, Surroundings};
+use super::timers::Timers;
 use super::{Event, ResponseSeen, Seen, Sighted, Totals, is_about_sip};
 use crate::defect::{Defect, DefectKind};
 use crate::limits::Limits;
 use crate::packet::{IcmpError, Segment};
 use crate::sip::{Indexer, StartLine};
-use crate::units::{FileIndex, FrameRef, Span, StatusCode, Timestamp};
+use crate::units::{FrameRef, Span, StatusCode, Timestamp};
 
 /// All calls in progress.
 #[derive(Debug)]
 pub struct Calls {
     limits: Limits,
-    clock: Clock,
+    coverage: Coverage,
     by_id: HashMap<Arc<[u8]>, Slot>,
     in_progress: Lru<Call>,
     /// When to look at which call again; an entry may be stale, the call then says when it is due.
     due: BinaryHeap<Reverse<(Span, Slot)>>,
     hops: Hops,
+    timers: Timers,
     totals: Totals,
     next_serial: u64,
     /// Bytes of state of all calls.
     weight: usize,
-    /// From when to when packets may be missing, by the latter; capped, see [`Self::lost`].
-    losses: Vec<(Timestamp, Timestamp)>,
-    /// Last packet of each interface.
-    last_seen: Vec<((FileIndex, u32), Timestamp)>,
     quoted: Indexer,
 }
-
-/// Interfaces whose end is known; of later ones the capture's end counts.
-const INTERFACES: usize = 64;
-
-/// Losses remembered one by one; beyond, the latest two are merged into a later one.
-const LOSSES: usize = 4096;
 
 impl Calls {
     /// An empty table.
     pub fn new(limits: &Limits) -> Self {
         Self {
             limits: *limits,
-            clock: Clock::default(),
+            coverage: Coverage::default(),
             by_id: HashMap::new(),
             in_progress: Lru::default(),
             due: BinaryHeap::new(),
             hops: Hops::default(),
+            timers: Timers::default(),
             totals: Totals::default(),
             next_serial: 0,
             weight: 0,
-            losses: Vec::new(),
-            last_seen: Vec::new(),
             quoted: Indexer::new(limits.header_fields),
         }
     }
@@ -76,35 +67,19 @@ impl Calls {
         out: &mut impl FnMut(Event<'_>),
         defects: &mut impl FnMut(Defect),
     ) {
-        if self.clock.tick(time) {
-            // What was before the step has times of another clock; every dialog open across it
-            // is left unjudged, so nothing of it is asked for any more.
-            self.last_seen.clear();
-            self.losses.clear();
+        if self.coverage.tick((at.file, interface), time) {
             defects(Defect::new(
                 DefectKind::TimeStep,
                 at,
                 "capture time steps (a clock was set, or files were joined): calls open across the step are not judged",
             ));
         }
-        let key = (at.file, interface);
-        if let Some((_, last)) = self.last_seen.iter_mut().find(|seen| seen.0 == key) {
-            *last = (*last).max(time);
-        } else if self.last_seen.len() < INTERFACES {
-            self.last_seen.push((key, time));
-        }
         self.expire(out);
     }
 
     /// Packets were found to be missing somewhere between `from` and `until`.
     pub fn lost(&mut self, from: Timestamp, until: Timestamp) {
-        let is_full = self.losses.len() >= LOSSES;
-        match self.losses.last_mut() {
-            Some(last) if is_full || last.1 >= until => {
-                *last = (last.0.min(from), last.1.max(until));
-            }
-            _ => self.losses.push((from, until)),
-        }
+        self.coverage.lost(from, until);
     }
 
     /// Takes a message; [`Self::tick`] has been called for its frame.
@@ -148,14 +123,16 @@ impl Calls {
         let Some(call) = self.in_progress.get_mut(slot) else {
             return;
         };
-        let elapsed = self.clock.elapsed();
+        let elapsed = self.coverage.elapsed();
         call.touched = elapsed;
         let mut around = Surroundings {
             hops: &mut self.hops,
+            timers: &mut self.timers,
             totals: &mut self.totals,
             limits: &self.limits,
+            coverage: &self.coverage,
             elapsed,
-            steps: self.clock.steps(),
+            steps: self.coverage.steps(),
             serial,
         };
         match response {
@@ -164,10 +141,8 @@ impl Calls {
             Some(None) => {}
             None => call.request(seen, &mut around, out),
         }
-        let weight = call.weight();
-        self.weight = (self.weight + weight).saturating_sub(call.weighed);
-        call.weighed = weight;
-        let due = call.due();
+        self.weight = reweighed(self.weight, call);
+        let due = call.due_soon();
         if due < call.queued {
             call.queued = due;
             self.due.push(Reverse((due, slot)));
@@ -241,7 +216,7 @@ impl Calls {
             self.evict(oldest, at, out, defects);
         }
         let id: Arc<[u8]> = id.into();
-        let mut call = Call::new(Arc::clone(&id), key::digest(&id), self.clock.elapsed());
+        let mut call = Call::new(Arc::clone(&id), key::digest(&id), self.coverage.elapsed());
         let due = call.due();
         call.queued = due;
         let slot = self.in_progress.insert(call);
@@ -285,7 +260,7 @@ impl Calls {
 
     /// Looks at the calls that are due.
     fn expire(&mut self, out: &mut impl FnMut(Event<'_>)) {
-        let elapsed = self.clock.elapsed();
+        let elapsed = self.coverage.elapsed();
         while let Some(&Reverse((due, slot))) = self.due.peek() {
             if due > elapsed {
                 return;
@@ -308,15 +283,16 @@ impl Calls {
                 self.give_up(slot, false, out);
                 continue;
             }
-            let now = self.clock.now();
-            let losses = &self.losses;
             let ending = Ending {
-                observed_until: &|_| now,
-                loss: &|from, to| is_any_between(losses, from, to),
-                steps: self.clock.steps(),
+                coverage: &self.coverage,
                 evicted: false,
             };
-            call.settle(Some(elapsed), &ending, &self.hops, out);
+            let peers = Peers {
+                hops: &self.hops,
+                timers: &self.timers,
+            };
+            call.settle(Some(elapsed), &ending, &peers, out);
+            self.weight = reweighed(self.weight, call);
             let due = call.due();
             call.queued = due;
             self.due.push(Reverse((due, slot)));
@@ -330,20 +306,22 @@ impl Calls {
         };
         self.by_id.remove(&call.id);
         self.weight = self.weight.saturating_sub(call.weighed);
-        let (now, losses, last_seen) = (self.clock.now(), &self.losses, &self.last_seen);
         let ending = Ending {
-            observed_until: &|interface| {
-                last_seen
-                    .iter()
-                    .find(|seen| seen.0 == interface)
-                    .map_or(now, |seen| seen.1)
-            },
-            loss: &|from, to| is_any_between(losses, from, to),
-            steps: self.clock.steps(),
+            coverage: &self.coverage,
             evicted,
         };
-        call.settle(None, &ending, &self.hops, out);
+        let peers = Peers {
+            hops: &self.hops,
+            timers: &self.timers,
+        };
+        call.settle(None, &ending, &peers, out);
     }
+}
+
+/// The weight of all calls, of which one may have changed.
+fn reweighed(all: usize, call: &mut Call) -> usize {
+    let before = call.weighed;
+    (all + call.weigh()).saturating_sub(before)
 }
 
 /// A response that is part of no transaction here: a tap copy, or without Call-ID.
@@ -366,14 +344,6 @@ fn untracked(
         context: None,
         awaits_note: false,
     }));
-}
-
-/// Whether one of the spans, `sorted` by their ends, overlaps `from` to `to`.
-fn is_any_between(sorted: &[(Timestamp, Timestamp)], from: Timestamp, to: Timestamp) -> bool {
-    let first = sorted.partition_point(|lost| lost.1 < from);
-    sorted
-        .get(first..)
-        .is_some_and(|lost| lost.iter().any(|lost| lost.0 <= to))
 }
 
 #[cfg(test)]

@@ -45,6 +45,11 @@ impl Findings {
         }
     }
 
+    /// Adds rules to the registered ones, before the capture begins.
+    pub fn add(&mut self, rules: Vec<Box<dyn Rule>>) {
+        self.rules.extend(rules);
+    }
+
     /// The first frame's time, SIP or not; later calls change nothing.
     pub fn begin(&mut self, first: Timestamp) {
         if !self.has_begun {

@@ -245,7 +245,9 @@ fn facts_of(dialog: &AnsweredDialog<'_>, index: usize) -> Option<Facts> {
         undeliverable,
         cancel: dialog.cancel.map(|cancel| at(cancel.time)),
         callee_died: dialog.callee_unreachable.is_some() || is_left_unanswered(dialog),
-        callee_repeats: known.callee_repeats,
+        // Who is known to repeat, and did not here, had no need to.
+        callee_repeats: known.callee_repeats || known.peer_t1.is_some(),
+        peer_t1: known.peer_t1.map(Span::as_secs_f64),
         dropped_at_next: false,
         acks_of_others: known.acks_of_others,
         rtt: 0.5,

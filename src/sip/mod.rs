@@ -9,6 +9,7 @@ pub mod field;
 pub mod value;
 pub mod message;
 pub mod typed;
+pub mod challenge;
 pub mod duplicates;
 
 pub use field::Name;

@@ -20,5 +20,6 @@
 
 pub mod analysis;
 pub mod ladder;
+pub mod outcomes;
 pub mod pcap;
 pub mod run;

@@ -1,8 +1,10 @@
 //! Requests inside dialogs, ACKs, and the 2xx they answer.
 
 use super::super::dialog::{Ack, AckMatch, Answered, Bye, Leg, Side, passes};
+use super::super::transaction::{Exchange, Transaction};
 use super::super::{Context, Event, Note, Seen, Sighted, key};
-use super::{Call, Surroundings, grow, tags};
+use super::session::Ongoing;
+use super::{Call, Surroundings, grow, sender, tags};
 use crate::sip::{Message, MethodKind, Name, StartLine};
 use crate::units::{Flow, Timestamp};
 
@@ -45,12 +47,36 @@ impl Call {
         }
     }
 
-    pub(super) fn cancel(&mut self, message: &Message<'_>, now: Seen) {
-        let from_tag = key::tag(message.from_tag());
+    pub(super) fn cancel(
+        &mut self,
+        message: &Message<'_>,
+        flow: &Flow,
+        now: Seen,
+        around: &Surroundings<'_>,
+    ) {
+        let from_tag = sender(message);
         let cseq = message.cseq.number;
         if self.cancels.len() < 16 && !self.cancels.iter().any(|c| c.0 == from_tag && c.1 == cseq) {
             grow(&mut self.cancels).push((from_tag, cseq, now));
+            self.changed = true;
         }
+        let is_invite = |e: &Exchange| e.is(MethodKind::Invite, 0, from_tag, cseq) && e.initial;
+        let Some(exchange) = self.exchanges.iter().position(is_invite) else {
+            return;
+        };
+        let branch = message.top_via().and_then(|via| via.branch);
+        let branch = branch.map_or(0, key::digest);
+        let is_here = |t: &&mut Transaction| t.exchange == exchange && t.flow.dst == flow.dst;
+        // Several forks may have gone to one socket; a CANCEL has its INVITE's branch.
+        let mut here: Vec<_> = self.transactions.iter_mut().filter(is_here).collect();
+        let same = here.iter().position(|t| t.branch == branch).unwrap_or(0);
+        if let Some(kept) = here.get_mut(same).and_then(|t| t.kept.as_mut()) {
+            kept.cancel.get_or_insert(now.into());
+        }
+        if let Some(exchange) = self.exchanges.get_mut(exchange) {
+            exchange.progress.cancelled = true;
+        }
+        self.touch(exchange, around.elapsed);
     }
 
     pub(super) fn bye(&mut self, message: &Message<'_>, flow: &Flow, now: Seen) {
@@ -65,7 +91,12 @@ impl Call {
             if from_tag == to_tag && dialog.legs.iter().any(is_backward) {
                 side = Side::Uas;
             }
+            if let Some(session) = &mut dialog.session {
+                session.bye(message, side, now.into());
+                self.changed = true;
+            }
             if dialog.byes.iter().all(|bye| bye.side != side) {
+                self.changed = true;
                 grow(&mut dialog.byes).push(Bye {
                     seen: now,
                     side,
@@ -85,17 +116,20 @@ impl Call {
         out: &mut impl FnMut(Event<'_>),
     ) {
         let Sighted { raw, message, .. } = *seen;
-        if let Some(hop) = known.and_then(|index| self.transactions.get_mut(index))
-            && hop.answers.iter().any(|a| a.code.class() >= 3)
-            && !hop.answers.iter().any(|a| a.code.is_success())
-        {
-            around.totals.retransmissions += u64::from(hop.acked);
-            hop.acked = true;
-            return;
-        }
         let now = Seen::of(&raw.origin);
         let (from_tag, to_tag) = tags(message);
         let cseq = message.cseq.number;
+        let refused = known
+            .filter(|index| {
+                self.transactions
+                    .get(*index)
+                    .is_some_and(Transaction::is_refused)
+            })
+            .or_else(|| self.refused_hop(message, to_tag, &raw.flow));
+        if let Some(refused) = refused {
+            self.refusal_acked(refused, now, around);
+            return;
+        }
         let branch = message
             .top_via()
             .and_then(|via| via.branch)
@@ -108,17 +142,23 @@ impl Call {
                 && ack.flow == raw.flow
         });
         let index = if let Some(index) = same {
-            around.totals.retransmissions += 1;
+            // The other side of a NAT shows the same ACK, and its repeats once more.
+            let first = self.acks.iter().position(|ack| ack.branch == branch);
+            around.totals.retransmissions += u64::from(branch == 0 || first == same);
             if let Some(ack) = self.acks.get_mut(index)
                 && ack.repeats.len() < around.limits.copies_per_dialog
             {
                 ack.repeats.push(now.time);
             }
             index
-        } else if self.acks.len() < around.limits.transactions_per_call {
+        } else {
             let StartLine::Request { uri, .. } = message.start else {
                 return;
             };
+            if self.acks.len() >= around.limits.transactions_per_call {
+                self.acks.remove(0);
+            }
+            self.changed = true;
             grow(&mut self.acks).push(Ack {
                 seen: now,
                 flow: raw.flow,
@@ -132,8 +172,6 @@ impl Call {
                 route: joined(message, Name::Route),
             });
             self.acks.len() - 1
-        } else {
-            return;
         };
         let Some(ack) = self.acks.get(index) else {
             return;
@@ -141,6 +179,9 @@ impl Call {
         for dialog in &mut self.answered {
             if !matches!(dialog.matches(ack), Some(AckMatch::Exact(_))) {
                 continue;
+            }
+            if let Some(session) = &mut dialog.session {
+                session.acked(now.into());
             }
             dialog.acked |= dialog.is_on_last_hop(ack);
             dialog.touched = around.elapsed;
@@ -159,16 +200,58 @@ impl Call {
         }
     }
 
+    /// The refused hop whose ACK has another branch than its INVITE, which RFC 3261 §17.1.1.3 does
+    /// not allow: it is known by the To tag of the refusal.
+    fn refused_hop(&self, ack: &Message<'_>, to_tag: u64, flow: &Flow) -> Option<usize> {
+        if to_tag == 0 || self.answered.iter().any(|d| d.to_tag == to_tag) {
+            return None;
+        }
+        let (from_tag, cseq) = (sender(ack), ack.cseq.number);
+        self.transactions.iter().position(|t| {
+            let mut finals = t.kept.iter().flat_map(|kept| &kept.finals);
+            t.is_refused()
+                && t.flow.dst == flow.dst
+                && finals.any(|known| known.to_tag == to_tag)
+                && self
+                    .exchanges
+                    .get(t.exchange)
+                    .is_some_and(|e| e.is(MethodKind::Invite, 0, from_tag, cseq))
+        })
+    }
+
+    /// A hop's refusal was acknowledged (RFC 3261 §17.1.1.3).
+    fn refusal_acked(&mut self, index: usize, now: Seen, around: &mut Surroundings<'_>) {
+        let Some(hop) = self.transactions.get_mut(index) else {
+            return;
+        };
+        let is_repeat = std::mem::replace(&mut hop.acked, true);
+        around.totals.retransmissions += u64::from(is_repeat && !hop.is_neighbour);
+        if let Some(kept) = &mut hop.kept {
+            kept.acked(now.into());
+        }
+        let exchange = hop.exchange;
+        if let Some(exchange) = self.exchanges.get_mut(exchange)
+            && !is_repeat
+        {
+            exchange.progress.unacked = exchange.progress.unacked.saturating_sub(1);
+        }
+        self.touch(exchange, around.elapsed);
+    }
+
     /// Takes a copy of a 2xx to INVITE; what is known of its ACK already, if it came first.
     pub(super) fn answer(
         &mut self,
         seen: &Sighted<'_>,
-        flow: Flow,
-        invite: Option<Seen>,
-        invite_branch: u64,
+        hop: &Hopped,
         to_tag: u64,
         around: &mut Surroundings<'_>,
     ) -> Option<Context> {
+        let Hopped {
+            flow,
+            invite,
+            invite_branch,
+            reinvite,
+        } = *hop;
         let Sighted { raw, message, .. } = *seen;
         let now = Seen::of(&raw.origin);
         let from_tag = key::tag(message.from_tag());
@@ -178,14 +261,15 @@ impl Call {
             Some(index) => index,
             None => {
                 if self.answered.len() >= around.limits.dialogs_per_call {
-                    let settled = self.answered.iter().position(|d| d.settled)?;
-                    self.answered.remove(settled);
+                    let is_over = |d: &Answered| d.settled && d.session.is_none();
+                    let over = self.answered.iter().position(is_over)?;
+                    self.answered.remove(over);
                 }
-                let reinvite = !self
-                    .exchanges
-                    .iter()
-                    .find(|e| e.is(MethodKind::Invite, 0, from_tag, Some(cseq)))
-                    .is_none_or(|e| e.initial);
+                let is_new = |d: &Answered| d.from_tag != from_tag || d.to_tag != to_tag;
+                let begins = !reinvite && self.answered.iter().all(is_new);
+                let session =
+                    begins.then(|| Box::new(Ongoing::new(message, now.into(), around.elapsed)));
+                self.changed = true;
                 grow(&mut self.answered).push(Answered {
                     from_tag,
                     to_tag,
@@ -202,6 +286,7 @@ impl Call {
                     acked: false,
                     settled: false,
                     patient: false,
+                    session,
                 });
                 self.answered.len() - 1
             }
@@ -212,6 +297,13 @@ impl Call {
             leg.copies_seen += 1;
             if leg.copies.len() < around.limits.copies_per_dialog {
                 leg.copies.push(now);
+                self.changed = true;
+            }
+            if let [first, second, third] = leg.copies.as_slice()
+                && leg.copies_seen == 3
+            {
+                let times = [first.time, second.time, third.time];
+                around.timers.learn(flow.dst, times);
             }
             around.hops.saw_repeat(flow.dst, self.digest);
             return None;
@@ -223,6 +315,7 @@ impl Call {
             .items(Name::Contact)
             .next()
             .and_then(crate::sip::value::Address::parse);
+        self.changed = true;
         grow(&mut dialog.legs).push(Leg {
             contacts: message.items(Name::Contact).count(),
             answered_to: raw.flow.dst,
@@ -251,6 +344,9 @@ impl Call {
                 && dialog.legs.last().is_some_and(|leg| passes(ack, leg))
         })?;
         dialog.acked |= dialog.is_on_last_hop(early);
+        if let Some(session) = &mut dialog.session {
+            session.acked(early.seen.into());
+        }
         if let Some(leg) = dialog.legs.last_mut() {
             leg.told = true;
         }
@@ -277,6 +373,26 @@ impl Call {
         }
     }
 
+    /// An ICMP error says that a request did not arrive.
+    fn request_unreachable(&mut self, quoted: &Message<'_>, flow: &Flow, now: Seen) {
+        let kind = quoted.method().kind;
+        // The quotation may end before CSeq.
+        let cseq = quoted.cseq.number;
+        let mut hops = self.transactions.iter_mut();
+        let hop = hops.find(|t| {
+            t.flow.src.addr == flow.src.addr
+                && t.flow.dst == flow.dst
+                && t.request.is_some()
+                && self
+                    .exchanges
+                    .get(t.exchange)
+                    .is_some_and(|e| e.method == kind && (cseq.is_none() || e.cseq == cseq))
+        });
+        if let Some(kept) = hop.and_then(|hop| hop.kept.as_mut()) {
+            kept.unreachable.get_or_insert(now.into());
+        }
+    }
+
     /// An ICMP error quotes a message of this call.
     pub(in crate::calls) fn unreachable(&mut self, quoted: &Message<'_>, flow: Flow, now: Seen) {
         let (from_tag, to_tag) = tags(quoted);
@@ -290,6 +406,7 @@ impl Call {
                 }
             }
         } else if quoted.is_request() {
+            self.request_unreachable(quoted, &flow, now);
             for dialog in &mut self.answered {
                 let is_to_callee = dialog.side_of(from_tag, to_tag) == Some(Side::Uac)
                     && dialog.legs.iter().any(|leg| leg.flow.dst == flow.dst);
@@ -301,7 +418,17 @@ impl Call {
     }
 }
 
-fn joined(message: &Message<'_>, name: Name) -> Box<[u8]> {
+/// The hop of a 2xx to INVITE.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Hopped {
+    pub(super) flow: Flow,
+    pub(super) invite: Option<Seen>,
+    pub(super) invite_branch: u64,
+    pub(super) reinvite: bool,
+}
+
+/// The values of a field, joined by commas.
+pub(super) fn joined(message: &Message<'_>, name: Name) -> Box<[u8]> {
     let mut all = Vec::new();
     for value in message.headers(name) {
         if !all.is_empty() {

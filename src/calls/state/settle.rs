@@ -1,22 +1,25 @@
-//! When a dialog is settled, and how it is handed out with its evidence.
+//! When a call is settled, and how a dialog is handed out with its evidence.
 
+use super::super::coverage::Coverage;
 use super::super::dialog::{AckMatch, Answered, AnsweredDialog, HopFacts};
 use super::super::hops::Hops;
+use super::super::timers::Timers;
 use super::super::{Event, Note};
-use super::Call;
+use super::{Call, NEVER};
 use crate::calls::Ack;
 use crate::calls::dialog::Path;
-use crate::units::{FileIndex, Span, Timestamp};
+use crate::calls::transaction::Exchange;
+use crate::units::Span;
 
 /// 64*T1: how long a sender may repeat itself (RFC 3261 §17.1.1.2).
-const REPEATS: Span = Span::from_secs(32);
+pub(super) const REPEATS: Span = Span::from_secs(32);
 /// Dialogs without an exact ACK are looked at until 1.3 times 64*T1 after the 2xx (DOMAIN C.5).
 const WITHOUT_ACK: Span = Span::from_millis(41_600);
 /// A lost fragment is noticed this much later at most (`Limits::ip_reassembly_wait`), and what
 /// is missing must be known before anybody is accused of not sending it.
-const FOUND_LATE: Span = Span::from_secs(62);
+pub(super) const FOUND_LATE: Span = Span::from_secs(62);
 /// With one, nothing is expected this long after the last copy of 2xx or ACK.
-const WITH_ACK: Span = Span::from_secs(10);
+pub(super) const WITH_ACK: Span = Span::from_secs(10);
 /// A single 2xx without ACK waits this long for a sign of life of its dialog.
 const SIGN_OF_LIFE: Span = Span::from_secs(600);
 /// Established calls without a message are kept this long; later ones start anew.
@@ -25,10 +28,28 @@ const ESTABLISHED: Span = Span::from_secs(4 * 3600);
 impl Call {
     /// The elapsed time at which something is to be done about this call.
     pub(in crate::calls) fn due(&self) -> Span {
-        let open = self.answered.iter().filter(|d| !d.settled);
-        open.map(settles_at)
-            .min()
+        let exchanges = self.exchanges.iter().filter(|e| !e.told);
+        let exchange = exchanges.map(Exchange::due).min();
+        let open = exchange.into_iter().chain(self.dialogs_due());
+        open.min()
             .unwrap_or_else(|| plus(self.touched, self.idle_limit()))
+    }
+
+    /// The same after a message: no later than [`Self::due`], and found without looking at what
+    /// the message did not change.
+    pub(in crate::calls) fn due_soon(&mut self) -> Span {
+        let soonest = std::mem::replace(&mut self.soonest, NEVER);
+        self.dialogs_due().map_or(soonest, |due| due.min(soonest))
+    }
+
+    fn dialogs_due(&self) -> Option<Span> {
+        let dialogs = self.answered.iter();
+        let due = dialogs.flat_map(|dialog| {
+            let settles = (!dialog.settled).then(|| settles_at(dialog));
+            let ends = dialog.session.as_ref().and_then(|session| session.due());
+            settles.into_iter().chain(ends)
+        });
+        due.min()
     }
 
     /// How long the call may be silent before it is forgotten.
@@ -46,15 +67,37 @@ impl Call {
 
     /// Whether nothing more is expected of the call.
     pub(in crate::calls) fn is_over(&self, elapsed: Span) -> bool {
-        self.answered.iter().all(|d| d.settled) && plus(self.touched, self.idle_limit()) <= elapsed
+        self.exchanges.iter().all(|e| e.told)
+            && self.answered.iter().all(|d| d.settled)
+            && plus(self.touched, self.idle_limit()) <= elapsed
     }
 
-    /// Hands out dialogs that are settled by `elapsed`, or all of them (`None`).
+    /// Hands out what is settled by `elapsed`, or all that is open (`None`).
     pub(in crate::calls) fn settle(
         &mut self,
         elapsed: Option<Span>,
         end: &Ending<'_>,
-        hops: &Hops,
+        peers: &Peers<'_>,
+        out: &mut impl FnMut(Event<'_>),
+    ) {
+        for index in 0..self.exchanges.len() {
+            let is_due = self.exchanges.get(index).is_some_and(|exchange| {
+                !exchange.told && elapsed.is_none_or(|elapsed| exchange.due() <= elapsed)
+            });
+            if is_due {
+                self.tell(index, end, peers.hops, out);
+            }
+        }
+        self.settle_dialogs(elapsed, end, peers, out);
+        self.settle_sessions(elapsed, end, out);
+    }
+
+    /// Hands out dialogs that are settled by `elapsed`, or all of them (`None`).
+    fn settle_dialogs(
+        &mut self,
+        elapsed: Option<Span>,
+        end: &Ending<'_>,
+        peers: &Peers<'_>,
         out: &mut impl FnMut(Event<'_>),
     ) {
         for index in 0..self.answered.len() {
@@ -64,7 +107,10 @@ impl Call {
             if dialog.settled || elapsed.is_some_and(|elapsed| settles_at(dialog) > elapsed) {
                 continue;
             }
-            if elapsed.is_some() && !dialog.patient && might_be_accused(dialog, hops, self.digest) {
+            if elapsed.is_some()
+                && !dialog.patient
+                && might_be_accused(dialog, peers.hops, self.digest)
+            {
                 dialog.patient = true;
                 continue;
             }
@@ -84,7 +130,7 @@ impl Call {
             let Some(dialog) = self.answered.get(index) else {
                 continue;
             };
-            self.hand_out(dialog, end, hops, out);
+            self.hand_out(dialog, end, peers, out);
         }
     }
 
@@ -92,9 +138,10 @@ impl Call {
         &self,
         dialog: &Answered,
         end: &Ending<'_>,
-        hops: &Hops,
+        peers: &Peers<'_>,
         out: &mut impl FnMut(Event<'_>),
     ) {
+        let hops = peers.hops;
         let Some(nearest) = dialog.legs.last() else {
             return;
         };
@@ -122,9 +169,10 @@ impl Call {
                     .contact_socket()
                     .and_then(|socket| hops.connects.unopened(socket))
                     .filter(|unopened| unopened.last.time >= leg.first().time),
+                peer_t1: peers.timers.t1(leg.flow.dst),
             })
             .collect();
-        let observed_until = (end.observed_until)(nearest.interface);
+        let observed_until = end.coverage.until(nearest.interface);
         out(Event::Dialog(&AnsweredDialog {
             call_id: &self.id,
             to_tag: &dialog.to_tag_text,
@@ -142,8 +190,8 @@ impl Call {
             last_success: dialog.last_success,
             callee_unreachable: dialog.callee_unreachable,
             observed_until,
-            loss: (end.loss)(opened, observed_until),
-            time_step: dialog.steps != end.steps,
+            loss: end.coverage.is_lossy(opened, observed_until),
+            time_step: dialog.steps != end.coverage.steps(),
             evicted: end.evicted,
         }));
     }
@@ -153,11 +201,10 @@ impl Call {
     fn belongs_elsewhere(&self, ack: &Ack, dialog: &Answered) -> bool {
         let is_exact = matches!(dialog.matches(ack), Some(AckMatch::Exact(_)));
         let of_refusal = ack.branch != 0
-            && self.transactions.iter().any(|t| {
-                t.branch == ack.branch
-                    && t.answers.iter().any(|a| a.code.class() >= 3)
-                    && !t.answers.iter().any(|a| a.code.is_success())
-            });
+            && self
+                .transactions
+                .iter()
+                .any(|t| t.branch == ack.branch && t.is_refused());
         let of_other = self.answered.iter().any(|other| {
             !std::ptr::eq(other, dialog) && matches!(other.matches(ack), Some(AckMatch::Exact(_)))
         });
@@ -165,16 +212,19 @@ impl Call {
     }
 }
 
-/// What the room knows when dialogs are handed out.
+/// How far the capture carries what is handed out.
+#[derive(Clone, Copy, Debug)]
 pub(in crate::calls) struct Ending<'a> {
-    /// Until when an interface could have shown something.
-    pub(in crate::calls) observed_until: &'a dyn Fn((FileIndex, u32)) -> Timestamp,
-    /// Whether packets may be missing between two times.
-    pub(in crate::calls) loss: &'a dyn Fn(Timestamp, Timestamp) -> bool,
-    /// Steps of the clock so far.
-    pub(in crate::calls) steps: u32,
+    pub(in crate::calls) coverage: &'a Coverage,
     /// The call is given up for lack of room.
     pub(in crate::calls) evicted: bool,
+}
+
+/// What other traffic says about the elements of a call.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::calls) struct Peers<'a> {
+    pub(in crate::calls) hops: &'a Hops,
+    pub(in crate::calls) timers: &'a Timers,
 }
 
 /// Whether a single 2xx without ACK would be held against the caller (DOMAIN C.5 row 23). Such a
@@ -227,6 +277,6 @@ fn settles_at(dialog: &Answered) -> Span {
     }
 }
 
-const fn plus(a: Span, b: Span) -> Span {
+pub(super) const fn plus(a: Span, b: Span) -> Span {
     Span::from_nanos(a.nanos().saturating_add(b.nanos()))
 }

@@ -44,6 +44,8 @@ pub struct Facts {
     pub callee_died: bool,
     /// The callee repeated a 2xx in another dialog.
     pub callee_repeats: bool,
+    /// T1 of the callee in other dialogs, if they agree on one.
+    pub peer_t1: Option<f64>,
     /// The next hop towards the callee was captured and shows no ACK.
     pub dropped_at_next: bool,
     /// ACKs of other dialogs were seen here.
@@ -121,10 +123,12 @@ pub enum Repeats {
 /// The times derived from the copies.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Timing {
-    /// T1 of this callee, from its first two gaps, or 0.5 s.
+    /// T1 of this callee, from its first two gaps; else 0.5 s, or more if other dialogs say so.
     pub t1: f64,
     /// 64*T1, kept within 8 and 64 s.
     pub window: f64,
+    /// 64*T1 of a callee that other dialogs show to be quicker than that; else the same.
+    pub earliest: f64,
     /// When the next copy was due after the last.
     pub gap: f64,
     /// How the repeats ended.
@@ -133,6 +137,8 @@ pub struct Timing {
     pub gave_up: bool,
 }
 
+/// T1 of who says nothing else (RFC 3261 §17.1.1.1).
+const T1: f64 = 0.5;
 /// T2, the longest gap between two copies (RFC 3261 §13.3.1.4).
 const T2: f64 = 4.0;
 
@@ -140,15 +146,28 @@ const T2: f64 = 4.0;
 pub fn timing(facts: &Facts) -> Timing {
     let copies = &facts.copies;
     let last = copies.last().copied().unwrap_or_default();
-    let t1 = match copies.as_slice() {
+    // A T1 borrowed from other dialogs only lowers what is said: a long one makes the window
+    // longer, a short one takes from an early BYE that it is a sign of life, and neither makes a
+    // BYE a sign of giving up that would be none without it.
+    let (t1, peer) = match copies.as_slice() {
         [first, second, third, ..] => {
             let (one, two) = (second - first, third - second);
             let doubles = (0.1..=2.0).contains(&one) && (1.7..=2.3).contains(&(two / one));
-            if doubles { one } else { 0.5 }
+            let t1 = if doubles { one } else { T1 };
+            (t1, t1)
         }
-        _ => 0.5,
+        _ => {
+            let peer = facts.peer_t1.unwrap_or(T1);
+            (peer.max(T1), peer)
+        }
     };
-    let window = (64.0 * t1).clamp(8.0, 64.0);
+    let give_up = |t1: f64| (64.0 * t1).clamp(8.0, 64.0);
+    let (window, earliest) = (give_up(t1), give_up(peer));
+    let latest = if copies.len() < 3 {
+        earliest.min(give_up(T1))
+    } else {
+        window
+    };
     let gap = match copies.as_slice() {
         [.., before, last] => (2.0 * (last - before)).min(T2),
         _ => t1,
@@ -163,11 +182,12 @@ pub fn timing(facts: &Facts) -> Timing {
         Repeats::Cut
     };
     let gave_up = facts.bye.is_some_and(|(time, side)| {
-        side == Side::Uas && (0.9 * window..=1.3 * window).contains(&time)
+        side == Side::Uas && (0.9 * window..=1.3 * latest).contains(&time)
     });
     Timing {
         t1,
         window,
+        earliest,
         gap,
         repeats,
         gave_up,
@@ -314,7 +334,7 @@ fn without_ack(facts: &Facts, timing: &Timing) -> Decision {
     }
     let hung_up_early = facts
         .bye
-        .is_some_and(|(time, side)| side == Side::Uas && time < 0.9 * timing.window);
+        .is_some_and(|(time, side)| side == Side::Uas && time < 0.9 * timing.earliest);
     let witnesses = [
         ("dialog-lives-on", facts.live),
         ("uas-sent-bye", hung_up_early),

@@ -24,6 +24,7 @@ fn facts(copies: &[f64]) -> Facts {
         cancel: None,
         callee_died: false,
         callee_repeats: false,
+        peer_t1: None,
         dropped_at_next: false,
         acks_of_others: true,
         rtt: 0.05,
@@ -440,4 +441,50 @@ fn t1_is_read_off_the_copies_where_they_double() {
     assert!((t1(&[0.0, 0.25, 0.5]) - 0.5).abs() < 1e-9);
     assert!((t1(&[0.0, 0.05, 0.15]) - 0.5).abs() < 1e-9);
     assert!((t1(&[0.0, 0.25]) - 0.5).abs() < 1e-9);
+}
+
+#[test]
+fn a_t1_borrowed_from_other_dialogs_only_lowers() {
+    let known = |t1, facts: Facts| Facts {
+        peer_t1: Some(t1),
+        ..facts
+    };
+    let tcp = |time| Facts {
+        reliable: true,
+        ..uas_bye(time, first(1))
+    };
+    let probable = (Verdict::NoAckProbable, ["give-up-bye"]);
+    let alive = (Verdict::AckNotVisible, ["uas-sent-bye"]);
+    let unknown = (Verdict::Inconclusive, ["no-repeats"]);
+    for (t1, bye, alone, with_it) in [
+        // It would have waited for 64 s.
+        (1.0, 32.1, probable, alive),
+        (0.5, 32.1, probable, probable),
+        // It would have given up at 16 s.
+        (0.25, 32.1, probable, unknown),
+        (0.25, 16.1, alive, unknown),
+        (0.25, 9.0, alive, alive),
+        (0.5, 9.0, alive, alive),
+        // Nothing is made worse of it: other dialogs may have had another T1.
+        (1.0, 64.1, unknown, unknown),
+    ] {
+        let name = format!("T1 {t1}, BYE at {bye}");
+        check(&name, &tcp(bye), alone.0, &alone.1);
+        check(&name, &known(t1, tcp(bye)), with_it.0, &with_it.1);
+    }
+    // Its own copies count before those of others.
+    check(
+        "to the end of its own",
+        &known(1.0, uas_bye(32.0, first(11))),
+        Verdict::NoAckConfirmed,
+        &[],
+    );
+    // The next copy of a slow callee is not overdue yet.
+    let short = Facts {
+        end: 1.8,
+        ..first(1)
+    };
+    check("overdue", &short, Verdict::Inconclusive, &["capture-ends"]);
+    assert_eq!(timing(&short).repeats, Repeats::Stopped);
+    assert_eq!(timing(&known(1.0, short)).repeats, Repeats::Cut);
 }

@@ -1,0 +1,190 @@
+//! A hop of an exchange: what each message on it adds, and how it is told.
+
+use super::super::binding::Binding;
+use super::super::mark::Mark;
+use super::super::outcome::{Final, Hop, TEXT};
+use super::super::transaction::{Kept, Transaction};
+use super::in_dialog::joined;
+use super::room;
+use crate::sip::challenge::auth_param;
+use crate::sip::value::{digits, trim};
+use crate::sip::{Message, MethodKind, Name, RawMessage};
+use crate::units::{Span, StatusCode};
+
+/// Copies that were on their way when the ACK passed come within this time.
+const CROSSING: Span = Span::from_secs(1);
+
+/// A final response as it is seen.
+pub(super) struct FinalSeen<'a> {
+    pub(super) message: &'a Message<'a>,
+    pub(super) method: MethodKind,
+    pub(super) code: StatusCode,
+    pub(super) to_tag: u64,
+    pub(super) now: Mark,
+    /// What the request asks for.
+    pub(super) binding: Binding,
+    /// Different finals kept of a hop.
+    pub(super) cap: usize,
+}
+
+impl Kept {
+    /// Takes a copy of the request.
+    pub(super) fn request(&mut self, raw: &RawMessage<'_>, message: &Message<'_>, now: Mark) {
+        if self.requests == 0 {
+            self.request_bytes = u32::try_from(raw.bytes.len()).unwrap_or(u32::MAX);
+            self.fragmented = raw.origin.fragmented;
+            self.max_forwards = message.header(Name::MaxForwards).and_then(digits);
+        }
+        self.requests = self.requests.saturating_add(1);
+        self.last_request = Some(now);
+    }
+
+    /// Takes a provisional response.
+    pub(super) fn provisional(&mut self, message: &Message<'_>, code: StatusCode, now: Mark) {
+        let seen = (code, now);
+        match code.get() {
+            100 => {
+                self.trying.get_or_insert(now);
+                return;
+            }
+            // It ends an early dialog and shows no progress (RFC 6228 §4).
+            199 => return,
+            180 => {
+                self.ringing.get_or_insert(seen);
+            }
+            183 if !message.body.is_empty() => {
+                self.ringing.get_or_insert(seen);
+            }
+            _ => {}
+        }
+        self.progress.get_or_insert(seen);
+    }
+
+    /// Takes a copy of a final response.
+    pub(super) fn final_response(&mut self, seen: &FinalSeen<'_>) {
+        let asked_since = self.requests != self.requests_answered;
+        self.requests_answered = self.requests;
+        let is_same = |known: &&mut Final| known.code == seen.code && known.to_tag == seen.to_tag;
+        let Some(known) = self.finals.iter_mut().find(is_same) else {
+            if self.finals.len() < seen.cap {
+                super::grow(&mut self.finals).push(first_copy(seen));
+            }
+            return;
+        };
+        let is_needless = match seen.method {
+            MethodKind::Invite => {
+                let acked = self.first_ack.filter(|_| !seen.code.is_success());
+                acked.is_some_and(|ack| seen.now.time.since(ack.time) > CROSSING)
+            }
+            // A server answers each copy that reaches it (RFC 3261 §17.2.2).
+            _ => self.requests > 0 && !asked_since && known.copies >= self.requests,
+        };
+        known.last = seen.now.seen();
+        known.copies = known.copies.saturating_add(1);
+        known.needless = known.needless.saturating_add(u32::from(is_needless));
+    }
+
+    /// Whether this final response was seen here.
+    pub(super) fn has_final(&self, code: StatusCode, to_tag: u64) -> bool {
+        let mut finals = self.finals.iter();
+        finals.any(|known| known.code == code && known.to_tag == to_tag)
+    }
+
+    /// Takes an ACK to a final from 300 on.
+    pub(super) fn acked(&mut self, now: Mark) {
+        self.first_ack.get_or_insert(now);
+        self.last_ack = Some(now);
+    }
+
+    /// Bytes it takes.
+    pub(super) fn weight(&self) -> usize {
+        let texts = |known: &Final| known.realm.len() + known.reason.len() + known.server.len();
+        size_of::<Self>() + room(&self.finals) + self.finals.iter().map(texts).sum::<usize>()
+    }
+}
+
+fn first_copy(seen: &FinalSeen<'_>) -> Final {
+    let message = seen.message;
+    let code = seen.code;
+    let binds =
+        code.is_success() && matches!(seen.method, MethodKind::Register | MethodKind::Subscribe);
+    let mut realm: &[u8] = &[];
+    let mut stale = false;
+    if matches!(code.get(), 401 | 407) {
+        let challenges = || {
+            let of = |name| message.headers(name);
+            of(Name::WwwAuthenticate).chain(of(Name::ProxyAuthenticate))
+        };
+        realm = challenges()
+            .find_map(|challenge| auth_param(challenge, b"realm"))
+            .unwrap_or_default();
+        stale = challenges().any(|challenge| {
+            auth_param(challenge, b"stale").is_some_and(|value| value.eq_ignore_ascii_case(b"true"))
+        });
+    }
+    let server = message
+        .header(Name::Server)
+        .or_else(|| message.header(Name::UserAgent));
+    Final {
+        code,
+        to_tag: seen.to_tag,
+        first: seen.now.seen(),
+        last: seen.now.seen(),
+        copies: 1,
+        needless: 0,
+        retry_after: message.header(Name::RetryAfter).and_then(leading_digits),
+        expires: seen.binding.granted(message).filter(|_| binds),
+        stale,
+        realm: cut(realm).into(),
+        reason: short(joined(message, Name::Reason)),
+        server: cut(server.unwrap_or_default()).into(),
+    }
+}
+
+/// Retry-After is a number, perhaps with a comment and parameters behind it (RFC 3261 §20.33).
+fn leading_digits(value: &[u8]) -> Option<u32> {
+    let value = trim(value);
+    let end = value.iter().position(|b| !b.is_ascii_digit());
+    digits(value.get(..end.unwrap_or(value.len()))?)
+}
+
+/// The first [`TEXT`] bytes.
+pub(super) fn cut(text: &[u8]) -> &[u8] {
+    text.get(..TEXT).unwrap_or(text)
+}
+
+/// The same of a text that is kept already.
+pub(super) fn short(text: Box<[u8]>) -> Box<[u8]> {
+    if text.len() > TEXT {
+        cut(&text).into()
+    } else {
+        text
+    }
+}
+
+impl Transaction {
+    /// The hop as it is told; `None` if it was, or began after its exchange was told.
+    pub(super) fn tell(&mut self) -> Option<Hop> {
+        let kept = *self.kept.take()?;
+        let seen = |mark: Option<Mark>| mark.map(Mark::seen);
+        let with_code = |of: Option<(StatusCode, Mark)>| of.map(|(code, mark)| (code, mark.seen()));
+        Some(Hop {
+            flow: self.flow,
+            interface: kept.interface,
+            vias: usize::from(kept.vias),
+            request: seen(self.request),
+            requests: kept.requests,
+            last_request: seen(kept.last_request),
+            request_bytes: kept.request_bytes,
+            fragmented: kept.fragmented,
+            max_forwards: kept.max_forwards,
+            trying: seen(kept.trying),
+            progress: with_code(kept.progress),
+            ringing: with_code(kept.ringing),
+            finals: kept.finals,
+            ack: seen(kept.last_ack),
+            cancel: seen(kept.cancel),
+            unreachable: seen(kept.unreachable),
+        })
+    }
+}
