@@ -105,6 +105,9 @@ pub struct ResponseSeen<'a> {
     pub duplicate: bool,
     /// It is the first sighting of this answer on any hop: the one that is counted.
     pub counted: bool,
+    /// Of a refusal of an INVITE that carries Identity: that INVITE on its hops, the one nearest
+    /// the caller first. Empty for all else, and once the attempt has its answer.
+    pub invites: &'a [InviteOn<'a>],
     /// What is known at once.
     pub context: Option<Context>,
     /// A [`Note`] may follow; without it the response is settled now.
@@ -166,8 +169,31 @@ pub struct Attempt<'a> {
     pub response: Seen,
     /// The INVITE; `None` where the capture starts after it.
     pub invite: Option<Seen>,
+    /// The final response.
+    pub answer: &'a Message<'a>,
     /// Direction of the INVITE.
     pub flow: Flow,
+    /// The INVITE on its hops, the one nearest the caller first, if it carries Identity on one.
+    pub invites: &'a [InviteOn<'a>],
+}
+
+/// An INVITE outside a dialog on one hop, with its text where it carries Identity there.
+#[derive(Clone, Copy, Debug)]
+pub struct InviteOn<'a> {
+    /// Its direction.
+    pub flow: Flow,
+    /// Its first copy, if it was seen.
+    pub seen: Option<Seen>,
+    /// Its Via values.
+    pub vias: usize,
+    /// It came in more than one IP fragment.
+    pub fragmented: bool,
+    /// Its bytes.
+    pub bytes: u32,
+    /// All of it, and where its body begins; `None` without Identity, or where it is very long.
+    pub text: Option<(&'a [u8], usize)>,
+    /// The first final response on this hop so far.
+    pub answer: Option<(StatusCode, Seen)>,
 }
 
 /// The part of an ICMP error the room can use.

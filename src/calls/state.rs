@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 mod exchange;
 mod hop;
+mod invites;
 mod in_dialog;
 mod session;
 mod settle;
@@ -352,12 +353,18 @@ impl Call {
         if retransmission {
             around.totals.retransmissions += u64::from(!is_neighbour);
         }
+        let invites = if retransmission || code.is_provisional() || code.is_success() {
+            Vec::new()
+        } else {
+            self.invites(index)
+        };
         out(Event::Response(&ResponseSeen {
             serial: around.serial,
             raw,
             message,
             code,
             method,
+            invites: &invites,
             retransmission,
             duplicate: false,
             counted,
@@ -413,7 +420,8 @@ impl Call {
         let Some(hop) = self.transactions.get(transaction) else {
             return;
         };
-        let Some(exchange) = self.exchanges.get_mut(hop.exchange) else {
+        let index = hop.exchange;
+        let Some(exchange) = self.exchanges.get_mut(index) else {
             return;
         };
         let now = Seen::of(&seen.raw.origin);
@@ -430,21 +438,26 @@ impl Call {
                 settled: true,
             }));
         }
-        if exchange.method == MethodKind::Invite
-            && exchange.initial
-            && !is_challenge
-            && !exchange.attempt_told
-        {
+        let is_attempt = exchange.method == MethodKind::Invite && exchange.initial;
+        if is_attempt && !is_challenge && !exchange.attempt_told {
             exchange.attempt_told = true;
+            let (cseq, flow) = (exchange.cseq.unwrap_or_default(), exchange.counting);
+            let invite = exchange.request.map(Mark::seen);
             out(Event::Attempt(&Attempt {
                 call_id: &self.id,
-                cseq: exchange.cseq.unwrap_or_default(),
+                cseq,
                 code,
                 response: now,
-                invite: exchange.request.map(Mark::seen),
-                flow: exchange.counting,
+                answer: seen.message,
+                invite,
+                flow,
+                invites: &self.invites(index),
             }));
+            self.forget_invites(index);
         }
+        let Some(exchange) = self.exchanges.get_mut(index) else {
+            return;
+        };
         if !exchange.initial || exchange.method == MethodKind::Bye {
             let (method, cseq) = (exchange.method, exchange.cseq);
             if code.is_success() && !exchange.succeeded {

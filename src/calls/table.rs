@@ -341,6 +341,7 @@ fn untracked(
         retransmission: false,
         duplicate: seen.duplicate,
         counted: !seen.duplicate,
+        invites: &[],
         context: None,
         awaits_note: false,
     }));

@@ -60,6 +60,16 @@ pub(super) struct Kept {
     pub(super) last_ack: Option<Mark>,
     pub(super) cancel: Option<Mark>,
     pub(super) unreachable: Option<Mark>,
+    /// Of an initial INVITE with Identity, until it is answered.
+    pub(super) text: Option<Sent>,
+}
+
+/// A request as it was sent.
+#[derive(Debug)]
+pub(super) struct Sent {
+    pub(super) bytes: Box<[u8]>,
+    /// Where its body begins.
+    pub(super) head_len: usize,
 }
 
 /// One distinct provisional answer in a transaction.
@@ -239,6 +249,7 @@ impl Kept {
             last_ack: None,
             cancel: None,
             unreachable: None,
+            text: None,
         }
     }
 }

@@ -3,10 +3,12 @@
 use super::super::binding::Binding;
 use super::super::mark::Mark;
 use super::super::outcome::{Final, Hop, TEXT};
-use super::super::transaction::{Kept, Transaction};
+use super::super::transaction::{Kept, Sent, Transaction};
 use super::in_dialog::joined;
+use super::invites::INVITE_BYTES;
 use super::room;
 use crate::sip::challenge::auth_param;
+use crate::sip::message::is_initial;
 use crate::sip::value::{digits, trim};
 use crate::sip::{Message, MethodKind, Name, RawMessage};
 use crate::units::{Span, StatusCode};
@@ -34,6 +36,17 @@ impl Kept {
             self.request_bytes = u32::try_from(raw.bytes.len()).unwrap_or(u32::MAX);
             self.fragmented = raw.origin.fragmented;
             self.max_forwards = message.header(Name::MaxForwards).and_then(digits);
+            let is_signed = message.header(Name::Identity).is_some();
+            if is_signed
+                && raw.bytes.len() <= INVITE_BYTES
+                && is_initial(message, message.method().kind)
+                && message.method().kind == MethodKind::Invite
+            {
+                self.text = Some(Sent {
+                    bytes: raw.bytes.into(),
+                    head_len: raw.head_len,
+                });
+            }
         }
         self.requests = self.requests.saturating_add(1);
         self.last_request = Some(now);
@@ -99,7 +112,9 @@ impl Kept {
     /// Bytes it takes.
     pub(super) fn weight(&self) -> usize {
         let texts = |known: &Final| known.realm.len() + known.reason.len() + known.server.len();
-        size_of::<Self>() + room(&self.finals) + self.finals.iter().map(texts).sum::<usize>()
+        let sent = self.text.as_ref().map_or(0, |text| text.bytes.len());
+        let finals = self.finals.iter().map(texts).sum::<usize>();
+        size_of::<Self>() + room(&self.finals) + finals + sent
     }
 }
 
