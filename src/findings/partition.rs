@@ -1,0 +1,491 @@
+//! Partition: what the refused calls of a burst share that the passed ones of the same time do not.
+//!
+//! In: for each attempt of the window its traits, one value a dimension, and whether it was
+//! refused. Out: [`Contributor`]s, the strongest separation first, one value a dimension, and
+//! whether one of them alone separates the two sides. Values are interned, so that an attempt costs
+//! a few numbers; of more than [`VALUES`] values of a dimension the later ones are one value without
+//! a name, which never contributes.
+//!
+//! A share of a few calls is no share: a value is named only where the difference is beyond what
+//! chance gives two samples of these sizes (their Wilson intervals of 99 % do not meet).
+//!
+//! # References
+//! - DOMAIN G.5; E. B. Wilson, "Probable inference", 1927, for the intervals
+
+use std::collections::{BTreeMap, HashMap};
+
+/// Values told apart in one dimension.
+const VALUES: usize = 4096;
+
+/// A prefix of numbers has at least so many digits (DOMAIN G.5).
+const PREFIX_DIGITS: u8 = 6;
+
+/// Such a prefix holds at least this share of the refused calls.
+const PREFIX_SHARE: f64 = 0.8;
+
+/// Less than this difference of shares explains nothing.
+const LEAST_DIFFERENCE: f64 = 0.2;
+
+/// One value separates the two sides if it holds this share of the refused at least …
+const SEPARATES_INSIDE: f64 = 0.8;
+
+/// … and this share of the passed at most.
+const SEPARATES_OUTSIDE: f64 = 0.1;
+
+macro_rules! dimensions {
+    ($($(#[$doc:meta])* $name:ident = $text:literal;)*) => {
+        /// What calls can share.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Dimension {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Dimension {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// The name in the JSON.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+        }
+    };
+}
+
+dimensions! {
+    /// Pair of hosts.
+    Peer = "peer";
+    /// Where the signer's certificate is, whole.
+    X5u = "x5u";
+    /// Fingerprint of the certificate that was given for it.
+    Certificate = "certificate";
+    /// Attestation.
+    Attest = "attest";
+    /// Age of the signature when it was captured, in classes.
+    IatAge = "iat-age";
+    /// PASSporT types.
+    Ppt = "ppt";
+    /// Whether the call was diverted.
+    Div = "div";
+    /// Full, compact, RFC 4474, none.
+    Form = "form";
+    /// Who refused or passed it.
+    Verifier = "verifier";
+    /// User-Agent of the INVITE.
+    UserAgent = "user-agent";
+    /// Leading digits of the calling number.
+    OrigPrefix = "orig-prefix";
+    /// Leading digits of the called number.
+    DestPrefix = "dest-prefix";
+    /// Via values: how far it came.
+    Hop = "hop";
+    /// Size of the INVITE, in classes.
+    Size = "size";
+    /// Whether it came in fragments.
+    Fragmented = "fragmented";
+}
+
+/// Dimensions there are.
+const COUNT: usize = Dimension::ALL.len();
+
+/// A value's number in its dimension; 0: none, or one of too many.
+type ValueId = u16;
+
+/// The traits of one attempt.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traits {
+    values: [ValueId; COUNT],
+    orig: Digits,
+    dest: Digits,
+}
+
+/// A telephone number's digits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Digits {
+    number: u64,
+    len: u8,
+}
+
+impl Digits {
+    /// Of a canonical number; up to 19 digits, which is more than E.164 has.
+    fn of(text: &str) -> Self {
+        let mut digits = Self::default();
+        for byte in text.bytes().filter(u8::is_ascii_digit).take(19) {
+            digits.number = digits.number * 10 + u64::from(byte - b'0');
+            digits.len += 1;
+        }
+        digits
+    }
+
+    /// Its first `len` digits.
+    fn prefix(self, len: u8) -> Option<Self> {
+        let cut = self.len.checked_sub(len)?;
+        Some(Self {
+            number: self.number / 10_u64.checked_pow(u32::from(cut))?,
+            len,
+        })
+    }
+
+    fn text(self) -> String {
+        format!("{:0width$}", self.number, width = usize::from(self.len))
+    }
+}
+
+/// The values seen, by dimension.
+#[derive(Debug, Default)]
+pub struct Values {
+    ids: [HashMap<Box<[u8]>, ValueId>; COUNT],
+    names: [Vec<Box<[u8]>>; COUNT],
+}
+
+impl Values {
+    /// Sets one trait of an attempt; numbers go to [`Values::set_number`].
+    pub fn set(&mut self, traits: &mut Traits, dimension: Dimension, value: &[u8]) {
+        let index = dimension as usize;
+        let (Some(ids), Some(names), Some(place)) = (
+            self.ids.get_mut(index),
+            self.names.get_mut(index),
+            traits.values.get_mut(index),
+        ) else {
+            return;
+        };
+        if let Some(id) = ids.get(value) {
+            *place = *id;
+            return;
+        }
+        if names.len() >= VALUES {
+            *place = 0;
+            return;
+        }
+        names.push(value.into());
+        let id = ValueId::try_from(names.len()).unwrap_or(0);
+        ids.insert(value.into(), id);
+        *place = id;
+    }
+
+    /// Sets the calling or the called number.
+    pub fn set_number(traits: &mut Traits, dimension: Dimension, number: &str) {
+        match dimension {
+            Dimension::OrigPrefix => traits.orig = Digits::of(number),
+            Dimension::DestPrefix => traits.dest = Digits::of(number),
+            _ => {}
+        }
+    }
+
+    /// The value of an attempt in a dimension, if it has one with a name.
+    pub fn get(&self, traits: &Traits, dimension: Dimension) -> Option<&[u8]> {
+        let id = *traits.values.get(dimension as usize)?;
+        let place = usize::from(id).checked_sub(1)?;
+        self.names
+            .get(dimension as usize)?
+            .get(place)
+            .map(AsRef::as_ref)
+    }
+
+    fn name(&self, dimension: Dimension, id: ValueId) -> Option<&[u8]> {
+        let place = usize::from(id).checked_sub(1)?;
+        self.names
+            .get(dimension as usize)?
+            .get(place)
+            .map(AsRef::as_ref)
+    }
+}
+
+/// A value that is more frequent among the refused.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Contributor {
+    /// Which dimension.
+    pub dimension: Dimension,
+    /// Its value; of a prefix the leading digits.
+    pub value: Box<[u8]>,
+    /// Refused attempts with it, and all refused ones.
+    pub refused: (u64, u64),
+    /// Passed attempts with it, and all passed ones.
+    pub passed: (u64, u64),
+}
+
+impl Contributor {
+    /// Share of the refused.
+    pub fn inside(&self) -> f64 {
+        share(self.refused)
+    }
+
+    /// Share of the passed; 0 where none passed.
+    pub fn outside(&self) -> f64 {
+        share(self.passed)
+    }
+
+    /// How much more frequent; `None` where no passed attempt has it.
+    pub fn lift(&self) -> Option<f64> {
+        (self.passed.0 > 0).then(|| self.inside() / self.outside())
+    }
+
+    /// Whether it tells the two sides apart nearly alone.
+    pub fn separates(&self) -> bool {
+        self.inside() >= SEPARATES_INSIDE && self.outside() <= SEPARATES_OUTSIDE
+    }
+}
+
+/// What came of the comparison.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Partition {
+    /// The strongest separation first, one value a dimension.
+    pub contributors: Vec<Contributor>,
+    /// Whether one of them separates the two sides; `None` where nothing passed to compare with.
+    pub separable: Option<bool>,
+}
+
+/// Compares the attempts of a window: traits, and whether refused.
+pub fn partition<'a>(
+    values: &Values,
+    attempts: impl Iterator<Item = (&'a Traits, bool)> + Clone,
+) -> Partition {
+    let refused = attempts.clone().filter(|one| one.1).count() as u64;
+    let passed = attempts.clone().filter(|one| !one.1).count() as u64;
+    if passed == 0 || refused == 0 {
+        return Partition::default();
+    }
+    let mut contributors = Vec::new();
+    for &dimension in Dimension::ALL {
+        let found = match dimension {
+            Dimension::OrigPrefix => {
+                best_prefix(dimension, &attempts, refused, passed, |traits| traits.orig)
+            }
+            Dimension::DestPrefix => {
+                best_prefix(dimension, &attempts, refused, passed, |traits| traits.dest)
+            }
+            _ => best_value(values, dimension, &attempts, refused, passed),
+        };
+        contributors.extend(found.filter(is_beyond_chance));
+    }
+    let strength = |one: &Contributor| one.inside() - one.outside();
+    contributors.sort_by(|a, b| strength(b).total_cmp(&strength(a)));
+    Partition {
+        separable: Some(contributors.iter().any(Contributor::separates)),
+        contributors,
+    }
+}
+
+/// The value of a dimension whose shares differ most.
+fn best_value<'a>(
+    values: &Values,
+    dimension: Dimension,
+    attempts: &(impl Iterator<Item = (&'a Traits, bool)> + Clone),
+    refused: u64,
+    passed: u64,
+) -> Option<Contributor> {
+    let mut counts: BTreeMap<ValueId, (u64, u64)> = BTreeMap::new();
+    for (traits, is_refused) in attempts.clone() {
+        let id = traits.values.get(dimension as usize).copied()?;
+        let count = counts.entry(id).or_default();
+        if is_refused {
+            count.0 += 1;
+        } else {
+            count.1 += 1;
+        }
+    }
+    counts
+        .into_iter()
+        .filter_map(|(id, count)| {
+            Some(Contributor {
+                dimension,
+                value: values.name(dimension, id)?.into(),
+                refused: (count.0, refused),
+                passed: (count.1, passed),
+            })
+        })
+        .max_by(|a, b| {
+            let strength = |one: &Contributor| one.inside() - one.outside();
+            strength(a).total_cmp(&strength(b))
+        })
+}
+
+/// The longest prefix that enough of the refused share.
+fn best_prefix<'a>(
+    dimension: Dimension,
+    attempts: &(impl Iterator<Item = (&'a Traits, bool)> + Clone),
+    refused: u64,
+    passed: u64,
+    digits: impl Fn(&Traits) -> Digits,
+) -> Option<Contributor> {
+    let mut best = None;
+    for len in PREFIX_DIGITS..=19 {
+        let mut counts: BTreeMap<u64, (u64, u64)> = BTreeMap::new();
+        for (traits, is_refused) in attempts.clone() {
+            let Some(prefix) = digits(traits).prefix(len) else {
+                continue;
+            };
+            let count = counts.entry(prefix.number).or_default();
+            if is_refused {
+                count.0 += 1;
+            } else {
+                count.1 += 1;
+            }
+        }
+        let most = counts.into_iter().max_by_key(|(_, count)| count.0);
+        let Some((number, count)) =
+            most.filter(|(_, count)| share((count.0, refused)) >= PREFIX_SHARE)
+        else {
+            break;
+        };
+        best = Some(Contributor {
+            dimension,
+            value: Digits { number, len }.text().into_bytes().into(),
+            refused: (count.0, refused),
+            passed: (count.1, passed),
+        });
+    }
+    best
+}
+
+/// Whether the shares differ by more than samples of these sizes do by chance.
+fn is_beyond_chance(one: &Contributor) -> bool {
+    let (low, _) = wilson(one.refused);
+    let (_, high) = wilson(one.passed);
+    low > high && one.inside() - one.outside() >= LEAST_DIFFERENCE
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "counts of calls are far below 2^52"
+)]
+fn share((part, whole): (u64, u64)) -> f64 {
+    if whole == 0 {
+        0.0
+    } else {
+        part as f64 / whole as f64
+    }
+}
+
+/// The 99 % interval of a share.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "counts of calls are far below 2^52"
+)]
+fn wilson((part, whole): (u64, u64)) -> (f64, f64) {
+    const Z: f64 = 2.576;
+    if whole == 0 {
+        return (0.0, 1.0);
+    }
+    let n = whole as f64;
+    let p = part as f64 / n;
+    let denominator = 1.0 + Z * Z / n;
+    let centre = (p + Z * Z / (2.0 * n)) / denominator;
+    let half = Z * (p * (1.0 - p) / n + Z * Z / (4.0 * n * n)).sqrt() / denominator;
+    ((centre - half).max(0.0), (centre + half).min(1.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Attempts as `(refused, peer, attest, orig)`, each so many times.
+    fn of(rows: &[(bool, &str, &str, &str, usize)]) -> Partition {
+        let mut values = Values::default();
+        let mut attempts = Vec::new();
+        for &(refused, peer, attest, orig, times) in rows {
+            for n in 0..times {
+                let mut traits = Traits::default();
+                values.set(&mut traits, Dimension::Peer, peer.as_bytes());
+                values.set(&mut traits, Dimension::Attest, attest.as_bytes());
+                let number = format!("{orig}{n:04}");
+                Values::set_number(&mut traits, Dimension::OrigPrefix, &number);
+                attempts.push((traits, refused));
+            }
+        }
+        partition(
+            &values,
+            attempts.iter().map(|(traits, refused)| (traits, *refused)),
+        )
+    }
+
+    fn named(partition: &Partition) -> Vec<(&'static str, &str)> {
+        partition
+            .contributors
+            .iter()
+            .map(|one| {
+                let value = std::str::from_utf8(&one.value).expect("text");
+                (one.dimension.name(), value)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn what_all_refused_and_no_passed_calls_share_separates_them() {
+        let found = of(&[
+            (true, "east", "A", "12015550", 40),
+            (false, "west", "A", "14155550", 60),
+        ]);
+        assert_eq!(named(&found).first(), Some(&("peer", "east")));
+        assert_eq!(found.separable, Some(true));
+        let peer = found.contributors.first().expect("one");
+        assert_eq!(
+            (peer.inside(), peer.outside(), peer.lift()),
+            (1.0, 0.0, None)
+        );
+        assert!(named(&found).contains(&("orig-prefix", "1201555000")));
+        assert!(!named(&found).iter().any(|one| one.0 == "attest"));
+    }
+
+    #[test]
+    fn what_both_sides_share_alike_is_not_named() {
+        let found = of(&[
+            (true, "east", "A", "12015550", 20),
+            (true, "west", "A", "14155550", 20),
+            (false, "east", "A", "12015550", 30),
+            (false, "west", "A", "14155550", 30),
+        ]);
+        assert_eq!(named(&found), []);
+        assert_eq!(found.separable, Some(false));
+    }
+
+    #[test]
+    fn exceptions_are_counted_and_lower_the_separation() {
+        let found = of(&[
+            (true, "east", "A", "12015550", 36),
+            (true, "west", "B", "14155550", 4),
+            (false, "east", "A", "12015550", 30),
+            (false, "west", "B", "14155550", 70),
+        ]);
+        let peer = found.contributors.first().expect("one");
+        assert_eq!((peer.refused, peer.passed), ((36, 40), (30, 100)));
+        assert_eq!(peer.lift(), Some(3.0));
+        assert_eq!(found.separable, Some(false));
+    }
+
+    #[test]
+    fn a_handful_of_calls_proves_no_difference() {
+        let found = of(&[
+            (true, "east", "A", "12015550", 3),
+            (false, "west", "B", "14155550", 3),
+        ]);
+        assert_eq!(named(&found), []);
+    }
+
+    #[test]
+    fn without_passed_calls_there_is_nothing_to_compare_with() {
+        let found = of(&[(true, "east", "A", "12015550", 40)]);
+        assert_eq!(found, Partition::default());
+        assert_eq!(found.separable, None);
+    }
+
+    #[test]
+    fn a_prefix_keeps_its_leading_zeros_and_stops_where_numbers_part() {
+        let found = of(&[
+            (true, "a", "A", "0049301234", 40),
+            (false, "a", "A", "0033140000", 60),
+        ]);
+        assert_eq!(named(&found), [("orig-prefix", "004930123400")]);
+    }
+
+    #[test]
+    fn strangers_cannot_fill_the_memory_with_values() {
+        let mut values = Values::default();
+        let mut traits = Traits::default();
+        for n in 0..100_000_u32 {
+            values.set(&mut traits, Dimension::UserAgent, &n.to_be_bytes());
+        }
+        assert_eq!(values.names.iter().map(Vec::len).sum::<usize>(), VALUES);
+        assert_eq!(values.get(&traits, Dimension::UserAgent), None);
+    }
+}
