@@ -28,6 +28,7 @@ const ORDER: &[&str] = &[
     "websocket",
     "sctp",
     "sip",
+    "stir",
     "calls",
     "findings",
     "report",
