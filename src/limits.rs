@@ -88,6 +88,14 @@ pub struct Limits {
     pub burst_events: usize,
     /// Attempts whose rounds are folded into one measure, on all hops; some 200 bytes each.
     pub measured_attempts: usize,
+    /// Verifiers, and pairs of verifier and signer, whose custom is remembered.
+    pub stir_verifiers: usize,
+    /// Tokens remembered to tell a replay; some 150 bytes each.
+    pub stir_tokens: usize,
+    /// Refused calls remembered to tell a retry.
+    pub stir_retries: usize,
+    /// Signers told apart by the URL of their certificate; some 2 KiB each.
+    pub stir_signers: usize,
     /// Distinct groups of defects told apart in the trust section.
     pub defect_groups: usize,
 }
@@ -133,6 +141,10 @@ impl Default for Limits {
             calls_per_finding: 10_000,
             burst_events: 262_144,
             measured_attempts: 32_768,
+            stir_verifiers: 4096,
+            stir_tokens: 32_768,
+            stir_retries: 16_384,
+            stir_signers: 2048,
             defect_groups: 256,
         }
     }

@@ -105,8 +105,8 @@ pub struct ResponseSeen<'a> {
     pub duplicate: bool,
     /// It is the first sighting of this answer on any hop: the one that is counted.
     pub counted: bool,
-    /// Of a refusal of an INVITE that carries Identity: that INVITE on its hops, the one nearest
-    /// the caller first. Empty for all else, and once the attempt has its answer.
+    /// Of a response that may speak of the identity of its INVITE (a STIR code, or a Reason field):
+    /// that INVITE on its hops, the one nearest the caller first. Empty for all else.
     pub invites: &'a [InviteOn<'a>],
     /// What is known at once.
     pub context: Option<Context>,
@@ -190,8 +190,12 @@ pub struct InviteOn<'a> {
     pub fragmented: bool,
     /// Its bytes.
     pub bytes: u32,
-    /// All of it, and where its body begins; `None` without Identity, or where it is very long.
+    /// All of it, and where its body begins, if it carries Identity or a verifier's result.
     pub text: Option<(&'a [u8], usize)>,
+    /// It may have carried one all the same: it was very long, cut, or its attempt had its answer.
+    pub is_unknown: bool,
+    /// User-Agent, cut to [`outcome::TEXT`] bytes; known with the text only.
+    pub user_agent: &'a [u8],
     /// The first final response on this hop so far.
     pub answer: Option<(StatusCode, Seen)>,
 }

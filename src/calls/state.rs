@@ -353,10 +353,10 @@ impl Call {
         if retransmission {
             around.totals.retransmissions += u64::from(!is_neighbour);
         }
-        let invites = if retransmission || code.is_provisional() || code.is_success() {
-            Vec::new()
-        } else {
+        let invites = if !retransmission && may_judge_identity(message, code) {
             self.invites(index)
+        } else {
+            Vec::new()
         };
         out(Event::Response(&ResponseSeen {
             serial: around.serial,
@@ -545,6 +545,12 @@ fn sender(message: &Message<'_>) -> u64 {
         (None, Some(from)) => key::digest(from.uri),
         (None, None) => 0,
     }
+}
+
+/// Whether a response may say something of its request's identity (RFC 8224 §6.2.2, RFC 9410).
+fn may_judge_identity(message: &Message<'_>, code: StatusCode) -> bool {
+    matches!(code.get(), 403 | 428 | 436 | 437 | 438)
+        || (code.get() != 100 && message.header(Name::Reason).is_some())
 }
 
 fn has_credentials(message: &Message<'_>) -> bool {

@@ -62,6 +62,8 @@ pub(super) struct Kept {
     pub(super) unreachable: Option<Mark>,
     /// Of an initial INVITE with Identity, until it is answered.
     pub(super) text: Option<Sent>,
+    /// It may have carried Identity: there was a text, or not all of it was captured.
+    pub(super) may_be_signed: bool,
 }
 
 /// A request as it was sent.
@@ -70,6 +72,8 @@ pub(super) struct Sent {
     pub(super) bytes: Box<[u8]>,
     /// Where its body begins.
     pub(super) head_len: usize,
+    /// Where in it User-Agent stands.
+    pub(super) user_agent: std::ops::Range<usize>,
 }
 
 /// One distinct provisional answer in a transaction.
@@ -250,6 +254,7 @@ impl Kept {
             cancel: None,
             unreachable: None,
             text: None,
+            may_be_signed: false,
         }
     }
 }

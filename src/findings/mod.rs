@@ -11,6 +11,7 @@ pub mod rule;
 pub mod annotate;
 pub mod burst;
 pub mod partition;
+pub mod examiner;
 pub mod identity_burst;
 pub mod missing_ack;
 pub mod codes;

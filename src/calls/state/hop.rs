@@ -8,7 +8,6 @@ use super::in_dialog::joined;
 use super::invites::INVITE_BYTES;
 use super::room;
 use crate::sip::challenge::auth_param;
-use crate::sip::message::is_initial;
 use crate::sip::value::{digits, trim};
 use crate::sip::{Message, MethodKind, Name, RawMessage};
 use crate::units::{Span, StatusCode};
@@ -36,20 +35,34 @@ impl Kept {
             self.request_bytes = u32::try_from(raw.bytes.len()).unwrap_or(u32::MAX);
             self.fragmented = raw.origin.fragmented;
             self.max_forwards = message.header(Name::MaxForwards).and_then(digits);
-            let is_signed = message.header(Name::Identity).is_some();
-            if is_signed
-                && raw.bytes.len() <= INVITE_BYTES
-                && is_initial(message, message.method().kind)
-                && message.method().kind == MethodKind::Invite
-            {
-                self.text = Some(Sent {
-                    bytes: raw.bytes.into(),
-                    head_len: raw.head_len,
-                });
+            if message.to_tag().is_none() && kept_whole(message.method().kind) {
+                self.text(raw, message);
             }
         }
         self.requests = self.requests.saturating_add(1);
         self.last_request = Some(now);
+    }
+
+    /// Keeps the request as it was sent, if a verifier has something to say of it.
+    fn text(&mut self, raw: &RawMessage<'_>, message: &Message<'_>) {
+        let is_signed = message.header(Name::Identity).is_some();
+        self.may_be_signed = is_signed || raw.origin.snapped;
+        if !(is_signed || is_judged(message)) || raw.bytes.len() > INVITE_BYTES {
+            return;
+        }
+        let start = raw.bytes.as_ptr() as usize;
+        let agent = message.header(Name::UserAgent).unwrap_or_default();
+        let agent = agent.get(..TEXT).unwrap_or(agent);
+        let at = (agent.as_ptr() as usize).saturating_sub(start);
+        self.text = Some(Sent {
+            bytes: raw.bytes.into(),
+            head_len: raw.head_len,
+            user_agent: if agent.is_empty() {
+                0..0
+            } else {
+                at..at + agent.len()
+            },
+        });
     }
 
     /// Takes a provisional response.
@@ -116,6 +129,18 @@ impl Kept {
         let finals = self.finals.iter().map(texts).sum::<usize>();
         size_of::<Self>() + room(&self.finals) + finals + sent
     }
+}
+
+/// Requests of which RFC 8224 identities are of use.
+const fn kept_whole(kind: MethodKind) -> bool {
+    matches!(kind, MethodKind::Invite | MethodKind::Message)
+}
+
+/// Whether a verifier wrote its result beside the caller (verstat, 3GPP TS 24.229).
+fn is_judged(message: &Message<'_>) -> bool {
+    let says = |text: &[u8]| memchr::memmem::find(text, b"verstat=").is_some();
+    message.headers(Name::PAssertedIdentity).any(says)
+        || message.from().is_some_and(|from| says(from.uri))
 }
 
 fn first_copy(seen: &FinalSeen<'_>) -> Final {

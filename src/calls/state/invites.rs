@@ -1,7 +1,7 @@
 //! The INVITEs of an attempt as they were sent, on each hop, until its first final response.
 //!
-//! Kept are those that carry an Identity header, since what a refusal of one means can be told only
-//! beside its text. Everything else of a call is kept in pieces.
+//! Kept are those that carry an Identity header or a verifier's result, since what a refusal of one
+//! means can be told only beside its text. Everything else of a call is kept in pieces.
 
 use super::super::InviteOn;
 use super::super::mark::Mark;
@@ -11,13 +11,10 @@ use super::Call;
 pub(super) const INVITE_BYTES: usize = 16 << 10;
 
 impl Call {
-    /// The hops of an exchange, nearest the caller first, if the text of one is kept.
+    /// The hops of an exchange, nearest the caller first.
     pub(super) fn invites(&self, exchange: usize) -> Vec<InviteOn<'_>> {
-        let hops = || self.transactions.iter().filter(|t| t.exchange == exchange);
-        if hops().all(|t| t.kept.as_ref().is_none_or(|kept| kept.text.is_none())) {
-            return Vec::new();
-        }
-        let mut invites: Vec<_> = hops()
+        let hops = self.transactions.iter().filter(|t| t.exchange == exchange);
+        let mut invites: Vec<_> = hops
             .filter_map(|hop| {
                 let kept = hop.kept.as_ref()?;
                 Some(InviteOn {
@@ -27,6 +24,12 @@ impl Call {
                     fragmented: kept.fragmented,
                     bytes: kept.request_bytes,
                     text: kept.text.as_ref().map(|text| (&*text.bytes, text.head_len)),
+                    is_unknown: kept.may_be_signed && kept.text.is_none(),
+                    user_agent: kept
+                        .text
+                        .as_ref()
+                        .and_then(|text| text.bytes.get(text.user_agent.clone()))
+                        .unwrap_or_default(),
                     answer: kept.finals.first().map(|one| (one.code, one.first)),
                 })
             })

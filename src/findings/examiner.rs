@@ -1,0 +1,626 @@
+//! Examiner: what the identity of each call says, beside what became of the call.
+//!
+//! In: refusals and attempts as they are seen, with the INVITE as it was sent on each hop. Out: for a
+//! refusal of an identity its causes ([`Judged`]), once a call, whatever hop repeats it; for every
+//! attempt the traits by which the refused are compared with the passed; at the end the inventory of
+//! signers.
+//!
+//! Accepted calls are decoded, and a sample of them is examined whole, signature and all: what a
+//! verifier accepts is not held against the next call ([`Precedents`]).
+//!
+//! Capped: calls judged, tokens, retries, signers and verifiers that are remembered.
+//!
+//! # References
+//! - RFC 8224 §6.2; RFC 9410 for refusals that let the call go on
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::partition::{Dimension, Traits, Values};
+use super::rule::{Peer, kept};
+use crate::calls::{Attempt, InviteOn, ResponseSeen};
+use crate::limits::Limits;
+use crate::sip::{Indexer, Message, Name, StartLine};
+use crate::stir::cause::Cause;
+use crate::stir::certificates::Place;
+use crate::stir::diagnosis::{HeaderReport, SignatureCheck};
+use crate::stir::facts::Sent;
+use crate::stir::number::{Party, party};
+use crate::stir::passport::Attest;
+use crate::stir::retries::Attempt as Dialled;
+use crate::stir::signers::{Sighting, Signer};
+use crate::stir::{
+    Case, Facts, History, Identity, Passport, Precedents, Refusal, Replay, Retries, Signers, Store,
+    diagnose, examine, feedback,
+};
+use crate::units::{Span, StatusCode};
+
+/// Calls of which the judgement is remembered, so that it is made once.
+const JUDGED: usize = 4096;
+
+/// Verifiers remembered as such.
+const VERIFIERS: usize = 1024;
+
+/// What was found out about a refused identity.
+#[derive(Clone, Debug)]
+pub struct Judged {
+    /// 403, 428, 436, 437 or 438.
+    pub code: u16,
+    /// The call went on all the same (RFC 9410, or its older form).
+    pub soft: bool,
+    /// The one to look at first before the others; never empty.
+    pub causes: Arc<[Cause]>,
+}
+
+/// An attempt beside its identity.
+#[derive(Clone, Debug, Default)]
+pub struct Signed {
+    /// What it can share with others.
+    pub traits: Traits,
+    /// Its identity was refused, hard or soft.
+    pub refused: Option<Judged>,
+    /// Further INVITEs of the call since its identity was first refused, this one counted.
+    pub retries: u32,
+}
+
+/// The examiner of one capture.
+#[derive(Debug)]
+pub struct Examiner {
+    store: Arc<Store>,
+    here: Indexer,
+    before: Indexer,
+    call_id_bytes: usize,
+    judged: HashMap<(Box<[u8]>, u32), Judged>,
+    order: VecDeque<(Box<[u8]>, u32)>,
+    verifiers: BTreeSet<IpAddr>,
+    precedents: Precedents,
+    replay: Replay,
+    retries: Retries,
+    signers: Signers,
+    values: Values,
+}
+
+impl Examiner {
+    /// For one capture, with the certificates the run was given.
+    pub fn new(limits: &Limits, store: Arc<Store>) -> Self {
+        Self {
+            store,
+            here: Indexer::new(limits.header_fields),
+            before: Indexer::new(limits.header_fields),
+            call_id_bytes: limits.call_id_bytes,
+            judged: HashMap::new(),
+            order: VecDeque::new(),
+            verifiers: BTreeSet::new(),
+            precedents: Precedents::new(limits.stir_verifiers),
+            replay: Replay::new(limits.stir_tokens),
+            retries: Retries::new(limits.stir_retries),
+            signers: Signers::new(limits.stir_signers),
+            values: Values::default(),
+        }
+    }
+
+    /// The names behind the traits.
+    pub const fn values(&self) -> &Values {
+        &self.values
+    }
+
+    /// The inventory, most INVITEs first, and how many INVITEs of further signers there were.
+    pub fn finish(self) -> (Vec<(Box<str>, Signer)>, u64) {
+        self.signers.finish()
+    }
+
+    /// Takes a response; what it says of its call's identity, if it refuses that.
+    pub fn response(&mut self, response: &ResponseSeen<'_>) -> Option<Judged> {
+        let refusal = refusal_of(response.code, response.message)?;
+        let call_id = response.message.call_id()?;
+        let key = (
+            kept(call_id, self.call_id_bytes),
+            response.message.cseq.number.unwrap_or_default(),
+        );
+        let is_known = |known: &&Judged| known.code == refusal.code && known.soft == refusal.soft;
+        if let Some(known) = self.judged.get(&key).filter(is_known) {
+            return Some(known.clone());
+        }
+        if response.duplicate || response.invites.is_empty() {
+            return None;
+        }
+        let judged = self.judge(response, &refusal, call_id);
+        if self.order.len() >= JUDGED
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.judged.remove(&oldest);
+        }
+        if self.judged.insert(key.clone(), judged.clone()).is_none() {
+            self.order.push_back(key);
+        }
+        Some(judged)
+    }
+
+    fn judge(
+        &mut self,
+        response: &ResponseSeen<'_>,
+        refusal: &Refused<'_>,
+        call_id: &[u8],
+    ) -> Judged {
+        let code = refusal.code;
+        // The hop nearest to who refused: the last one with this answer; of a soft refusal the hop
+        // on which it is seen first, which is this one.
+        let request = response.raw.flow.reversed();
+        let place = response
+            .invites
+            .iter()
+            .rposition(|hop| {
+                if refusal.soft {
+                    hop.flow == request
+                } else {
+                    hop.answer.is_some_and(|(answer, _)| answer.get() == code)
+                }
+            })
+            .unwrap_or(response.invites.len() - 1);
+        let (earlier, from_here) = response.invites.split_at(place);
+        let Some(here) = from_here.first() else {
+            return unexplained(refusal);
+        };
+        if self.verifiers.len() < VERIFIERS {
+            self.verifiers.insert(here.flow.dst.addr);
+        }
+        let Self {
+            store,
+            here: here_indexer,
+            before: before_indexer,
+            precedents,
+            replay,
+            retries,
+            signers,
+            ..
+        } = self;
+        let Some(here_facts) = facts(here_indexer, here, response.message) else {
+            return unexplained(refusal);
+        };
+        let before_facts = earlier
+            .iter()
+            .rfind(|hop| hop.vias < here.vias)
+            .and_then(|hop| facts(before_indexer, hop, response.message));
+        let dialled = Dialling::of(&here_facts);
+        let attempt = dialled.attempt(response.message, call_id, &here_facts);
+        let history = History {
+            reuse: reuse(replay, &here_facts, call_id),
+            skew: first_x5u(&here_facts).and_then(|x5u| signers.skew(&x5u)),
+            retries: retries.attempt(&attempt),
+        };
+        retries.refused(&attempt);
+        let case = Case {
+            here: &here_facts,
+            before: before_facts.as_ref(),
+            store,
+            history: &history,
+        };
+        let diagnosis = diagnose(
+            &case,
+            &Refusal {
+                code,
+                phrase: refusal.phrase,
+            },
+            precedents,
+        );
+        if !refusal.soft {
+            precedents.refused(here_facts.flow.dst.addr, &diagnosis.causes);
+        }
+        push_sightings(signers, store, &diagnosis.headers, &here_facts, true);
+        Judged {
+            code,
+            soft: refusal.soft,
+            causes: diagnosis.causes.into(),
+        }
+    }
+
+    /// Takes an attempt with its first final response.
+    pub fn attempt(&mut self, attempt: &Attempt<'_>) -> Signed {
+        let key = (kept(attempt.call_id, self.call_id_bytes), attempt.cseq);
+        let refused = self.judged.get(&key).cloned();
+        let mut traits = Traits::default();
+        let peer = Peer::of(&attempt.flow).to_string();
+        self.values
+            .set(&mut traits, Dimension::Peer, peer.as_bytes());
+        let Some(hop) = self.judging_hop(attempt) else {
+            return Signed {
+                traits,
+                refused,
+                retries: 0,
+            };
+        };
+        let Self {
+            store,
+            here,
+            precedents,
+            replay,
+            retries,
+            signers,
+            values,
+            ..
+        } = self;
+        let verifier = hop.flow.dst.addr;
+        let mut set = |dimension, value: &[u8]| values.set(&mut traits, dimension, value);
+        set(Dimension::Verifier, verifier.to_string().as_bytes());
+        set(Dimension::Hop, format!("{} Via", hop.vias).as_bytes());
+        set(Dimension::Size, size_class(hop.bytes).as_bytes());
+        set(
+            Dimension::Fragmented,
+            if hop.fragmented { b"yes" } else { b"no" },
+        );
+        let mut further = 0;
+        if let Some(facts) = facts(here, &hop, attempt.answer) {
+            if !hop.user_agent.is_empty() {
+                set(Dimension::UserAgent, hop.user_agent);
+            }
+            let looked = Looked::at(&facts);
+            looked.set(&facts, store, &mut set);
+            let dialled = Dialling::of(&facts);
+            if let Some(Party::Number(number)) = &dialled.orig {
+                Values::set_number(&mut traits, Dimension::OrigPrefix, number);
+            }
+            if let Some(Party::Number(number)) = &dialled.dest {
+                Values::set_number(&mut traits, Dimension::DestPrefix, number);
+            }
+            if refused.is_none() {
+                let tried = dialled.attempt(attempt.answer, attempt.call_id, &facts);
+                further = retries.attempt(&tried);
+                let reuse = reuse(replay, &facts, attempt.call_id);
+                accepted(
+                    attempt,
+                    &facts,
+                    &looked,
+                    &Tools {
+                        store,
+                        reuse,
+                        verifier,
+                    },
+                    precedents,
+                    signers,
+                );
+            }
+        }
+        Signed {
+            traits,
+            refused,
+            retries: further,
+        }
+    }
+
+    /// The hop on which identities are judged: towards a verifier that is known as one, so that
+    /// refused and passed calls are compared on the same hop; else the one nearest the callee.
+    fn judging_hop<'a>(&self, attempt: &Attempt<'a>) -> Option<InviteOn<'a>> {
+        let hops = attempt.invites;
+        hops.iter()
+            .rfind(|hop| self.verifiers.contains(&hop.flow.dst.addr))
+            .or_else(|| hops.last())
+            .copied()
+    }
+}
+
+/// A response that refuses an identity.
+struct Refused<'a> {
+    code: u16,
+    phrase: &'a [u8],
+    soft: bool,
+}
+
+fn refusal_of<'a>(code: StatusCode, message: &Message<'a>) -> Option<Refused<'a>> {
+    let StartLine::Response { phrase, .. } = message.start else {
+        return None;
+    };
+    if feedback::is_refusal(code.get(), phrase) {
+        return Some(Refused {
+            code: code.get(),
+            phrase,
+            soft: false,
+        });
+    }
+    // Reason is rare in responses; the index knows at once that there is none.
+    message.header(Name::Reason)?;
+    let said = feedback::of_message(message).next()?;
+    Some(Refused {
+        code: said.code,
+        phrase: said.text,
+        soft: true,
+    })
+}
+
+fn unexplained(refusal: &Refused<'_>) -> Judged {
+    Judged {
+        code: refusal.code,
+        soft: refusal.soft,
+        causes: Arc::default(),
+    }
+}
+
+/// The INVITE of a hop, as a verifier sees it. Where its text is not at hand, only that it was there
+/// is known, and that it carried no Identity, if that is so.
+fn facts<'a>(
+    indexer: &'a mut Indexer,
+    hop: &InviteOn<'a>,
+    answer: &Message<'a>,
+) -> Option<Facts<'a>> {
+    let seen = hop.seen?;
+    let sent = |head_len| Sent {
+        flow: hop.flow,
+        time: seen.time,
+        at: seen.at,
+        head_len,
+        is_fragmented: hop.fragmented,
+    };
+    if let Some((bytes, head_len)) = hop.text {
+        let message = indexer.index(bytes, head_len)?;
+        return Facts::of(&message, &sent(head_len));
+    }
+    Some(Facts {
+        flow: hop.flow,
+        time: seen.time,
+        at: seen.at,
+        head_bytes: 0,
+        is_fragmented: hop.fragmented,
+        is_incomplete: hop.is_unknown,
+        request_uri: &[],
+        from: answer.from().map(|address| address.uri),
+        to: answer.to().map(|address| address.uri),
+        asserted: Vec::new(),
+        date: None,
+        identities: Vec::new(),
+        identity_info: None,
+        fingerprints: Vec::new(),
+        has_whole_body: false,
+        legacy: None,
+    })
+}
+
+/// Who calls whom, as the message says.
+struct Dialling {
+    orig: Option<Party>,
+    dest: Option<Party>,
+}
+
+impl Dialling {
+    fn of(facts: &Facts<'_>) -> Self {
+        let asserted = facts.asserted.first().copied();
+        Self {
+            orig: asserted.or(facts.from).and_then(party),
+            dest: facts.to.and_then(party),
+        }
+    }
+
+    fn attempt<'a>(
+        &'a self,
+        message: &Message<'a>,
+        call_id: &'a [u8],
+        facts: &Facts<'_>,
+    ) -> Dialled<'a> {
+        Dialled {
+            call_id,
+            from_tag: message.from_tag().unwrap_or_default(),
+            cseq: message.cseq.number.unwrap_or_default(),
+            orig: self.orig.as_ref(),
+            dest: self.dest.as_ref(),
+            time: facts.time,
+        }
+    }
+}
+
+/// Whether one of the call's tokens came before.
+fn reuse(
+    replay: &mut Replay,
+    facts: &Facts<'_>,
+    call_id: &[u8],
+) -> Option<crate::stir::replay::Reuse> {
+    let mut reuse = None;
+    for identity in facts.parsed() {
+        if let Some(signature) = identity.signature() {
+            let found = replay.push(signature, call_id, facts.flow.dst.addr, facts.time);
+            reuse = reuse.or(found);
+        }
+    }
+    reuse
+}
+
+fn first_x5u(facts: &Facts<'_>) -> Option<String> {
+    let identity = facts.parsed().into_iter().next()?;
+    x5u_of(&identity, Passport::of(&identity).as_ref())
+}
+
+fn x5u_of(identity: &Identity<'_>, passport: Option<&Passport>) -> Option<String> {
+    let in_token = passport.and_then(|passport| passport.header_text("x5u").value());
+    in_token
+        .map(ToOwned::to_owned)
+        .or_else(|| Some(String::from_utf8_lossy(identity.info?).into_owned()))
+}
+
+/// One of a call's tokens, decoded and no more.
+struct Token {
+    form: &'static str,
+    ppt: String,
+    x5u: Option<String>,
+    attest: Option<Attest>,
+    iat: Option<i64>,
+}
+
+/// The tokens of a call.
+struct Looked {
+    tokens: Vec<Token>,
+}
+
+impl Looked {
+    fn at(facts: &Facts<'_>) -> Self {
+        let token = |identity: Identity<'_>| {
+            let passport = Passport::of(&identity);
+            let in_header = passport
+                .as_ref()
+                .and_then(|passport| passport.header_text("ppt").value())
+                .map(ToOwned::to_owned);
+            let mirrored = || {
+                identity
+                    .ppt
+                    .map(|ppt| String::from_utf8_lossy(ppt).into_owned())
+            };
+            Token {
+                form: identity.form.name(),
+                ppt: in_header.or_else(mirrored).unwrap_or_default(),
+                x5u: x5u_of(&identity, passport.as_ref()),
+                attest: passport.as_ref().and_then(Passport::attest),
+                iat: passport.as_ref().and_then(|one| one.issued_at().seconds()),
+            }
+        };
+        Self {
+            tokens: facts.parsed().into_iter().map(token).collect(),
+        }
+    }
+
+    /// The token that says who calls whom: the first that is no diversion.
+    fn primary(&self) -> Option<&Token> {
+        let is_div = |token: &&Token| token.ppt.starts_with("div");
+        self.tokens
+            .iter()
+            .find(|token| !is_div(token))
+            .or_else(|| self.tokens.first())
+    }
+
+    fn set(&self, facts: &Facts<'_>, store: &Store, set: &mut impl FnMut(Dimension, &[u8])) {
+        let Some(primary) = self.primary() else {
+            set(Dimension::Form, b"none");
+            return;
+        };
+        set(Dimension::Form, primary.form.as_bytes());
+        let types: Vec<_> = self.tokens.iter().map(|token| token.ppt.as_str()).collect();
+        set(Dimension::Ppt, types.join(" ").as_bytes());
+        let is_diverted = types.iter().any(|ppt| ppt.starts_with("div"));
+        set(Dimension::Div, if is_diverted { b"yes" } else { b"no" });
+        let attest = primary.attest.map_or("none", Attest::letter);
+        set(Dimension::Attest, attest.as_bytes());
+        if let Some(x5u) = &primary.x5u {
+            set(Dimension::X5u, x5u.as_bytes());
+            let candidates = store.candidates(x5u);
+            if let Some(one) = candidates.first() {
+                set(
+                    Dimension::Certificate,
+                    one.certificate.serial_text().as_bytes(),
+                );
+            }
+        }
+        if let Some(iat) = primary.iat {
+            set(Dimension::IatAge, age_class(facts, iat).as_bytes());
+        }
+    }
+}
+
+/// What an accepted call is looked at with.
+struct Tools<'a> {
+    store: &'a Store,
+    reuse: Option<crate::stir::replay::Reuse>,
+    verifier: IpAddr,
+}
+
+/// Takes an attempt whose identity nobody refused.
+fn accepted(
+    attempt: &Attempt<'_>,
+    facts: &Facts<'_>,
+    looked: &Looked,
+    tools: &Tools<'_>,
+    precedents: &mut Precedents,
+    signers: &mut Signers,
+) {
+    // Of a call that was not answered it is not known whether its identity was looked at.
+    let is_passed = attempt.code.is_success();
+    let x5u = looked.primary().and_then(|token| token.x5u.clone());
+    if is_passed && precedents.wants(tools.verifier, x5u.as_deref().unwrap_or_default()) {
+        let history = History {
+            reuse: tools.reuse.clone(),
+            skew: x5u.as_deref().and_then(|x5u| signers.skew(x5u)),
+            retries: 0,
+        };
+        let examined = examine(&Case {
+            here: facts,
+            before: None,
+            store: tools.store,
+            history: &history,
+        });
+        precedents.accepted(tools.verifier, &examined.causes);
+        push_sightings(signers, tools.store, &examined.headers, facts, false);
+        return;
+    }
+    for token in &looked.tokens {
+        signers.push(&Sighting {
+            x5u: token.x5u.as_deref().unwrap_or_default(),
+            attest: token.attest,
+            iat: token.iat,
+            time: facts.time,
+            is_refused: false,
+            is_valid: None,
+            is_good: None,
+        });
+    }
+}
+
+/// The signers of an examined call.
+fn push_sightings(
+    signers: &mut Signers,
+    store: &Store,
+    headers: &[HeaderReport],
+    facts: &Facts<'_>,
+    is_refused: bool,
+) {
+    let now = facts.time.nanos().div_euclid(crate::units::NANOS_PER_SEC);
+    for header in headers {
+        let x5u = header.x5u.as_deref().unwrap_or_default();
+        // Files found by their last part alone may be another signer's.
+        let mut known = store.candidates(x5u).into_iter();
+        let is_valid = known
+            .next()
+            .filter(|one| one.place == Place::Exact)
+            .map(|one| one.certificate.is_valid_at(now));
+        let iat = header.iat_age.map(|age| {
+            let issued = facts.time.nanos().saturating_sub(age.nanos());
+            issued.div_euclid(crate::units::NANOS_PER_SEC)
+        });
+        signers.push(&Sighting {
+            x5u,
+            attest: header.attest,
+            iat,
+            time: facts.time,
+            is_refused,
+            is_valid,
+            is_good: match header.signature {
+                SignatureCheck::Good { .. } => Some(true),
+                SignatureCheck::Bad { .. } => Some(false),
+                SignatureCheck::NotJudged(_) => None,
+            },
+        });
+    }
+}
+
+/// RFC 3261 §18.1.1 sends what is larger than 1300 bytes by another transport; an Ethernet frame
+/// takes 1472.
+const fn size_class(bytes: u32) -> &'static str {
+    match bytes {
+        0..=1300 => "up to 1300 bytes",
+        1301..=1472 => "1301 to 1472 bytes",
+        1473..=2500 => "1473 to 2500 bytes",
+        _ => "more than 2500 bytes",
+    }
+}
+
+/// Classes of a token's age; 60 s is what RFC 8224 §6.2 recommends as the most, 15 s what some
+/// verifiers take.
+fn age_class(facts: &Facts<'_>, iat: i64) -> &'static str {
+    let issued = iat.saturating_mul(crate::units::NANOS_PER_SEC);
+    let age = facts
+        .time
+        .since(crate::units::Timestamp::from_nanos(issued));
+    let secs = |secs| Span::from_secs(secs);
+    match age {
+        age if age < secs(-5) => "from the future",
+        age if age <= secs(5) => "up to 5 s",
+        age if age <= secs(15) => "5 to 15 s",
+        age if age <= secs(60) => "15 to 60 s",
+        age if age <= secs(300) => "1 to 5 min",
+        _ => "more than 5 min",
+    }
+}
