@@ -343,6 +343,11 @@ pub(crate) fn view(findings: usize) -> View {
             attest: BTreeMap::from([("A".to_owned(), 121)]),
             invites: 121,
             rejected: 33,
+            seen: None,
+            iat_age_s: Some([0.3, 0.4, 1.2]),
+            clock_s: None,
+            outside_validity: 0,
+            signatures: (33, 20),
         }],
         findings: all,
     }

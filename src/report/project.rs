@@ -16,12 +16,65 @@ use crate::findings::codes::Codes;
 use crate::findings::metrics::{Measured, Measures, Scope};
 use crate::findings::trust::Trust;
 use crate::findings::{BurstFacts, CallRef, Confidence, Finding, Severity};
+use crate::stir::diagnosis::hop_text;
+use crate::stir::signers::Signer;
+use crate::stir::{Cause, Grade};
 use crate::tls::Unread;
-use crate::units::Timestamp;
+use crate::units::{Span, Timestamp};
 use crate::wire_text::WireText;
 
 /// Calls named in a Wireshark filter: more make a filter that cannot be pasted.
 const FILTER_CALLS: usize = 5;
+
+/// Who signed calls.
+pub fn signers(signers: &[(Box<str>, Signer)]) -> Vec<view::Signer> {
+    let signer = |(x5u, signer): &(Box<str>, Signer)| {
+        let age = |share| signer.iat_age(share).map(Span::as_secs_f64);
+        let ages = age(0.05).zip(age(0.5)).zip(age(0.95));
+        // Scattered ages say nothing of a clock.
+        let steady = signer.clock().filter(|(_, scatter)| *scatter < Span::from_secs(2));
+        view::Signer {
+            x5u: view::Text::from(&**x5u),
+            attest: signer
+                .attest
+                .iter()
+                .map(|(level, count)| ((*level).to_owned(), *count))
+                .collect(),
+            invites: signer.invites,
+            rejected: signer.rejected,
+            seen: signer
+                .seen
+                .map(|(first, last)| (view::Time(first), view::Time(last))),
+            iat_age_s: ages.map(|((young, median), old)| [young, median, old]),
+            clock_s: steady.map(|(median, _)| median.as_secs_f64()),
+            outside_validity: signer.outside_validity,
+            signatures: signer.checked,
+        }
+    };
+    signers.iter().map(signer).collect()
+}
+
+/// Causes of a refused identity.
+fn diagnosis<'a>(causes: &'a [Cause]) -> Vec<view::Diagnosis<'a>> {
+    let one = |cause: &'a Cause| view::Diagnosis {
+        cause: Cow::Borrowed(cause.id.name()),
+        grade: cause.grade.map(grade),
+        header: cause.header,
+        hop: Some(Cow::Owned(hop_text(&cause.hop))),
+        evidence: Some(Cow::Borrowed(cause.evidence.as_str())),
+        remediation: Some(Cow::Borrowed(cause.remediation())),
+    };
+    causes.iter().map(one).collect()
+}
+
+/// How sure a cause is.
+pub(super) const fn grade(grade: Grade) -> view::Grade {
+    match grade {
+        Grade::Proven => view::Grade::Proven,
+        Grade::Likely => view::Grade::Likely,
+        Grade::Possible => view::Grade::Possible,
+    }
+}
 
 /// Ratios and delays, by CONTRACT's names.
 pub fn metrics(measured: &[Measured]) -> Vec<view::Metric> {
@@ -111,7 +164,7 @@ pub fn response<'a>(seen: &Annotated<'a>, capture_start: Option<Timestamp>) -> v
         context: seen
             .context
             .map(|context| Cow::Owned(words(&context, seen.at))),
-        diagnosis: Vec::new(),
+        diagnosis: diagnosis(seen.diagnosis),
     }
 }
 

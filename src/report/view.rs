@@ -300,6 +300,17 @@ pub struct Signer {
     pub invites: u64,
     /// Of those, refused with a STIR code.
     pub rejected: u64,
+    /// First and last call.
+    pub seen: Option<(Time, Time)>,
+    /// Age of its tokens when they were captured, seconds: 5 % are younger, the median, 5 % are older.
+    pub iat_age_s: Option<[f64; 3]>,
+    /// Its clock against the capture's, seconds, where the tokens' ages agree on it; positive where
+    /// it is behind.
+    pub clock_s: Option<f64>,
+    /// Calls at which its certificate, as far as it was given, was not valid.
+    pub outside_validity: u64,
+    /// Signatures checked, and those of them that are good.
+    pub signatures: (u64, u64),
 }
 
 /// How bad a finding is, worst first.

@@ -8,6 +8,8 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
@@ -112,6 +114,18 @@ impl Serialize for Signer {
         map.serialize_entry("attest", &self.attest)?;
         map.serialize_entry("invites", &self.invites)?;
         map.serialize_entry("rejected", &self.rejected)?;
+        if let Some((first, last)) = &self.seen {
+            map.serialize_entry("first", first)?;
+            map.serialize_entry("last", last)?;
+        }
+        if let Some([young, median, old]) = self.iat_age_s {
+            let ages = BTreeMap::from([("p5", young), ("p50", median), ("p95", old)]);
+            map.serialize_entry("iat_age_s", &ages)?;
+        }
+        put_some(&mut map, "clock_s", self.clock_s.as_ref())?;
+        map.serialize_entry("outside_validity", &self.outside_validity)?;
+        map.serialize_entry("signatures_checked", &self.signatures.0)?;
+        map.serialize_entry("signatures_good", &self.signatures.1)?;
         map.end()
     }
 }
