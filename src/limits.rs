@@ -74,6 +74,10 @@ pub struct Limits {
     pub dialogs_per_call: usize,
     /// Copies of a response remembered one by one in a dialog (RFC 3261 §13.3.1.4 sends 11).
     pub copies_per_dialog: usize,
+    /// Media sockets announced in calls in progress, some 128 bytes each.
+    pub media_sockets: usize,
+    /// Media sockets remembered of one Call-ID: parties, hops, media, candidates of ICE.
+    pub media_sockets_per_call: usize,
     /// Responses held back until their context is settled (CONTRACT: 50,000).
     pub pending_responses: usize,
     /// Bytes of text held back with them: strangers choose how long a Call-ID is.
@@ -126,6 +130,8 @@ impl Default for Limits {
             transactions_per_call: 64,
             dialogs_per_call: 32,
             copies_per_dialog: 32,
+            media_sockets: 65_536,
+            media_sockets_per_call: 32,
             pending_responses: 50_000,
             pending_text_bytes: 8 << 20,
             calls_bytes: 32 << 20,

@@ -10,7 +10,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::io;
 
-use crate::calls::{Calls, Sighted};
+use crate::calls::{Calls, Sighted, Sighting};
 use crate::capture::{self, Ended, Frame, Merge, Next, Source, Summary, Taps};
 use crate::defect::{Defect, DefectKind};
 use crate::findings::annotate::Annotated;
@@ -329,15 +329,22 @@ impl Run {
                 }
                 let mut message = |raw: RawMessage<'_>| sip.message(&raw, &mut responses, defect);
                 match packet {
-                    Packet::Datagram(datagram) | Packet::Message(datagram) => {
+                    Packet::Datagram(datagram) => {
+                        if !wires.datagram(&datagram, &mut message, &defect) {
+                            sip.calls.witness(Sighting::Datagram(&datagram));
+                        }
+                    }
+                    Packet::Message(datagram) => {
                         wires.datagram(&datagram, &mut message, &defect);
                     }
                     Packet::Segment(segment) => {
                         wires.segment(&segment, &mut message, &defect);
-                        sip.calls.connection(&segment);
+                        sip.calls.witness(Sighting::Segment(&segment));
                     }
                     Packet::Sctp(packet) => wires.sctp(&packet, &mut message, &defect),
-                    Packet::IcmpError(error) => sip.calls.unreachable(&error),
+                    Packet::IcmpError(error) => {
+                        sip.calls.witness(Sighting::Unreachable(&error));
+                    }
                 }
             },
             &mut { defect },

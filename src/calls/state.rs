@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+mod described;
 mod exchange;
 mod hop;
 mod invites;
@@ -9,9 +10,11 @@ mod in_dialog;
 mod session;
 mod settle;
 
+pub(super) use described::Described;
 pub(super) use session::Ongoing;
 pub(super) use settle::{Ending, Peers};
 
+use self::described::LateOffer;
 use self::hop::FinalSeen;
 use self::in_dialog::Hopped;
 use super::binding::Binding;
@@ -54,6 +57,9 @@ pub(super) struct Call {
     acks: Vec<Ack>,
     /// CANCELs: digest of their sender, CSeq number, first sighting.
     cancels: Vec<(u64, Option<u32>, Seen)>,
+    /// Where the parties expect media.
+    described: Vec<Described>,
+    late_offers: Vec<LateOffer>,
     /// Elapsed capture time of the last message.
     pub(super) touched: Span,
     /// The elapsed time for which the table will look at the call again.
@@ -83,6 +89,8 @@ impl Call {
             answered: Vec::new(),
             acks: Vec::new(),
             cancels: Vec::new(),
+            described: Vec::new(),
+            late_offers: Vec::new(),
             touched: elapsed,
             queued: elapsed,
             soonest: NEVER,
@@ -132,6 +140,7 @@ impl Call {
             + room(&self.answered)
             + room(&self.acks)
             + room(&self.cancels)
+            + self.described_weight()
             + hops
             + exchanges
             + dialogs

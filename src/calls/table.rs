@@ -8,14 +8,17 @@ use super::coverage::Coverage;
 use super::hops::Hops;
 use super::key;
 use super::lru::{Lru, Slot};
+use super::media::Media;
 use super::state::{Call, Ending, Peers, Surroundings};
 use super::timers::Timers;
-use super::{Event, ResponseSeen, Seen, Sighted, Totals, is_about_sip};
+use super::{Event, ResponseSeen, Seen, Sighted, Sighting, Totals, is_about_sip};
 use crate::defect::{Defect, DefectKind};
 use crate::limits::Limits;
-use crate::packet::{IcmpError, Segment};
+use crate::packet::IcmpError;
 use crate::sip::{Indexer, StartLine};
 use crate::units::{FrameRef, Span, StatusCode, Timestamp};
+
+mod announce;
 
 /// All calls in progress.
 #[derive(Debug)]
@@ -28,6 +31,7 @@ pub struct Calls {
     due: BinaryHeap<Reverse<(Span, Slot)>>,
     hops: Hops,
     timers: Timers,
+    media: Media,
     totals: Totals,
     next_serial: u64,
     /// Bytes of state of all calls.
@@ -46,6 +50,7 @@ impl Calls {
             due: BinaryHeap::new(),
             hops: Hops::default(),
             timers: Timers::default(),
+            media: Media::default(),
             totals: Totals::default(),
             next_serial: 0,
             weight: 0,
@@ -123,6 +128,7 @@ impl Calls {
         let Some(call) = self.in_progress.get_mut(slot) else {
             return;
         };
+        call.follow_offer(seen);
         let elapsed = self.coverage.elapsed();
         call.touched = elapsed;
         let mut around = Surroundings {
@@ -141,6 +147,10 @@ impl Calls {
             Some(None) => {}
             None => call.request(seen, &mut around, out),
         }
+        self.announce(slot, seen);
+        let Some(call) = self.in_progress.get_mut(slot) else {
+            return;
+        };
         self.weight = reweighed(self.weight, call);
         let due = call.due_soon();
         if due < call.queued {
@@ -148,7 +158,7 @@ impl Calls {
             self.due.push(Reverse((due, slot)));
         }
         self.in_progress.touch(slot);
-        while self.weight > self.limits.calls_bytes
+        while self.is_full()
             && let Some(oldest) = self.in_progress.oldest().filter(|oldest| *oldest != slot)
         {
             self.evict(oldest, raw.origin.at, out, defects);
@@ -156,16 +166,27 @@ impl Calls {
         self.forget_stale();
     }
 
-    /// Takes a TCP segment: whether connections are opened is evidence.
+    /// Whether calls must be given up.
+    fn is_full(&self) -> bool {
+        self.weight > self.limits.calls_bytes || self.media.len() > self.limits.media_sockets
+    }
+
+    /// Takes evidence that is no SIP; what is about no call is nothing.
     #[inline]
-    pub fn connection(&mut self, segment: &Segment<'_>) {
-        if segment.flags.syn || segment.flags.rst {
-            self.hops.connects.push(segment);
+    pub fn witness(&mut self, sighting: Sighting<'_>) {
+        match sighting {
+            Sighting::Datagram(datagram) => self.media.push(datagram),
+            Sighting::Segment(segment) => {
+                if segment.flags.syn || segment.flags.rst {
+                    self.hops.connects.push(segment);
+                }
+            }
+            Sighting::Unreachable(error) => self.unreachable(error),
         }
     }
 
     /// Takes an ICMP error: evidence about what it quotes.
-    pub fn unreachable(&mut self, error: &IcmpError<'_>) {
+    fn unreachable(&mut self, error: &IcmpError<'_>) {
         if !is_about_sip(error) {
             return;
         }
@@ -290,6 +311,8 @@ impl Calls {
             let peers = Peers {
                 hops: &self.hops,
                 timers: &self.timers,
+                media: &self.media,
+                slot,
             };
             call.settle(Some(elapsed), &ending, &peers, out);
             self.weight = reweighed(self.weight, call);
@@ -313,8 +336,13 @@ impl Calls {
         let peers = Peers {
             hops: &self.hops,
             timers: &self.timers,
+            media: &self.media,
+            slot,
         };
         call.settle(None, &ending, &peers, out);
+        for socket in call.sockets() {
+            self.media.withdraw(socket, slot);
+        }
     }
 }
 

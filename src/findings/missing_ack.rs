@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use super::rule::{CallRef, Confidence, End, Finding, Peer, Rule, Severity, Topic, kept, readable};
-use crate::calls::{Ack, AckFault, AckMatch, AnsweredDialog, Leg, Side, dialog::is_on};
+use crate::calls::{Ack, AckFault, AckMatch, AnsweredDialog, Leg, MediaSeen, Side, dialog::is_on};
 use crate::limits::Limits;
 use crate::units::{Span, Timestamp};
 
@@ -255,7 +255,11 @@ fn facts_of(dialog: &AnsweredDialog<'_>, index: usize) -> Option<Facts> {
     };
     // A callee without ACK would have hung up by then, so an answer proves that it had one.
     let alone = 1.3 * timing(&facts).window;
-    facts.live = dialog.last_success.is_some_and(|time| at(time) > alone);
+    let heard = dialog.media.and_then(|media| media.both_until());
+    facts.live = dialog
+        .last_success
+        .max(heard)
+        .is_some_and(|time| at(time) > alone);
     Some(facts)
 }
 
@@ -500,6 +504,9 @@ fn evidence(
         "{ended} (T1 {:.2} s, 64*T1 {:.0} s)",
         timing.t1, timing.window
     ));
+    if let Some(media) = &dialog.media {
+        parts.push(heard(media, start));
+    }
     if facts.loss {
         parts.push("packets are missing from the capture meanwhile".to_owned());
     }
@@ -510,4 +517,28 @@ fn evidence(
         parts.push(format!("{}: {}", cause.kind.name(), cause.evidence));
     }
     parts.join("; ")
+}
+
+/// What was seen of a dialog's media, as evidence; times are from `start`, its 2xx.
+pub(super) fn heard(media: &MediaSeen, start: Timestamp) -> String {
+    let after = |time: Timestamp| readable(time.since(start));
+    match (media.to_uas, media.to_uac) {
+        (Some(to_uas), Some(to_uac)) => format!(
+            "RTP both ways until {} after the 2xx, frames {} and {}",
+            after(to_uas.last.time.min(to_uac.last.time)),
+            to_uas.last.at.no.min(to_uac.last.at.no),
+            to_uas.last.at.no.max(to_uac.last.at.no)
+        ),
+        (Some(span), None) => format!(
+            "RTP towards the callee alone, until {} after the 2xx, frame {}",
+            after(span.last.time),
+            span.last.at.no
+        ),
+        (None, Some(span)) => format!(
+            "RTP towards the caller alone, until {} after the 2xx, frame {}",
+            after(span.last.time),
+            span.last.at.no
+        ),
+        (None, None) => "no RTP".to_owned(),
+    }
 }

@@ -13,6 +13,7 @@ pub mod burst;
 pub mod partition;
 pub mod identity_burst;
 pub mod missing_ack;
+pub mod ack_without_answer;
 pub mod codes;
 pub mod metrics;
 pub mod trust;

@@ -1,5 +1,6 @@
 //! The rules there are.
 
+use super::ack_without_answer::AckWithoutAnswer;
 use super::burst::BurstOptions;
 use super::identity_burst::IdentityBurst;
 use super::missing_ack::MissingAck;
@@ -7,13 +8,18 @@ use super::rule::{Rule, Topic};
 use crate::limits::Limits;
 
 /// The names of the rules, for `--fail-on`.
-pub const RULES: &[&str] = &[super::identity_burst::NAME, super::missing_ack::NAME];
+pub const RULES: &[&str] = &[
+    super::ack_without_answer::NAME,
+    super::identity_burst::NAME,
+    super::missing_ack::NAME,
+];
 
 /// All rules, ready for a capture.
 pub fn rules(limits: &Limits, burst: BurstOptions) -> Vec<Box<dyn Rule>> {
     vec![
         Box::new(MissingAck::new(limits)),
         Box::new(IdentityBurst::new(limits, burst)),
+        Box::new(AckWithoutAnswer::new(limits)),
     ]
 }
 

@@ -49,24 +49,25 @@ impl Wires {
         self.tls.unread()
     }
 
-    /// Takes a UDP datagram.
+    /// Takes a UDP datagram; false if it is nothing that is read here.
     pub fn datagram(
         &mut self,
         datagram: &Datagram<'_>,
         out: &mut dyn FnMut(RawMessage<'_>),
         defects: &dyn Fn(Defect),
-    ) {
+    ) -> bool {
         let Self { sctp, framer, .. } = self;
         let mut inner =
             |message: Datagram<'_>| framer.message(&message, out, &mut &*defects) == Verdict::Sip;
         if sctp.datagram(datagram, &mut inner, &mut &*defects) {
-            return;
+            return true;
         }
         if tls::is_dtls_client_hello(datagram.payload) {
             let at = datagram.origin.at;
-            return defects(Defect::new(DefectKind::Encrypted, at, DTLS));
+            defects(Defect::new(DefectKind::Encrypted, at, DTLS));
+            return true;
         }
-        framer.datagram(datagram, out, &mut &*defects);
+        framer.datagram(datagram, out, &mut &*defects) != Verdict::No
     }
 
     /// Takes a TCP segment.

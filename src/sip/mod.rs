@@ -10,11 +10,13 @@ pub mod value;
 pub mod message;
 pub mod typed;
 pub mod challenge;
+pub mod sdp;
 pub mod duplicates;
 
 pub use field::Name;
 pub use message::{Indexer, Message, Oddities, StartLine};
 pub use method::{Method, MethodKind};
+pub use sdp::Sdp;
 
 use crate::units::{Flow, Origin};
 

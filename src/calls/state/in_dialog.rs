@@ -3,6 +3,7 @@
 use super::super::dialog::{Ack, AckMatch, Answered, Bye, Leg, Side, passes};
 use super::super::transaction::{Exchange, Transaction};
 use super::super::{Context, Event, Note, Seen, Sighted, key};
+use super::described::is_bare;
 use super::session::Ongoing;
 use super::{Call, Surroundings, grow, sender, tags};
 use crate::sip::{Message, MethodKind, Name, StartLine};
@@ -150,6 +151,9 @@ impl Call {
             {
                 ack.repeats.push(now.time);
             }
+            if let Some(ack) = self.acks.get_mut(index) {
+                ack.bare &= is_bare(seen);
+            }
             index
         } else {
             let StartLine::Request { uri, .. } = message.start else {
@@ -168,6 +172,7 @@ impl Call {
                 cseq,
                 repeats: Vec::new(),
                 undeliverable: None,
+                bare: is_bare(seen),
                 uri: uri.into(),
                 route: joined(message, Name::Route),
             });
@@ -270,12 +275,14 @@ impl Call {
                 let session =
                     begins.then(|| Box::new(Ongoing::new(message, now.into(), around.elapsed)));
                 self.changed = true;
+                let late_offer = self.is_late_offer(message, from_tag, cseq);
                 grow(&mut self.answered).push(Answered {
                     from_tag,
                     to_tag,
                     to_tag_text: message.to_tag().unwrap_or_default().into(),
                     cseq,
                     reinvite,
+                    late_offer,
                     legs: Vec::new(),
                     byes: Vec::new(),
                     last_success: None,

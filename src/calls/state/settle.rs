@@ -8,6 +8,8 @@ use super::super::{Event, Note};
 use super::{Call, NEVER};
 use crate::calls::Ack;
 use crate::calls::dialog::Path;
+use crate::calls::lru::Slot;
+use crate::calls::media::Media;
 use crate::calls::transaction::Exchange;
 use crate::units::Span;
 
@@ -101,19 +103,25 @@ impl Call {
         out: &mut impl FnMut(Event<'_>),
     ) {
         for index in 0..self.answered.len() {
-            let Some(dialog) = self.answered.get_mut(index) else {
+            let Some(dialog) = self.answered.get(index) else {
                 continue;
             };
             if dialog.settled || elapsed.is_some_and(|elapsed| settles_at(dialog) > elapsed) {
                 continue;
             }
-            if elapsed.is_some()
-                && !dialog.patient
+            let is_due = elapsed.is_none() || dialog.patient;
+            if !is_due
                 && might_be_accused(dialog, peers.hops, self.digest)
+                && !self.is_heard(index, peers)
             {
-                dialog.patient = true;
+                if let Some(dialog) = self.answered.get_mut(index) {
+                    dialog.patient = true;
+                }
                 continue;
             }
+            let Some(dialog) = self.answered.get_mut(index) else {
+                continue;
+            };
             dialog.settled = true;
             for leg in dialog.legs.iter_mut().filter(|leg| !leg.told) {
                 leg.told = true;
@@ -132,6 +140,19 @@ impl Call {
             };
             self.hand_out(dialog, end, peers, out);
         }
+    }
+
+    /// Whether RTP both ways shows that the dialog outlived a missing ACK.
+    fn is_heard(&self, index: usize, peers: &Peers<'_>) -> bool {
+        let dialog = self.answered.get(index);
+        dialog.is_some_and(|dialog| {
+            let media = self.media_of(dialog, peers);
+            let opened = dialog.legs.iter().map(|leg| leg.first().time).min();
+            let until = media.and_then(|media| media.both_until());
+            until
+                .zip(opened)
+                .is_some_and(|(until, opened)| until.since(opened) > WITHOUT_ACK)
+        })
     }
 
     fn hand_out(
@@ -178,6 +199,7 @@ impl Call {
             to_tag: &dialog.to_tag_text,
             cseq: dialog.cseq,
             reinvite: dialog.reinvite,
+            late_offer: dialog.late_offer,
             legs: &dialog.legs,
             hop_facts: &facts,
             acks: &acks,
@@ -188,6 +210,7 @@ impl Call {
                 .find(|c| c.0 == dialog.from_tag && c.1 == Some(dialog.cseq))
                 .map(|c| c.2),
             last_success: dialog.last_success,
+            media: self.media_of(dialog, peers),
             callee_unreachable: dialog.callee_unreachable,
             observed_until,
             loss: end.coverage.is_lossy(opened, observed_until),
@@ -225,6 +248,9 @@ pub(in crate::calls) struct Ending<'a> {
 pub(in crate::calls) struct Peers<'a> {
     pub(in crate::calls) hops: &'a Hops,
     pub(in crate::calls) timers: &'a Timers,
+    pub(in crate::calls) media: &'a Media,
+    /// The call's place, by which `media` knows it.
+    pub(in crate::calls) slot: Slot,
 }
 
 /// Whether a single 2xx without ACK would be held against the caller (DOMAIN C.5 row 23). Such a

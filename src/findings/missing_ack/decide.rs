@@ -30,7 +30,8 @@ pub struct Facts {
     pub two_way: bool,
     /// Packets may be missing from the capture while the dialog was open.
     pub loss: bool,
-    /// A request inside the dialog got a 2xx long after a caller without ACK would be gone.
+    /// A request inside the dialog got a 2xx, or RTP passed in both directions, when a callee
+    /// without ACK would have been gone.
     pub live: bool,
     /// The ACK had to pass this hop, must have gone elsewhere, or neither is known.
     pub path: crate::calls::dialog::Path,

@@ -236,7 +236,8 @@ fn probable_detail(decision: &Decision) -> &'static str {
 fn not_visible_detail(decision: &Decision) -> &'static str {
     match decision.qualifiers.first().copied() {
         Some("dialog-lives-on") => {
-            "No ACK was seen, but requests inside the dialog are answered long after a callee without ACK would have hung up."
+            "No ACK was seen, but requests inside the dialog are answered, or media passes both ways, long after a callee \
+             without ACK would have hung up."
         }
         Some("uas-sent-bye") => {
             "No ACK was seen, but the callee hung up early, which it may do only once it has the ACK."
@@ -290,6 +291,9 @@ const fn mismatch_detail(fault: AckFault) -> &'static str {
         AckFault::ReusedBranch => {
             "The ACK reuses the Via branch of the INVITE; an ACK to a 2xx is a transaction of its own."
         }
+        AckFault::WithoutAnswer => {
+            "The INVITE carried no SDP, so the 200 makes the offer, and the ACK brings no answer to it."
+        }
     }
 }
 
@@ -314,6 +318,10 @@ const fn mismatch_fix(fault: AckFault) -> &'static str {
         AckFault::ReusedBranch => {
             "Make the caller's side give the ACK to a 2xx a new Via branch (RFC 3261 §8.1.1.7): the callee's transaction \
              layer may swallow it otherwise."
+        }
+        AckFault::WithoutAnswer => {
+            "Make the caller's side put its answer into the ACK (RFC 3261 §13.2.2.4), or its offer into the INVITE; if it \
+             does, look for the element that takes the body out of the ACK."
         }
     }
 }
@@ -352,6 +360,7 @@ pub(super) fn fault(fault: AckFault, ack: &Ack, dialog: &AnsweredDialog<'_>, leg
         AckFault::ToTag => format!("To tag is not {}", text(dialog.to_tag)),
         AckFault::FromTag => "another From tag".to_owned(),
         AckFault::ReusedBranch => "Via branch of the INVITE".to_owned(),
+        AckFault::WithoutAnswer => "no SDP, though the 2xx carries the offer".to_owned(),
     }
 }
 
@@ -447,8 +456,8 @@ pub(super) static TOPICS: &[Topic] = topics![
             (
                 SEES,
                 "Its qualifier says where: wrong-cseq, wrong-to-tag, wrong-from-tag; or, with tags and CSeq right, target \
-            (Request-URI is not the Contact), route-set, next-hop, reused-branch. Confirmed if the callee repeats to \
-            the end, tolerated if it falls silent."
+            (Request-URI is not the Contact), route-set, next-hop, reused-branch, without-answer (no SDP, though the \
+            2xx carries the offer). Confirmed if the callee repeats to the end, tolerated if it falls silent."
             ),
             (
                 TO_DO,
@@ -556,7 +565,8 @@ pub(super) static TOPICS: &[Topic] = topics![
         [
             (
                 SEES,
-                "The callee fell silent early, hung up before 64*T1, or went on in the dialog; or the ACK takes a way that \
+                "The callee fell silent early, hung up before 64*T1, or went on: later than 1.3 times 64*T1 a request inside \
+            the dialog was answered, or RTP passed in both directions (dialog-lives-on); or the ACK takes a way that \
             does not pass the tap (other-path)."
             ),
             (
