@@ -33,6 +33,7 @@ mod transport;
 mod gre;
 mod esp;
 mod tunnel;
+mod udp_tunnel;
 mod hep;
 mod exported;
 mod relay;

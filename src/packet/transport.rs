@@ -13,7 +13,7 @@ use etherparse::{Ipv4HeaderSlice, Ipv6HeaderSlice, TcpHeaderSlice, UdpHeaderSlic
 use super::decoder::{Decoder, Pass};
 use super::ip::{Envelope, extension_header, is_extension};
 use super::relay::Part;
-use super::{Datagram, IcmpError, Layer, MAX_NESTING, Packet, Segment, TcpFlags, tunnel};
+use super::{Datagram, IcmpError, Layer, MAX_NESTING, Packet, Segment, TcpFlags, udp_tunnel};
 use crate::defect::{Defect, DefectKind};
 use crate::units::{Endpoint, Flow, Origin, Transport};
 
@@ -89,7 +89,7 @@ impl Decoder {
             dst: Endpoint::new(envelope.dst, header.destination_port()),
             transport: Transport::Udp,
         };
-        if tunnel::is_candidate(&flow, payload.bytes)
+        if udp_tunnel::is_candidate(&flow, payload.bytes)
             && self.udp_tunnel(pass, envelope, &flow, payload, depth)
         {
             return;
