@@ -264,7 +264,8 @@ impl Decoder {
 }
 
 impl<O: FnMut(Packet<'_>), D: FnMut(Defect)> Pass<'_, O, D> {
-    fn message(
+    /// Hands out a message that somebody took out of its packet.
+    pub(super) fn message(
         &mut self,
         flow: Flow,
         time: Timestamp,

@@ -4,7 +4,7 @@
 //! snap length cut off is told by `snapped` and `wire_len`.
 //!
 //! # References
-//! - RFC 768, RFC 9293 §3.1, RFC 792, RFC 4443, RFC 4884 §5
+//! - RFC 768, RFC 3828, RFC 9293 §3.1, RFC 792, RFC 4443, RFC 4884 §5
 
 use std::net::IpAddr;
 
@@ -22,6 +22,7 @@ const TCP: u8 = 6;
 const UDP: u8 = 17;
 const ICMPV6: u8 = 58;
 const SCTP: u8 = 132;
+const UDP_LITE: u8 = 136;
 
 const UDP_HEAD: usize = 8;
 const TCP_HEAD: usize = 20;
@@ -45,6 +46,7 @@ impl Decoder {
             UDP => self.udp(pass, envelope, layer, depth),
             TCP => self.tcp(pass, envelope, layer),
             SCTP => pass.sctp(envelope, layer),
+            UDP_LITE => pass.udp_lite(envelope, layer),
             ICMP if envelope.src.is_ipv4() => pass.icmp(envelope, layer),
             ICMPV6 if envelope.src.is_ipv6() => pass.icmp(envelope, layer),
             _ => self.ip_tunnel(pass, envelope, protocol, layer, depth),
@@ -168,6 +170,26 @@ impl Decoder {
 }
 
 impl<O: FnMut(Packet<'_>), D: FnMut(Defect)> Pass<'_, O, D> {
+    /// UDP-Lite: as UDP, but the length says what the checksum covers (RFC 3828 §3.1).
+    #[cold]
+    fn udp_lite(&mut self, envelope: Envelope<'_>, layer: Layer<'_>) {
+        let (Some(src), Some(dst), Some(payload)) =
+            (layer.u16_be(0), layer.u16_be(2), layer.skip(UDP_HEAD))
+        else {
+            return self.header_cut(layer, "the packet ends inside its UDP-Lite header");
+        };
+        let origin = self.origin(envelope, payload.is_snapped());
+        (self.out)(Packet::Datagram(Datagram {
+            flow: Flow {
+                src: Endpoint::new(envelope.src, src),
+                dst: Endpoint::new(envelope.dst, dst),
+                transport: Transport::Udp,
+            },
+            origin,
+            payload: payload.bytes,
+        }));
+    }
+
     #[cold]
     fn icmp(&mut self, envelope: Envelope<'_>, layer: Layer<'_>) {
         let v6 = envelope.src.is_ipv6();

@@ -5,7 +5,7 @@
 //!
 //! # References
 //! - RFC 2003, RFC 4213 (IP in IP), RFC 3378 (EtherIP), RFC 4023 (MPLS in IP)
-//! - RFC 3931 (L2TP version 3)
+//! - RFC 3931 (L2TP version 3), RFC 8986 (Ethernet behind segment routing)
 
 use super::decoder::{Decoder, Pass};
 use super::ip::{Envelope, Outer};
@@ -22,6 +22,7 @@ const ETHERIP: u8 = 97;
 const IPCOMP: u8 = 108;
 const L2TP: u8 = 115;
 const MPLS: u8 = 137;
+const ETHERNET_IN_IP: u8 = 143;
 
 const L2TP_V3: &str = "L2TPv3 sessions whose frames could not be told from their cookies are not opened; capture behind the tunnel's end";
 
@@ -58,6 +59,10 @@ impl Decoder {
                 Some(frame) => self.inner(pass, link::peel(ETHERNET, frame), frame, outer),
                 None => pass.header_cut(layer, "the packet ends inside its EtherIP header"),
             },
+            // Segment routing over IPv6 ends with it (RFC 8986 §4.9).
+            ETHERNET_IN_IP => {
+                self.inner(pass, link::peel(ETHERNET, layer), layer, outer);
+            }
             MPLS => {
                 let peeled = link::climb(Head::Type(0x8847), layer);
                 self.inner(pass, peeled, layer, outer);

@@ -7,21 +7,45 @@
 //!
 //! # References
 //! - RFC 7348 (VXLAN), draft-ietf-nvo3-vxlan-gpe, RFC 8926 (GENEVE), RFC 7510 (MPLS in UDP)
-//! - RFC 2661, RFC 3931 (L2TP), 3GPP TS 29.281 (GTP-U)
+//! - RFC 2661, RFC 3931 (L2TP), 3GPP TS 29.281 (GTP-U), RFC 8086 (GRE in UDP), RFC 4380 (Teredo)
+//! - RFC 6830 (LISP), draft-ietf-intarea-gue, TZSP of Tazmen and MikroTik
+
+use memchr::memmem;
 
 use super::decoder::{Decoder, Pass};
 use super::ip::{Envelope, Outer};
 use super::link::{self, ETHERNET, Head, Peeled};
 use super::tunnel::l2tp_v3_frame;
-use super::{Layer, Packet, esp, hep};
+use super::{Layer, Packet, acdr, capwap, esp, gre, hep};
 use crate::defect::{Defect, DefectKind};
 use crate::units::Flow;
 
-/// The highest UDP port of a tunnel known here.
+/// The highest UDP port of a tunnel known here, two of remote taps apart.
 const LAST_PORT: u16 = 9060;
+/// Where routers mirror packets to: Juniper's, MikroTik's.
+const JUNIPER_MIRROR: u16 = 30_030;
+const TZSP: u16 = 37_008;
 
 /// All of them.
-const PORTS: [u16; 9] = [1701, 2152, 4500, 4789, 4790, 6081, 6635, 8472, LAST_PORT];
+const PORTS: [u16; 17] = [
+    acdr::PORT,
+    1701,
+    2152,
+    3544,
+    4341,
+    4500,
+    4754,
+    4789,
+    4790,
+    capwap::PORT,
+    6080,
+    6081,
+    6635,
+    8472,
+    LAST_PORT,
+    JUNIPER_MIRROR,
+    TZSP,
+];
 
 /// Bytes that any tunnel's head and that of an Ethernet frame and IP packet in it fit into.
 const LEAST: usize = 96;
@@ -29,7 +53,9 @@ const LEAST: usize = 96;
 /// Whether a datagram may be a tunnel's. Cheap: asked of every datagram.
 #[inline]
 pub(super) fn is_candidate(flow: &Flow, payload: &[u8]) -> bool {
-    flow.src.port.min(flow.dst.port) <= LAST_PORT || hep::has_magic(payload)
+    flow.src.port.min(flow.dst.port) <= LAST_PORT
+        || matches!(flow.dst.port, JUNIPER_MIRROR | TZSP)
+        || hep::has_magic(payload)
 }
 
 /// Whether one side of a flow uses the port.
@@ -87,6 +113,9 @@ impl Decoder {
                 return true;
             }
         }
+        if self.young_tunnel(pass, envelope, flow, payload, depth) {
+            return true;
+        }
         if uses(flow, 4500) {
             if self.esp(pass, envelope, payload, depth) {
                 return true;
@@ -107,6 +136,64 @@ impl Decoder {
             && PORTS.iter().any(|port| uses(flow, *port))
         {
             pass.header_cut(payload, "");
+        }
+        false
+    }
+
+    /// Tunnels and mirrors whose head says little, so that an IP packet must be inside.
+    fn young_tunnel<O: FnMut(Packet<'_>), D: FnMut(Defect)>(
+        &mut self,
+        pass: &mut Pass<'_, O, D>,
+        envelope: Envelope<'_>,
+        flow: &Flow,
+        payload: Layer<'_>,
+        depth: u8,
+    ) -> bool {
+        let outer = envelope.outer(depth);
+        let packet = match flow.dst.port {
+            // Session and intercept before the packet.
+            JUNIPER_MIRROR => payload.skip(8),
+            _ if uses(flow, 3544) => teredo_packet(payload),
+            _ if uses(flow, 4341) => lisp_packet(payload),
+            _ => None,
+        };
+        if let Some(packet) = packet.filter(|packet| is_whole_ip(*packet)) {
+            self.inner_ip(pass, packet, outer);
+            return true;
+        }
+        if flow.dst.port == TZSP
+            && let Some((head, inner)) = tzsp(payload)
+        {
+            return self.inner_if_plausible(pass, head, inner, outer);
+        }
+        if uses(flow, 4754)
+            && let gre::Gre::Inside(Peeled::Ip(packet)) = gre::open(payload)
+            && packet.is_ip()
+        {
+            self.inner_ip(pass, packet, outer);
+            return true;
+        }
+        if uses(flow, 6080)
+            && let Some((protocol, inner)) = gue(payload)
+        {
+            self.ip_tunnel(pass, envelope, protocol, inner, depth);
+            return true;
+        }
+        if uses(flow, capwap::PORT) {
+            return self.capwap(pass, envelope, payload, depth);
+        }
+        if uses(flow, acdr::PORT) {
+            return self.acdr(pass, envelope, flow, payload, depth);
+        }
+        // Samples of what passes a switch: nothing follows from what is not among them.
+        if flow.dst.port == 6343
+            && payload.bytes.starts_with(&[0, 0, 0, 5])
+            && memmem::find(payload.bytes, b"SIP/2.0").is_some()
+        {
+            pass.defect(
+                DefectKind::Tunnel,
+                "sFlow samples hold pieces of SIP; they are not read, since samples leave out most packets: mirror the port itself",
+            );
         }
         false
     }
@@ -231,4 +318,73 @@ fn l2tp_v2_frame(payload: Layer<'_>) -> Option<Layer<'_>> {
         at += 2 + usize::from(message.u16_be(at)?);
     }
     message.skip(at)
+}
+
+/// Whether it is an IP packet, by more than its first byte.
+fn is_whole_ip(packet: Layer<'_>) -> bool {
+    packet.bytes.len() >= 20 && packet.is_ip()
+}
+
+/// The IPv6 packet behind Teredo's authentication and origin (RFC 4380 §5.1.1).
+fn teredo_packet(mut payload: Layer<'_>) -> Option<Layer<'_>> {
+    if let Some(&[0, 1, client, authentication]) = payload.array::<4>(0) {
+        // Nonce and confirmation.
+        payload = payload.skip(13 + usize::from(client) + usize::from(authentication))?;
+    }
+    if payload.bytes.starts_with(&[0, 0]) {
+        payload = payload.skip(8)?;
+    }
+    (payload.bytes.first()? >> 4 == 6).then_some(payload)
+}
+
+/// The packet behind a LISP header (RFC 6830 §5.1): nonce or map version present, echo request,
+/// status bits; the bits that are reserved are 0.
+fn lisp_packet(payload: Layer<'_>) -> Option<Layer<'_>> {
+    let flags = *payload.bytes.first()?;
+    (flags & 0x07 == 0).then_some(payload.skip(8)?)
+}
+
+/// What Linux calls generic UDP encapsulation: of variant 1 an IP packet and nothing else, of
+/// variant 0 a head with flags, its length in words and the protocol.
+fn gue(payload: Layer<'_>) -> Option<(u8, Layer<'_>)> {
+    let &[first, protocol, ..] = payload.array::<4>(0)?;
+    let (protocol, inner) = match first >> 6 {
+        1 => (if first >> 4 == 4 { 4 } else { 41 }, payload),
+        // Bit 5: a control message.
+        0 if first & 0x20 == 0 => {
+            let len = 4 + usize::from(first & 0x1f) * 4;
+            (protocol, payload.skip(len)?)
+        }
+        _ => return None,
+    };
+    let is_it = match protocol {
+        4 | 41 => is_whole_ip(inner),
+        // GRE.
+        47 => matches!(gre::open(inner), gre::Gre::Inside(Peeled::Ip(packet)) if packet.is_ip()),
+        _ => false,
+    };
+    is_it.then_some((protocol, inner))
+}
+
+/// What a remote tap sends: version, type, what is inside, then tags until the one that ends them.
+fn tzsp(payload: Layer<'_>) -> Option<(Head, Layer<'_>)> {
+    let &[1, 0 | 1, high, low] = payload.array::<4>(0)? else {
+        return None;
+    };
+    let head = match u16::from_be_bytes([high, low]) {
+        1 => Head::Link(1),
+        18 => Head::Link(105),
+        119 => Head::Link(119),
+        127 => Head::Link(163),
+        _ => return None,
+    };
+    let mut at = 4;
+    loop {
+        match payload.bytes.get(at)? {
+            // Filling.
+            0 => at += 1,
+            1 => return Some((head, payload.skip(at + 1)?)),
+            _ => at += 2 + usize::from(*payload.bytes.get(at + 1)?),
+        }
+    }
 }

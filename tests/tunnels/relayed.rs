@@ -10,7 +10,7 @@ use sipannotate::pipeline::{self, Input, Options};
 use sipannotate::report::view::View;
 
 use super::common::pcap::{self, IpFields, flag};
-use super::wrap::tag;
+use super::wrap::{self, tag};
 use super::{CAPTURED, decode, message, sockets};
 
 /// Nanoseconds from the capture to the time agents tell.
@@ -286,6 +286,62 @@ fn an_agents_clock_counts_alone_where_it_disagrees_with_the_captures() {
     let kinds: Vec<_> = view.trust.iter().map(|trust| trust.kind.as_ref()).collect();
     // Not "time-step".
     assert_eq!(kinds, ["one-way"]);
+}
+
+/// A datagram to a recorder of debug recordings.
+fn recorded(payload: &[u8]) -> Vec<u8> {
+    let (device, recorder) = (
+        "192.0.2.1:925".parse().unwrap(),
+        "192.0.2.9:925".parse().unwrap(),
+    );
+    pcap::udp_packet(device, recorder, IpFields { id: 9, ttl: 64 }, payload)
+}
+
+#[test]
+fn debug_recordings_give_the_message_with_the_devices_addresses() {
+    let (src, dst) = sockets(false);
+    let addrs = [octets(src.ip()), octets(dst.ip())].concat();
+    let ports = [src.port().to_be_bytes(), dst.port().to_be_bytes()].concat();
+    for (number, transport) in [(17, "UDP"), (6, "TCP"), (132, "SCTP")] {
+        let extension = [&addrs[..], &ports, &[number, 1]].concat();
+        for version in [5, 6, 7] {
+            let record = wrap::acdr(version, 0, 6, 10, &extension, &message());
+            let line = format!("Message {transport} {src} {dst} id 0 ttl 0 whole");
+            assert_eq!(decode(101, &[recorded(&record)]), [line]);
+        }
+    }
+    // What was TLS on the wire.
+    for media in [33, 34] {
+        let extension = [&ports[..], &addrs, &[3]].concat();
+        let record = recorded(&wrap::acdr(7, 0, 6, media, &extension, &message()));
+        let line = format!("Message TLS {src} {dst} id 0 ttl 0 whole");
+        assert_eq!(decode(101, std::slice::from_ref(&record)), [line]);
+        if let Some(found) = super::tshark(101, &[record], &[]) {
+            assert_eq!(found, ["1\tinside@tunnel"]);
+        }
+    }
+    // Media, and plaintext of the web interface, stay datagrams nobody looks at.
+    for (media, application) in [(1, 3), (33, 1)] {
+        let extension = [&ports[..], &addrs, &[application]].concat();
+        let record = wrap::acdr(7, 0, 6, media, &extension, b"GET / HTTP/1.1\r\n\r\n");
+        let lines = decode(101, &[recorded(&record)]);
+        assert!(lines[0].starts_with("Datagram"), "{lines:?}");
+    }
+}
+
+#[test]
+fn no_damage_of_a_debug_recording_panics() {
+    let packet = wrap::acdr(7, 0, 6, 33, &[0; 13], &message());
+    for keep in 0..60 {
+        decode(101, &[recorded(&packet[..keep])]);
+    }
+    for at in 0..40 {
+        for damage in [0, 1, 9, 0x7f, 0xff] {
+            let mut packet = packet.clone();
+            packet[at] = damage;
+            decode(101, &[recorded(&packet)]);
+        }
+    }
 }
 
 /// An exported SIP message.
