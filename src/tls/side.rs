@@ -137,6 +137,11 @@ impl Side {
         self.input.cost() + self.reader.cost()
     }
 
+    /// Bytes that wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.input.bytes().len() + self.reader.cost()
+    }
+
     /// Whether it ended early.
     pub(super) const fn is_dead(&self) -> bool {
         matches!(self.phase, Phase::Dead)
