@@ -18,6 +18,7 @@ use crate::findings::rule::End;
 use crate::findings::trust::Trust;
 use crate::findings::{BurstOptions, Findings};
 use crate::limits::Limits;
+use crate::packet::hep;
 use crate::packet::{Decoder, Packet, Segment};
 use crate::report::{project, view};
 use crate::sip::duplicates::Duplicates;
@@ -135,12 +136,22 @@ impl Clock {
     /// The time of a packet of a frame, if one counts.
     fn packet(&mut self, frame: &Frame<'_>, packet: &Packet<'_>) -> Option<Timestamp> {
         let Packet::Message(message) = packet else {
-            self.is_captures = !self.is_agents;
-            return self.frame(frame);
+            return self.captured(frame);
         };
+        Some(self.relayed(frame, message.origin.time))
+    }
+
+    /// The time of a packet that no agent relayed, if one counts.
+    fn captured(&mut self, frame: &Frame<'_>) -> Option<Timestamp> {
+        self.is_captures = !self.is_agents;
+        self.frame(frame)
+    }
+
+    /// The time of a message that an agent relayed in a frame, or in a stream that it completed.
+    fn relayed(&mut self, frame: &Frame<'_>, time: Timestamp) -> Timestamp {
         (self.is_captures, self.is_agents) = (false, true);
-        self.apart = frame.time.since(message.origin.time);
-        Some(message.origin.time)
+        self.apart = frame.time.since(time);
+        time
     }
 }
 
@@ -308,7 +319,9 @@ impl Run {
         decoder.push(
             frame,
             &mut |packet| {
-                if !is_captures || matches!(packet, Packet::Message(_)) {
+                // Of a segment it shows only later whether it is an agent's.
+                let is_segment = matches!(packet, Packet::Segment(_));
+                if matches!(packet, Packet::Message(_)) || !is_captures && !is_segment {
                     tick(sip, clock.packet(frame, &packet), &mut responses);
                 }
                 if let Packet::Segment(segment) = &packet
@@ -316,7 +329,18 @@ impl Run {
                 {
                     return;
                 }
-                let mut message = |raw: RawMessage<'_>| sip.message(&raw, &mut responses, defect);
+                let is_stream = is_segment || matches!(packet, Packet::Sctp(_));
+                let is_agents =
+                    matches!(&packet, Packet::Segment(segment) if hep::has_magic(segment.payload));
+                let mut message = |raw: RawMessage<'_>| {
+                    if is_stream && raw.origin.is_relayed() {
+                        let time = clock.relayed(frame, raw.origin.time);
+                        tick(sip, Some(time), &mut responses);
+                    } else if !is_captures && !is_ticked.get() {
+                        tick(sip, clock.captured(frame), &mut responses);
+                    }
+                    sip.message(&raw, &mut responses, defect);
+                };
                 match packet {
                     Packet::Datagram(datagram) | Packet::Message(datagram) => {
                         wires.datagram(&datagram, &mut message, &defect);
@@ -327,6 +351,13 @@ impl Run {
                     }
                     Packet::Sctp(packet) => wires.sctp(&packet, &mut message, &defect),
                     Packet::IcmpError(error) => sip.calls.unreachable(&error),
+                }
+                if is_segment && !is_captures && !is_ticked.get() {
+                    if is_agents {
+                        is_ticked.set(true);
+                    } else {
+                        tick(sip, clock.captured(frame), &mut responses);
+                    }
                 }
             },
             &mut { defect },

@@ -25,6 +25,7 @@ const ORDER: &[&str] = &[
     "packet",
     "stream",
     "tls",
+    "hep",
     "websocket",
     "sctp",
     "sip",

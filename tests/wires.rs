@@ -249,6 +249,37 @@ fn sctp_is_read_alone_and_inside_udp() {
 }
 
 #[test]
+fn hep_over_tcp_tls_and_sctp_gives_the_mirrored_messages() {
+    let sent = peers::hep_talk();
+    let ids = ["hep-1", "hep-1", "hep-2"];
+    for port in [9060, 19_061] {
+        let result = read(&Tap::tcp(port, &sent), "");
+        assert_eq!(result.seen, seen("UDP", &ids));
+        assert_eq!(result.defects, Vec::<String>::new());
+    }
+    let talk = peers::rustls_carries(&sent);
+    let result = read(&Tap::tcp(9061, &talk.sent), &talk.keys);
+    assert_eq!(result.seen, seen("UDP", &ids));
+    assert_eq!(result.defects, Vec::<String>::new());
+    let packets: Vec<Vec<u8>> = (0_u32..)
+        .zip(&sent)
+        .map(|(no, (_, bytes))| peers::sctp_packet(no, bytes))
+        .collect();
+    let result = read(&Tap::sctp(&packets), "");
+    assert_eq!(result.seen, seen("UDP", &ids));
+}
+
+#[test]
+fn a_hole_in_a_hep_connection_is_told_and_costs_what_it_touches() {
+    let sent = peers::hep_talk();
+    let mut capture = Tap::tcp(9060, &tap::cut(&sent, &[300]));
+    capture.drop_payload(1);
+    let result = read(&capture, "");
+    assert_eq!(result.seen, seen("UDP", &["hep-1", "hep-2"]));
+    assert_eq!(result.defects, ["tcp-gap"]);
+}
+
+#[test]
 fn stun_and_line_ends_between_messages_are_no_defects() {
     let stun = b"\x00\x01\x00\x04\x21\x12\xa4\x42aaaaaaaaaaaabbbb".to_vec();
     let message = |id: &str| peers::request("UDP", id);
@@ -339,15 +370,17 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
-    fn any_cut_and_order_of_a_tls_stream_gives_the_same_messages(
+    fn any_cut_order_and_repetition_of_a_tls_stream_gives_the_same_messages(
         which in any::<prop::sample::Index>(),
         cuts in prop::collection::vec(1..600_usize, 1..12),
         places in prop::collection::vec(0..12_usize, 1..40),
+        again in prop::collection::vec(2..60_usize, 0..12),
     ) {
         let talks = recorded();
         let talk = which.get(&talks);
         let mut capture = Tap::tcp(5061, &tap::cut(&talk.sent, &cuts));
         capture.shuffle(&places);
+        capture.repeat(&again);
         let result = read(&capture, &talk.keys);
         prop_assert_eq!(sorted(result.seen), sorted(expected(&talk.name)));
         prop_assert_eq!(result.defects, Vec::<String>::new());
@@ -355,16 +388,32 @@ proptest! {
     }
 
     #[test]
-    fn any_cut_and_order_of_a_websocket_stream_gives_the_same_messages(
+    fn any_cut_order_and_repetition_of_a_websocket_stream_gives_the_same_messages(
         cuts in prop::collection::vec(1..300_usize, 1..12),
         places in prop::collection::vec(0..12_usize, 1..40),
+        again in prop::collection::vec(2..60_usize, 0..12),
     ) {
         let sent = peers::websocket_talk();
         let whole = read(&Tap::tcp(8080, &sent), "").seen;
         let mut capture = Tap::tcp(8080, &tap::cut(&sent, &cuts));
         capture.shuffle(&places);
+        capture.repeat(&again);
         let result = read(&capture, "");
         prop_assert_eq!(sorted(result.seen), sorted(whole));
+        prop_assert_eq!(result.defects, Vec::<String>::new());
+    }
+
+    #[test]
+    fn any_cut_order_and_repetition_of_a_hep_stream_gives_the_same_messages(
+        cuts in prop::collection::vec(1..400_usize, 1..12),
+        places in prop::collection::vec(0..12_usize, 1..40),
+        again in prop::collection::vec(2..60_usize, 0..12),
+    ) {
+        let mut capture = Tap::tcp(9060, &tap::cut(&peers::hep_talk(), &cuts));
+        capture.shuffle(&places);
+        capture.repeat(&again);
+        let result = read(&capture, "");
+        prop_assert_eq!(sorted(result.seen), seen("UDP", &["hep-1", "hep-1", "hep-2"]));
         prop_assert_eq!(result.defects, Vec::<String>::new());
     }
 

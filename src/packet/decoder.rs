@@ -4,7 +4,6 @@ use super::defrag::Defrag;
 use super::ip::{Envelope, Outer};
 use super::link::{self, Head, Peeled};
 use super::link_names;
-use super::relay::HepStreams;
 use super::wlan_fragments::WlanFragments;
 use super::{Layer, Packet, esp, wlan};
 use crate::capture::Frame;
@@ -17,11 +16,9 @@ use crate::units::{FrameRef, Timestamp};
 pub struct Decoder {
     pub(super) defrag: Defrag,
     wlan_fragments: WlanFragments,
-    pub(super) hep_streams: HepStreams,
     /// A buffer to use again.
     pub(super) inflated: Vec<u8>,
     pub(super) message_bytes: usize,
-    pub(super) frames_per_message: usize,
 }
 
 /// One frame on its way through the layers.
@@ -69,10 +66,8 @@ impl Decoder {
         Self {
             defrag: Defrag::new(limits),
             wlan_fragments: WlanFragments::new(limits),
-            hep_streams: HepStreams::new(limits.hep_streams),
             inflated: Vec::new(),
             message_bytes: limits.message_bytes,
-            frames_per_message: limits.frames_per_message,
         }
     }
 
@@ -83,7 +78,7 @@ impl Decoder {
         self.wlan_fragments.expire(now, defects);
     }
 
-    /// Decodes one frame: a packet comes out, or none, or of an aggregate or a HEP stream several;
+    /// Decodes one frame: a packet comes out, or none, or of an aggregate several;
     /// and any number of defects.
     #[inline]
     pub fn push(

@@ -12,7 +12,6 @@ use etherparse::{Ipv4HeaderSlice, Ipv6HeaderSlice, TcpHeaderSlice, UdpHeaderSlic
 
 use super::decoder::{Decoder, Pass};
 use super::ip::{Envelope, extension_header, is_extension};
-use super::relay::Part;
 use super::{Datagram, IcmpError, Layer, MAX_NESTING, Packet, Segment, TcpFlags, udp_tunnel};
 use crate::defect::{Defect, DefectKind};
 use crate::units::{Endpoint, Flow, Origin, Transport};
@@ -140,17 +139,6 @@ impl Decoder {
             dst: Endpoint::new(envelope.dst, header.destination_port()),
             transport: Transport::Tcp,
         };
-        if self.hep_streams.is_candidate(payload.bytes) {
-            let part = Part {
-                flow,
-                seq: header.sequence_number(),
-                is_last: header.fin() || header.rst(),
-                payload,
-            };
-            if self.hep_segment(pass, part) {
-                return;
-            }
-        }
         let origin = pass.origin(envelope, layer.is_snapped());
         (pass.out)(Packet::Segment(Segment {
             flow,

@@ -1,9 +1,10 @@
 //! `Wires`: the stages between packets and framed messages.
 //!
 //! In: datagrams, TCP segments, SCTP packets. Out: framed messages. The chain of a TCP segment is
-//! reassembler, TLS, WebSocket, framer; each hands on what is not its own.
+//! reassembler, TLS, HEP, WebSocket, framer; each hands on what is not its own.
 
 use crate::defect::{Defect, DefectKind};
+use crate::hep::{self, Hep};
 use crate::limits::Limits;
 use crate::packet::{Datagram, SctpPacket, Segment};
 use crate::sctp::Sctp;
@@ -22,6 +23,7 @@ const DTLS: &str =
 pub struct Wires {
     reassembler: Reassembler,
     tls: Tls,
+    hep: Hep,
     websocket: Websocket,
     sctp: Sctp,
     framer: Framer,
@@ -33,6 +35,7 @@ impl Wires {
         Self {
             reassembler: Reassembler::new(limits),
             tls: Tls::new(log, limits),
+            hep: Hep::new(limits),
             websocket: Websocket::new(is_sip, limits),
             sctp: Sctp::new(limits),
             framer: Framer::new(limits),
@@ -56,9 +59,10 @@ impl Wires {
         out: &mut dyn FnMut(RawMessage<'_>),
         defects: &dyn Fn(Defect),
     ) {
-        let Self { sctp, framer, .. } = self;
-        let mut inner =
-            |message: Datagram<'_>| framer.message(&message, out, &mut &*defects) == Verdict::Sip;
+        let Self {
+            sctp, hep, framer, ..
+        } = self;
+        let mut inner = |message: Datagram<'_>| user_message(hep, framer, &message, out, defects);
         if sctp.datagram(datagram, &mut inner, &mut &*defects) {
             return;
         }
@@ -79,6 +83,7 @@ impl Wires {
         let Self {
             reassembler,
             tls,
+            hep,
             websocket,
             framer,
             ..
@@ -88,7 +93,7 @@ impl Wires {
             &mut |chunk| {
                 tls.push(
                     &chunk,
-                    &mut |chunk| plain(websocket, framer, &chunk, out, defects),
+                    &mut |chunk| plain(hep, websocket, framer, &chunk, out, defects),
                     &mut &*defects,
                 )
             },
@@ -103,10 +108,12 @@ impl Wires {
         out: &mut dyn FnMut(RawMessage<'_>),
         defects: &dyn Fn(Defect),
     ) {
-        let Self { sctp, framer, .. } = self;
+        let Self {
+            sctp, hep, framer, ..
+        } = self;
         sctp.push(
             packet,
-            &mut |message| framer.message(&message, out, &mut &*defects) == Verdict::Sip,
+            &mut |message| user_message(hep, framer, &message, out, defects),
             &mut &*defects,
         );
     }
@@ -116,6 +123,7 @@ impl Wires {
         let Self {
             reassembler,
             tls,
+            hep,
             websocket,
             sctp,
             framer,
@@ -124,16 +132,17 @@ impl Wires {
             &mut |chunk| {
                 tls.push(
                     &chunk,
-                    &mut |chunk| plain(websocket, framer, &chunk, out, defects),
+                    &mut |chunk| plain(hep, websocket, framer, &chunk, out, defects),
                     &mut &*defects,
                 )
             },
             &mut &*defects,
         );
         tls.finish(
-            &mut |chunk| plain(websocket, framer, &chunk, out, defects),
+            &mut |chunk| plain(hep, websocket, framer, &chunk, out, defects),
             &mut &*defects,
         );
+        hep.finish();
         websocket.finish();
         sctp.finish(&mut &*defects);
         framer.finish(out, &mut &*defects);
@@ -142,23 +151,56 @@ impl Wires {
 
 /// A chunk that is not encrypted, or not any more.
 fn plain(
+    hep: &mut Hep,
     websocket: &mut Websocket,
     framer: &mut Framer,
     chunk: &Chunk<'_>,
     out: &mut dyn FnMut(RawMessage<'_>),
     defects: &dyn Fn(Defect),
 ) -> Appetite {
-    websocket.push(
+    hep.push(
         chunk,
         &mut |item| match item {
-            Item::Chunk(chunk) => framer.push(&chunk, out, &mut &*defects),
-            Item::Message(message) => match framer.message(&message, out, &mut &*defects) {
-                Verdict::Sip => Appetite::More,
-                _ => Appetite::Nothing,
-            },
+            hep::Item::Message(mirrored) => whole(framer, &mirrored, out, defects),
+            hep::Item::Chunk(chunk) => websocket.push(
+                &chunk,
+                &mut |item| match item {
+                    Item::Chunk(chunk) => framer.push(&chunk, out, &mut &*defects),
+                    Item::Message(message) => whole(framer, &message, out, defects),
+                },
+                &mut &*defects,
+            ),
         },
         &mut &*defects,
     )
+}
+
+/// A message that came whole.
+fn whole(
+    framer: &mut Framer,
+    message: &Datagram<'_>,
+    out: &mut dyn FnMut(RawMessage<'_>),
+    defects: &dyn Fn(Defect),
+) -> Appetite {
+    match framer.message(message, out, &mut &*defects) {
+        Verdict::Sip => Appetite::More,
+        _ => Appetite::Nothing,
+    }
+}
+
+/// A message of SCTP; whether it is SIP, or an agent's.
+fn user_message(
+    hep: &mut Hep,
+    framer: &mut Framer,
+    message: &Datagram<'_>,
+    out: &mut dyn FnMut(RawMessage<'_>),
+    defects: &dyn Fn(Defect),
+) -> bool {
+    let mut mirrored = |mirrored: Datagram<'_>| {
+        framer.message(&mirrored, out, &mut &*defects);
+    };
+    hep.message(message, &mut mirrored, &mut &*defects)
+        || framer.message(message, out, &mut &*defects) == Verdict::Sip
 }
 
 /// Whether bytes begin with a SIP message, as strictly as where none is expected.

@@ -1,7 +1,7 @@
 //! Messages mirrored by HEP agents and exported by Wireshark.
 
 use std::io::{Cursor, Write as _};
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use flate2::Compression;
 use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
@@ -9,7 +9,7 @@ use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
 use sipannotate::pipeline::{self, Input, Options};
 use sipannotate::report::view::View;
 
-use super::common::pcap::{self, IpFields, flag};
+use super::common::pcap::{self, IpFields};
 use super::wrap::{self, tag};
 use super::{CAPTURED, decode, message, sockets};
 
@@ -183,58 +183,6 @@ fn keep_alives_and_reports_in_hep_are_nothing() {
 }
 
 #[test]
-fn hep_over_tcp_is_put_together_from_any_pieces() {
-    let stream: Vec<u8> = (0..3)
-        .flat_map(|_| hep3(false, 6, 15, &message()))
-        .collect();
-    let (agent, collector): (SocketAddr, SocketAddr) = (
-        "192.0.2.1:49152".parse().unwrap(),
-        "192.0.2.9:9061".parse().unwrap(),
-    );
-    let segment = |from: usize, to: usize, flags: u8| {
-        let seq = 0xffff_ff00_u32.wrapping_add(u32::try_from(from).unwrap());
-        let tcp = pcap::tcp(
-            agent,
-            collector,
-            seq,
-            1,
-            flag::ACK | flags,
-            &stream[from..to],
-        );
-        pcap::ip(
-            agent.ip(),
-            collector.ip(),
-            pcap::TCP,
-            IpFields { id: 9, ttl: 64 },
-            &tcp,
-        )
-    };
-    for size in [7, 100, 999, 1460, stream.len()] {
-        let mut packets = Vec::new();
-        for from in (0..stream.len()).step_by(size) {
-            let to = (from + size).min(stream.len());
-            packets.push(segment(from, to, 0));
-            // Each again, and a part of it with what follows.
-            packets.push(segment(from, to, 0));
-            packets.push(segment(from + (to - from) / 2, to, 0));
-        }
-        let lines = decode(101, &packets);
-        assert_eq!(lines, vec![expected("TCP", false); 3], "pieces of {size}");
-    }
-
-    // Of a stream with a hole what does not touch it, and a word about the rest.
-    let third = stream.len() / 3;
-    let packets = [
-        segment(0, third + 50, 0),
-        segment(third + 90, stream.len(), flag::FIN),
-    ];
-    let lines = decode(101, &packets);
-    assert_eq!(lines.len(), 3);
-    assert_eq!(lines[..2], vec![expected("TCP", false); 2]);
-    assert!(lines[2].starts_with("tcp-gap"), "{}", lines[2]);
-}
-
-#[test]
 fn no_damage_of_hep_panics() {
     for packet in [
         hep3(false, 17, 15, &message()),
@@ -285,6 +233,29 @@ fn an_agents_clock_counts_alone_where_it_disagrees_with_the_captures() {
     assert_eq!(view.totals.packets, 5);
     let kinds: Vec<_> = view.trust.iter().map(|trust| trust.kind.as_ref()).collect();
     // Not "time-step".
+    assert_eq!(kinds, ["one-way"]);
+
+    // The same over a connection, whose packets the segments cut.
+    let (agent, collector) = ("192.0.2.1:49152", "192.0.2.9:9060");
+    let (agent, collector) = (agent.parse().unwrap(), collector.parse().unwrap());
+    let hep = hep3(false, 17, 15, &message());
+    let stream = hep.repeat(3);
+    let packets: Vec<_> = (0..)
+        .zip(stream.chunks(hep.len() / 2 + 1))
+        .map(|(no, part)| {
+            let seq = 1 + no * u32::try_from(hep.len() / 2 + 1).unwrap();
+            let segment = pcap::tcp(agent, collector, seq, 1, pcap::flag::ACK, part);
+            let fields = IpFields { id: 9, ttl: 64 };
+            pcap::ip(agent.ip(), collector.ip(), pcap::TCP, fields, &segment)
+        })
+        .collect();
+    let view = analyse(&packets);
+    assert_eq!(
+        (view.totals.sip_messages, view.totals.retransmissions),
+        (1, 0)
+    );
+    assert_eq!(view.totals.duplicates, 2);
+    let kinds: Vec<_> = view.trust.iter().map(|trust| trust.kind.as_ref()).collect();
     assert_eq!(kinds, ["one-way"]);
 }
 

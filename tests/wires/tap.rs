@@ -161,6 +161,16 @@ impl Tap {
         self.packets = order.into_iter().map(|(_, packet)| packet).collect();
     }
 
+    /// Sends segments again: the `places`-th behind the one after it, and so on.
+    pub(crate) fn repeat(&mut self, places: &[usize]) {
+        for place in places {
+            let at = place % self.packets.len();
+            let copy = self.packets[at].clone();
+            let later = (at + 2).min(self.packets.len());
+            self.packets.insert(later, copy);
+        }
+    }
+
     /// As a file.
     pub(crate) fn bytes(&self) -> Vec<u8> {
         let records: Vec<pcap::Record> = self
