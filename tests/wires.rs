@@ -304,6 +304,52 @@ fn stun_and_line_ends_between_messages_are_no_defects() {
 }
 
 #[test]
+fn the_head_of_a_load_balancer_is_taken_off() {
+    let line = b"PROXY TCP4 192.0.2.1 192.0.2.2 49152 5060\r\n";
+    let binary = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc0\0\x02\x01\xc0\0\x02\x02\xc0\0\x13\xc4";
+    let message = |id: &str| peers::request("TCP", id);
+    for head in [&line[..], binary] {
+        // Alone in its segment, and with the first message.
+        for sent in [
+            vec![head.to_vec(), message("one"), message("two")],
+            vec![[head, &message("one")].concat(), message("two")],
+        ] {
+            let sent: Vec<_> = sent.into_iter().map(|bytes| (true, bytes)).collect();
+            for capture in [Tap::tcp(5060, &sent), Tap::tcp(5060, &sent).without_syn()] {
+                let result = read(&capture, "");
+                assert_eq!(result.seen, seen("TCP", &["one", "two"]));
+                assert_eq!(result.defects, Vec::<String>::new());
+            }
+            // On SIP's own port, or with a message behind it, tshark does not know the head.
+            if sent.len() == 3 {
+                check_tshark(&Tap::tcp(15_060, &sent), "");
+            }
+        }
+        let talk = &recorded()[0];
+        let mut sent = talk.sent.clone();
+        sent[0].1 = [head, &sent[0].1].concat();
+        let result = read(&Tap::tcp(5061, &sent), &talk.keys);
+        assert_eq!(result.seen, expected(&talk.name));
+    }
+    let result = read(
+        &Tap::udp(5060, &[[&binary[..], &message("udp")].concat()]),
+        "",
+    );
+    assert_eq!(result.seen, seen("UDP", &["udp"]));
+}
+
+#[test]
+fn wireguard_and_sigcomp_are_told() {
+    let mut hello = vec![1, 0, 0, 0];
+    hello.resize(148, 0x5a);
+    let result = read(&Tap::udp(51_820, &[hello]), "");
+    assert_eq!(result.defects, ["encrypted"]);
+    let compressed = [&[0xfb, 0x01, 2, 3][..], &[0x77; 200]].concat();
+    let result = read(&Tap::udp(5060, &[compressed]), "");
+    assert_eq!(result.defects, ["tunnel"]);
+}
+
+#[test]
 fn dtls_is_told_unless_it_is_for_media() {
     let hello = |extension: u8| {
         let mut body = vec![0xfe, 0xfd];

@@ -11,12 +11,16 @@ use crate::sctp::Sctp;
 use crate::sip::framing::Framer;
 use crate::sip::sniff::{self, Verdict};
 use crate::sip::{RawMessage, sniff::StartLine};
-use crate::stream::{Appetite, Chunk, Reassembler};
+use crate::stream::{Appetite, Chunk, Event, Reassembler, proxied};
 use crate::tls::{self, KeyLog, Tls};
+use crate::units::is_sip_port;
 use crate::websocket::{Item, Websocket};
 
 const DTLS: &str =
     "DTLS connections, in which SIP may be; they are not decrypted: capture behind their end";
+
+const WIREGUARD: &str = "WireGuard tunnels, in which SIP may be; they are not decrypted: capture on the tunnel's interface";
+const SIGCOMP: &str = "messages compressed with SigComp are not decompressed; capture inside the P-CSCF, or turn the compression off for the test";
 
 /// The stages, in order.
 #[derive(Debug)]
@@ -66,9 +70,28 @@ impl Wires {
         if sctp.datagram(datagram, &mut inner, &mut &*defects) {
             return;
         }
-        if tls::is_dtls_client_hello(datagram.payload) {
-            let at = datagram.origin.at;
-            return defects(Defect::new(DefectKind::Encrypted, at, DTLS));
+        let at = datagram.origin.at;
+        match datagram.payload {
+            payload if tls::is_dtls_client_hello(payload) => {
+                return defects(Defect::new(DefectKind::Encrypted, at, DTLS));
+            }
+            // The first message of its handshake has this length and no other.
+            [1, 0, 0, 0, ..] if datagram.payload.len() == 148 => {
+                return defects(Defect::new(DefectKind::Encrypted, at, WIREGUARD));
+            }
+            // Five bits that no other protocol on these ports begins with (RFC 3320 §7).
+            [0xf8..=0xff, ..] if is_sip_port(datagram.flow.dst.port) => {
+                return defects(Defect::new(DefectKind::Tunnel, at, SIGCOMP));
+            }
+            _ => {}
+        }
+        if let Some(payload) = proxied::behind_head(datagram.payload) {
+            let datagram = Datagram {
+                payload,
+                ..*datagram
+            };
+            framer.datagram(&datagram, out, &mut &*defects);
+            return;
         }
         framer.datagram(datagram, out, &mut &*defects);
     }
@@ -91,6 +114,9 @@ impl Wires {
         reassembler.push(
             segment,
             &mut |chunk| {
+                let Some(chunk) = behind_head(chunk) else {
+                    return Appetite::Maybe;
+                };
                 tls.push(
                     &chunk,
                     &mut |chunk| plain(hep, websocket, framer, &chunk, out, defects),
@@ -146,6 +172,20 @@ impl Wires {
         websocket.finish();
         sctp.finish(&mut &*defects);
         framer.finish(out, &mut &*defects);
+    }
+}
+
+/// A chunk without the head of a load balancer; `None` where there was nothing else.
+fn behind_head(chunk: Chunk<'_>) -> Option<Chunk<'_>> {
+    let event = match chunk.event {
+        Event::Bytes(bytes) => proxied::behind_head(bytes).map(Event::Bytes),
+        Event::Probe(bytes) => proxied::behind_head(bytes).map(Event::Probe),
+        Event::Gap(_) | Event::End => None,
+    };
+    match event {
+        Some(Event::Bytes([]) | Event::Probe([])) => None,
+        Some(event) => Some(Chunk { event, ..chunk }),
+        None => Some(chunk),
     }
 }
 
