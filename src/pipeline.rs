@@ -289,12 +289,16 @@ impl Run {
             lost.set(lost.get() || is_loss(&defect));
             trust.borrow_mut().add(&defect);
         };
+        let wire_defect = |it: Defect| {
+            lost.set(lost.get() || is_unread(&it));
+            defect(it);
+        };
         let before = *last;
         let is_captures = clock.is_captures;
         if is_captures {
             *last = frame.time;
         }
-        decoder.tick(frame.time, &mut { defect });
+        decoder.tick(frame.time, &mut { wire_defect });
         if lost.take() {
             // It began to wait no earlier, or the frame before would have ended that.
             sip.calls
@@ -343,13 +347,13 @@ impl Run {
                 };
                 match packet {
                     Packet::Datagram(datagram) | Packet::Message(datagram) => {
-                        wires.datagram(&datagram, &mut message, &defect);
+                        wires.datagram(&datagram, &mut message, &wire_defect);
                     }
                     Packet::Segment(segment) => {
-                        wires.segment(&segment, &mut message, &defect);
+                        wires.segment(&segment, &mut message, &wire_defect);
                         sip.calls.connection(&segment);
                     }
-                    Packet::Sctp(packet) => wires.sctp(&packet, &mut message, &defect),
+                    Packet::Sctp(packet) => wires.sctp(&packet, &mut message, &wire_defect),
                     Packet::IcmpError(error) => sip.calls.unreachable(&error),
                 }
                 if is_segment && !is_captures && !is_ticked.get() {
@@ -360,7 +364,7 @@ impl Run {
                     }
                 }
             },
-            &mut { defect },
+            &mut { wire_defect },
         );
         if !is_ticked.get() {
             tick(sip, clock.frame(frame), &mut responses);
@@ -396,10 +400,14 @@ impl Run {
             lost.set(lost.get() || is_loss(&defect));
             trust.borrow_mut().add(&defect);
         };
-        decoder.finish(&mut { defect });
+        let wire_defect = |it: Defect| {
+            lost.set(lost.get() || is_unread(&it));
+            defect(it);
+        };
+        decoder.finish(&mut { wire_defect });
         wires.finish(
             &mut |raw| sip.message(&raw, &mut responses, defect),
-            &defect,
+            &wire_defect,
         );
         if lost.get() {
             // What waited for its other pieces until the end.
@@ -587,5 +595,14 @@ const fn is_loss(defect: &Defect) -> bool {
             | DefectKind::IpFragmentsMissing
             | DefectKind::Dropped
             | DefectKind::BadBlock
+    )
+}
+
+/// Whether a defect of the stages before messages means that some were in the capture and not
+/// read; to those who look for a message it is as if it had not been captured.
+const fn is_unread(defect: &Defect) -> bool {
+    matches!(
+        defect.kind,
+        DefectKind::Evicted | DefectKind::Malformed | DefectKind::Snapped
     )
 }

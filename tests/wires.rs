@@ -509,3 +509,57 @@ fn the_fixture_uses_ipv4_packets_that_tshark_accepts() {
         &pcap::write(&[], &pcap::Options::default())[..4]
     );
 }
+
+/// A call over WebSocket whose 2xx is repeated until it is given up; `ack` is what the client sends
+/// each time, behind the handshake.
+fn unanswered(ack: &[u8]) -> common::run::Report {
+    let message = |start: &str, more: &str, cseq: &str| {
+        format!(
+            "{start}\r\nVia: SIP/2.0/WS 10.0.0.1;branch=z9hG4bK-1\r\nFrom: <sip:a@example.net>;tag=1\r\n\
+             To: <sip:b@example.net>{more}\r\nCall-ID: unread\r\nCSeq: 1 {cseq}\r\n\
+             Contact: <sip:b@10.0.0.2;transport=ws>\r\nContent-Length: 0\r\n\r\n"
+        )
+    };
+    let mut sent = peers::websocket_talk()[..2].to_vec();
+    let invite = message("INVITE sip:b@example.net SIP/2.0", "", "INVITE");
+    let ok = message("SIP/2.0 200 OK", ";tag=2", "INVITE");
+    sent.push((true, peers::frame(true, 0x81, invite.as_bytes())));
+    let mut times = vec![0, 1, 10];
+    for halves in [2_u64, 3, 5, 9, 17, 25, 33, 41, 49, 57, 65] {
+        sent.push((false, peers::frame(false, 0x81, ok.as_bytes())));
+        sent.push((true, peers::frame(true, 0xc1, ack)));
+        times.extend([halves * 500, halves * 500 + 20]);
+    }
+    // Others go on talking, so that the capture does not end early.
+    for minutes in 1..15 {
+        let id = format!("other-{minutes}");
+        sent.push((true, peers::frame(true, 0x81, &peers::request("WS", &id))));
+        sent.push((false, peers::frame(false, 0x81, &peers::answer("WS", &id))));
+        times.extend([minutes * 60_000, minutes * 60_000 + 20]);
+    }
+    common::run::Report::of_bytes(Tap::tcp(8080, &sent).bytes_at(&times))
+}
+
+#[test]
+fn messages_that_could_not_be_decompressed_lower_the_verdict() {
+    let verdicts = |report: &common::run::Report| -> Vec<(String, String)> {
+        let findings = report.findings("missing-ack");
+        findings
+            .map(|finding| {
+                let qualifier = finding["qualifier"].as_str().unwrap_or_default();
+                (
+                    common::run::text(finding, "verdict").to_owned(),
+                    qualifier.to_owned(),
+                )
+            })
+            .collect()
+    };
+    // No block of deflate begins with these bits.
+    let unreadable = unanswered(&[0xff; 20]);
+    let lowered = ("no-ack-probable".to_owned(), "capture-loss".to_owned());
+    assert_eq!(verdicts(&unreadable), [lowered]);
+    // An empty message is no ACK, and was read.
+    let silent = unanswered(&[0x00]);
+    let confirmed = ("no-ack-confirmed".to_owned(), String::new());
+    assert_eq!(verdicts(&silent), [confirmed]);
+}

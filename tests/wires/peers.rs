@@ -313,7 +313,7 @@ pub(crate) fn hep_talk() -> Vec<(bool, Vec<u8>)> {
 }
 
 /// A WebSocket frame; clients mask.
-fn frame(from_client: bool, first: u8, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn frame(from_client: bool, first: u8, payload: &[u8]) -> Vec<u8> {
     let mask = if from_client { 0x80 } else { 0 };
     let mut out = vec![first];
     if payload.len() < 126 {

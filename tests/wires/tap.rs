@@ -171,14 +171,24 @@ impl Tap {
         }
     }
 
-    /// As a file.
+    /// As a file, a packet a millisecond.
     pub(crate) fn bytes(&self) -> Vec<u8> {
+        self.bytes_at(&[])
+    }
+
+    /// As a file with the packets behind the SYNs at these milliseconds, the others as before.
+    pub(crate) fn bytes_at(&self, times: &[u64]) -> Vec<u8> {
+        let time = |index: usize| {
+            let listed = index.checked_sub(2).and_then(|index| times.get(index));
+            let millis = listed.map_or(u64::try_from(index).unwrap(), |millis| millis + 2);
+            1_700_000_000_000_000_000 + millis * 1_000_000
+        };
         let records: Vec<pcap::Record> = self
             .packets
             .iter()
             .enumerate()
             .map(|(index, packet)| pcap::Record {
-                time_ns: 1_700_000_000_000_000_000 + u64::try_from(index).unwrap() * 1_000_000,
+                time_ns: time(index),
                 bytes: pcap::frame(
                     &packet.bytes,
                     pcap::Link::Ethernet,
