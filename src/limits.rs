@@ -29,8 +29,8 @@ pub struct Limits {
     pub ip_reassemblies: usize,
     /// How long a datagram waits for its other fragments (Linux waits 30 s, RFC 8200 §4.5 60 s).
     pub ip_reassembly_wait: Span,
-    /// TCP directions in which HEP packets are followed at once; each keeps up to 64 KiB.
-    pub hep_streams: usize,
+    /// Bytes of unfinished HEP packets of all agents' connections together.
+    pub hep_bytes: usize,
     /// Frames remembered behind one datagram or message.
     pub frames_per_message: usize,
     /// TCP connections followed at once (a table slot each, buffers only for SIP).
@@ -108,7 +108,7 @@ impl Default for Limits {
             capture_interfaces: 4096,
             ip_reassemblies: 1024,
             ip_reassembly_wait: Span::from_secs(60),
-            hep_streams: 256,
+            hep_bytes: 8 << 20,
             frames_per_message: 64,
             tcp_streams: 65_536,
             tcp_pending_bytes_per_direction: 256 << 10,
@@ -118,7 +118,7 @@ impl Default for Limits {
             tls_waiting_bytes_per_direction: 64 << 10,
             tls_waiting_bytes: 32 << 20,
             tls_servers: 64,
-            websocket_bytes: 64 << 20,
+            websocket_bytes: 32 << 20,
             sctp_associations: 8192,
             sctp_waiting_bytes_per_direction: 256 << 10,
             sctp_waiting_bytes: 16 << 20,

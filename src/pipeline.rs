@@ -18,6 +18,7 @@ use crate::findings::rule::{End, Rule};
 use crate::findings::trust::Trust;
 use crate::findings::{BurstOptions, Findings};
 use crate::limits::Limits;
+use crate::packet::hep;
 use crate::packet::{Decoder, Packet, Segment};
 use crate::report::{project, view};
 use crate::sip::duplicates::Duplicates;
@@ -146,12 +147,22 @@ impl Clock {
     /// The time of a packet of a frame, if one counts.
     fn packet(&mut self, frame: &Frame<'_>, packet: &Packet<'_>) -> Option<Timestamp> {
         let Packet::Message(message) = packet else {
-            self.is_captures = !self.is_agents;
-            return self.frame(frame);
+            return self.captured(frame);
         };
+        Some(self.relayed(frame, message.origin.time))
+    }
+
+    /// The time of a packet that no agent relayed, if one counts.
+    fn captured(&mut self, frame: &Frame<'_>) -> Option<Timestamp> {
+        self.is_captures = !self.is_agents;
+        self.frame(frame)
+    }
+
+    /// The time of a message that an agent relayed in a frame, or in a stream that it completed.
+    fn relayed(&mut self, frame: &Frame<'_>, time: Timestamp) -> Timestamp {
         (self.is_captures, self.is_agents) = (false, true);
-        self.apart = frame.time.since(message.origin.time);
-        Some(message.origin.time)
+        self.apart = frame.time.since(time);
+        time
     }
 }
 
@@ -289,12 +300,16 @@ impl Run {
             lost.set(lost.get() || is_loss(&defect));
             trust.borrow_mut().add(&defect);
         };
+        let wire_defect = |it: Defect| {
+            lost.set(lost.get() || is_unread(&it));
+            defect(it);
+        };
         let before = *last;
         let is_captures = clock.is_captures;
         if is_captures {
             *last = frame.time;
         }
-        decoder.tick(frame.time, &mut { defect });
+        decoder.tick(frame.time, &mut { wire_defect });
         if lost.take() {
             // It began to wait no earlier, or the frame before would have ended that.
             sip.calls
@@ -319,7 +334,9 @@ impl Run {
         decoder.push(
             frame,
             &mut |packet| {
-                if !is_captures || matches!(packet, Packet::Message(_)) {
+                // Of a segment it shows only later whether it is an agent's.
+                let is_segment = matches!(packet, Packet::Segment(_));
+                if matches!(packet, Packet::Message(_)) || !is_captures && !is_segment {
                     tick(sip, clock.packet(frame, &packet), &mut responses);
                 }
                 if let Packet::Segment(segment) = &packet
@@ -327,27 +344,45 @@ impl Run {
                 {
                     return;
                 }
-                let mut message = |raw: RawMessage<'_>| sip.message(&raw, &mut responses, defect);
+                let is_stream = is_segment || matches!(packet, Packet::Sctp(_));
+                let is_agents =
+                    matches!(&packet, Packet::Segment(segment) if hep::has_magic(segment.payload));
+                let mut message = |raw: RawMessage<'_>| {
+                    if is_stream && raw.origin.is_relayed() {
+                        let time = clock.relayed(frame, raw.origin.time);
+                        tick(sip, Some(time), &mut responses);
+                    } else if !is_captures && !is_ticked.get() {
+                        tick(sip, clock.captured(frame), &mut responses);
+                    }
+                    sip.message(&raw, &mut responses, defect);
+                };
                 match packet {
                     Packet::Datagram(datagram) => {
-                        if !wires.datagram(&datagram, &mut message, &defect) {
+                        if !wires.datagram(&datagram, &mut message, &wire_defect) {
                             sip.calls.witness(Sighting::Datagram(&datagram));
                         }
                     }
                     Packet::Message(datagram) => {
-                        wires.datagram(&datagram, &mut message, &defect);
+                        wires.datagram(&datagram, &mut message, &wire_defect);
                     }
                     Packet::Segment(segment) => {
-                        wires.segment(&segment, &mut message, &defect);
+                        wires.segment(&segment, &mut message, &wire_defect);
                         sip.calls.witness(Sighting::Segment(&segment));
                     }
-                    Packet::Sctp(packet) => wires.sctp(&packet, &mut message, &defect),
+                    Packet::Sctp(packet) => wires.sctp(&packet, &mut message, &wire_defect),
                     Packet::IcmpError(error) => {
                         sip.calls.witness(Sighting::Unreachable(&error));
                     }
                 }
+                if is_segment && !is_captures && !is_ticked.get() {
+                    if is_agents {
+                        is_ticked.set(true);
+                    } else {
+                        tick(sip, clock.captured(frame), &mut responses);
+                    }
+                }
             },
-            &mut { defect },
+            &mut { wire_defect },
         );
         if !is_ticked.get() {
             tick(sip, clock.frame(frame), &mut responses);
@@ -383,10 +418,14 @@ impl Run {
             lost.set(lost.get() || is_loss(&defect));
             trust.borrow_mut().add(&defect);
         };
-        decoder.finish(&mut { defect });
+        let wire_defect = |it: Defect| {
+            lost.set(lost.get() || is_unread(&it));
+            defect(it);
+        };
+        decoder.finish(&mut { wire_defect });
         wires.finish(
             &mut |raw| sip.message(&raw, &mut responses, defect),
-            &defect,
+            &wire_defect,
         );
         if lost.get() {
             // What waited for its other pieces until the end.
@@ -574,5 +613,14 @@ const fn is_loss(defect: &Defect) -> bool {
             | DefectKind::IpFragmentsMissing
             | DefectKind::Dropped
             | DefectKind::BadBlock
+    )
+}
+
+/// Whether a defect of the stages before messages means that some were in the capture and not
+/// read; to those who look for a message it is as if it had not been captured.
+const fn is_unread(defect: &Defect) -> bool {
+    matches!(
+        defect.kind,
+        DefectKind::Evicted | DefectKind::Malformed | DefectKind::Snapped
     )
 }

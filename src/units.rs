@@ -254,3 +254,11 @@ pub struct Origin<'a> {
     /// It came in more than one IP fragment.
     pub fragmented: bool,
 }
+
+impl Origin<'_> {
+    /// An agent relayed the message, or Wireshark exported it: time and addresses are those told of
+    /// it, and of the packet it came in neither Identification nor TTL is known.
+    pub const fn is_relayed(&self) -> bool {
+        self.ip_id == 0 && self.ttl == 0
+    }
+}
