@@ -996,6 +996,40 @@ end 300
     );
 }
 
+/// A callee that waits 1 s before its second copy, and 64 s for its ACK.
+const SLOW: &str = "
+call slow
+  0.0 alice -> bob INVITE
+  1.0 alice <- bob 200 as slow
+  repeat slow 1 3
+  4.5 alice -> bob ACK
+  9.0 alice -> bob BYE
+  9.1 alice <- bob 200
+";
+
+#[test]
+fn a_callee_known_to_wait_for_longer_does_not_give_up_after_32_s() {
+    const HUNG_UP: &str = "
+call c1 at 60
+  0.0 alice -> bob INVITE
+  1.0 alice <- bob 200
+  33.1 bob -> alice BYE
+  33.2 alice -> bob 200
+end 300
+";
+    judge(
+        &[TWO, HUNG_UP],
+        &["no-ack-probable(give-up-bye) warning probable 1"],
+    );
+    judge(
+        &[TWO, SLOW, HUNG_UP],
+        &[
+            "ack-late info confirmed 1",
+            "ack-not-visible(uas-sent-bye) info inconclusive 1",
+        ],
+    );
+}
+
 #[test]
 fn a_bye_at_64_t1_over_tcp_is_the_callee_giving_up() {
     judge(

@@ -41,6 +41,19 @@ impl Exchange {
             quiet.max(plus(progress.opened, UNANSWERED))
         }
     }
+
+    /// Until when messages of it could come: what is lost later takes nothing from it.
+    fn expected_until(&self) -> Timestamp {
+        let progress = &self.progress;
+        let waits = match progress.refused {
+            _ if !progress.answered => Some(progress.opened),
+            refused => refused.filter(|_| progress.unacked > 0),
+        };
+        let quiet = plus(progress.touched, QUIET);
+        let until = waits.map_or(quiet, |from| quiet.max(plus(from, plus(REPEATS, QUIET))));
+        let after = until.nanos().saturating_sub(progress.opened.nanos());
+        progress.first.plus(Span::from_nanos(after))
+    }
 }
 
 impl Call {
@@ -347,12 +360,9 @@ impl Call {
         };
         let [uri, from, to, method] = texts.all();
         let progress = &exchange.progress;
-        let observed = observed(
-            ending,
-            hops.last().map(|hop| hop.interface),
-            progress.first,
-            progress.steps,
-        );
+        let interface = hops.last().map(|hop| hop.interface);
+        let open = (progress.first, Some(exchange.expected_until()));
+        let observed = observed(ending, interface, open, progress.steps);
         out(Event::Exchanged(&Exchanged {
             call_id: &self.id,
             method: exchange.method,
@@ -379,18 +389,18 @@ impl Call {
     }
 }
 
-/// How far the capture carries what was open since `first` on an interface.
+/// How far the capture carries what was open on an interface, between two times or from one on.
 pub(super) fn observed(
     ending: &Ending<'_>,
     interface: Option<(FileIndex, u32)>,
-    first: Timestamp,
+    (first, last): (Timestamp, Option<Timestamp>),
     steps: u32,
 ) -> Observed {
     let coverage = ending.coverage;
     let until = interface.map_or_else(|| coverage.now(), |interface| coverage.until(interface));
     Observed {
         until,
-        loss: coverage.is_lossy(first, until),
+        loss: coverage.is_lossy(first, last.map_or(until, |last| last.min(until))),
         time_step: steps != coverage.steps(),
         evicted: ending.evicted,
     }

@@ -264,39 +264,7 @@ impl Call {
         let same = |d: &Answered| d.from_tag == from_tag && d.to_tag == to_tag && d.cseq == cseq;
         let index = match self.answered.iter().position(same) {
             Some(index) => index,
-            None => {
-                if self.answered.len() >= around.limits.dialogs_per_call {
-                    let is_over = |d: &Answered| d.settled && d.session.is_none();
-                    let over = self.answered.iter().position(is_over)?;
-                    self.answered.remove(over);
-                }
-                let is_new = |d: &Answered| d.from_tag != from_tag || d.to_tag != to_tag;
-                let begins = !reinvite && self.answered.iter().all(is_new);
-                let session =
-                    begins.then(|| Box::new(Ongoing::new(message, now.into(), around.elapsed)));
-                self.changed = true;
-                let late_offer = self.is_late_offer(message, from_tag, cseq);
-                grow(&mut self.answered).push(Answered {
-                    from_tag,
-                    to_tag,
-                    to_tag_text: message.to_tag().unwrap_or_default().into(),
-                    cseq,
-                    reinvite,
-                    late_offer,
-                    legs: Vec::new(),
-                    byes: Vec::new(),
-                    last_success: None,
-                    callee_unreachable: None,
-                    opened: around.elapsed,
-                    steps: around.steps,
-                    touched: around.elapsed,
-                    acked: false,
-                    settled: false,
-                    patient: false,
-                    session,
-                });
-                self.answered.len() - 1
-            }
+            None => self.add_dialog(message, now, cseq, reinvite, around)?,
         };
         let dialog = self.answered.get_mut(index)?;
         dialog.touched = around.elapsed;
@@ -378,6 +346,48 @@ impl Call {
                 }
             }
         }
+    }
+
+    /// The dialog of a 2xx to INVITE that is seen for the first time; its index.
+    fn add_dialog(
+        &mut self,
+        message: &Message<'_>,
+        now: Seen,
+        cseq: u32,
+        reinvite: bool,
+        around: &Surroundings<'_>,
+    ) -> Option<usize> {
+        if self.answered.len() >= around.limits.dialogs_per_call {
+            let is_over = |d: &Answered| d.settled && d.session.is_none();
+            let over = self.answered.iter().position(is_over)?;
+            self.answered.remove(over);
+        }
+        let (from_tag, to_tag) = tags(message);
+        let is_other = |d: &Answered| d.from_tag != from_tag || d.to_tag != to_tag;
+        let begins = !reinvite && self.answered.iter().all(is_other);
+        let session = begins.then(|| Box::new(Ongoing::new(message, now.into(), around.elapsed)));
+        let late_offer = self.is_late_offer(message, from_tag, cseq);
+        self.changed = true;
+        grow(&mut self.answered).push(Answered {
+            from_tag,
+            to_tag,
+            to_tag_text: message.to_tag().unwrap_or_default().into(),
+            cseq,
+            reinvite,
+            late_offer,
+            legs: Vec::new(),
+            byes: Vec::new(),
+            last_success: None,
+            callee_unreachable: None,
+            opened: around.elapsed,
+            steps: around.steps,
+            touched: around.elapsed,
+            acked: false,
+            settled: false,
+            patient: false,
+            session,
+        });
+        Some(self.answered.len() - 1)
     }
 
     /// An ICMP error says that a request did not arrive.
