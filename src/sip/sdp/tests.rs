@@ -320,3 +320,52 @@ fn the_description_is_found_in_a_multipart_body() {
     assert_eq!(nested(4), found);
     assert_eq!(nested(5), None);
 }
+
+/// Reads all there is of a description.
+fn read(body: &[u8]) -> usize {
+    let sdp = Sdp::parse(body);
+    let media: usize = sdp
+        .media()
+        .map(|media| {
+            let questions = [
+                media.is_held(),
+                media.is_refused(),
+                media.is_srtp(),
+                media.is_t38(),
+                media.socket().is_some(),
+                media.rtcp_socket().is_some(),
+            ];
+            questions.len()
+                + media.formats().count()
+                + media.candidates().count()
+                + media.crypto_suites().count()
+                + media.fingerprints().count()
+        })
+        .sum();
+    let session = [sdp.origin().is_some(), sdp.direction().is_some()];
+    media + session.len() + sdp.fingerprints().count() + sdp.codecs().to_string().len()
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_bytes_panic(body in proptest::collection::vec(proptest::num::u8::ANY, 0..200)) {
+        read(&body);
+    }
+
+    #[test]
+    fn no_lines_panic(
+        body in "(([vosctma]=|a=rtpmap:|a=rtcp:|a=candidate:|a=crypto:|a=fingerprint:|m=audio )\
+            [ -~]{0,20}(\r\n|\n|)){0,12}",
+    ) {
+        read(body.as_bytes());
+    }
+
+    #[test]
+    fn what_is_told_of_codecs_is_printable(
+        body in "m=[ -~\u{1b}\u{202e}]{0,30}\n(a=rtpmap:9[0-9] [^\n]{0,20}\n){0,4}",
+    ) {
+        let told = codecs(&body);
+        let is_plain = |c: char| c == '…' || c == ' ' || c.is_ascii_graphic();
+        proptest::prop_assert!(told.chars().all(is_plain), "{told:?}");
+    }
+}
