@@ -22,7 +22,7 @@ use crate::packet::hep;
 use crate::packet::{Decoder, Packet, Segment};
 use crate::report::{project, view};
 use crate::sip::duplicates::Duplicates;
-use crate::sip::{Indexer, RawMessage};
+use crate::sip::{Message, RawMessage};
 use crate::tls::KeyLog;
 use crate::units::{FrameNo, FrameRef, Span, Timestamp, Transport};
 
@@ -171,7 +171,6 @@ struct Sip {
     duplicates: Duplicates,
     /// Where there are several captures.
     taps: Option<Taps>,
-    indexer: Indexer,
     calls: Calls,
     findings: Findings,
     /// SIP messages by transport, tap copies left out.
@@ -188,7 +187,8 @@ struct Responses<'a> {
 impl Responses<'_> {
     fn push(&mut self, response: &Annotated<'_>) {
         if self.error.is_none() {
-            let response = project::response(response, self.capture_start);
+            let words = response.words();
+            let response = project::response(response, words.as_ref(), self.capture_start);
             self.error = (self.each)(&response).err();
         }
     }
@@ -205,7 +205,6 @@ impl Run {
             sip: Sip {
                 duplicates: Duplicates::default(),
                 taps: None,
-                indexer: Indexer::new(limits.header_fields),
                 calls: Calls::new(limits),
                 findings: Findings::new(limits, options.burst),
                 transports: BTreeMap::new(),
@@ -550,12 +549,11 @@ impl Sip {
         let Self {
             duplicates,
             taps,
-            indexer,
             calls,
             findings,
             transports,
         } = self;
-        let Some(message) = indexer.index(raw.bytes, raw.head_len) else {
+        let Some(message) = Message::read(raw.bytes, raw.head) else {
             return;
         };
         let of_tap = duplicates.push(&raw.flow, &raw.origin, raw.bytes);

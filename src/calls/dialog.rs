@@ -339,6 +339,11 @@ impl Answered {
         nearest.is_some_and(|leg| is_on(ack, leg, &self.legs))
     }
 
+    /// Whether `ack` is this dialog's by tags and CSeq, be there a fault in it or not.
+    pub(super) fn is_exact(&self, ack: &Ack) -> bool {
+        self.from_tag == ack.from_tag && self.to_tag == ack.to_tag && Some(self.cseq) == ack.cseq
+    }
+
     /// How `ack` fits, looked at on the leg it passed or the one nearest the callee.
     pub(super) fn matches(&self, ack: &Ack) -> Option<AckMatch> {
         let from = self.from_tag == ack.from_tag;
@@ -412,8 +417,11 @@ pub fn passes(ack: &Ack, leg: &Leg) -> bool {
 
 /// User, host, port, transport and maddr are what routes a request (RFC 3261 §19.1.4).
 fn same_target(uri: &[u8], contact: &[u8]) -> bool {
+    if uri == contact {
+        return true;
+    }
     let (Some(a), Some(b)) = (Uri::parse(uri), Uri::parse(contact)) else {
-        return uri == contact;
+        return false;
     };
     is_same_place(&a, &b)
         && [b"transport".as_slice(), b"maddr"].iter().all(|name| {

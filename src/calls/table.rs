@@ -25,7 +25,10 @@ mod announce;
 pub struct Calls {
     limits: Limits,
     coverage: Coverage,
-    by_id: HashMap<Arc<[u8]>, Slot>,
+    /// Strangers choose Call-IDs, so their hash is keyed by chance when the program starts: a
+    /// capture cannot be written so that they collide, and whoever wrote it does not see the table
+    /// at work, from which the key could be guessed. Nothing that is told depends on its order.
+    by_id: HashMap<Arc<[u8]>, Slot, foldhash::quality::RandomState>,
     in_progress: Lru<Call>,
     /// When to look at which call again; an entry may be stale, the call then says when it is due.
     due: BinaryHeap<Reverse<(Span, Slot)>>,
@@ -45,7 +48,7 @@ impl Calls {
         Self {
             limits: *limits,
             coverage: Coverage::default(),
-            by_id: HashMap::new(),
+            by_id: HashMap::default(),
             in_progress: Lru::default(),
             due: BinaryHeap::new(),
             hops: Hops::default(),

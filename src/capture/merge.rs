@@ -244,6 +244,10 @@ impl Merge {
         let open = self.open.get_mut(place)?.as_mut()?;
         let file = open.file;
         let next = match open.reader.next_frame() {
+            // The last capture, or the only one: there is nothing to merge it with.
+            Ok(Next::Frame(_)) if self.heads.is_empty() && self.waiting.is_empty() => {
+                Step::Current(place)
+            }
             Ok(Next::Frame(frame)) => {
                 self.heads.push(Reverse((frame.time, file, place)));
                 return None;

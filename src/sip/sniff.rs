@@ -11,6 +11,7 @@
 
 use memchr::memchr;
 
+use super::method::MethodKind;
 pub use crate::units::is_sip_port;
 
 /// Bytes: a longer first line is no start line.
@@ -59,24 +60,6 @@ impl StartLine {
         matches!(self, Self::Known | Self::Extension)
     }
 }
-
-/// The methods registered with IANA.
-const METHODS: [&[u8]; 14] = [
-    b"ACK",
-    b"BYE",
-    b"CANCEL",
-    b"INFO",
-    b"INVITE",
-    b"MESSAGE",
-    b"NOTIFY",
-    b"OPTIONS",
-    b"PRACK",
-    b"PUBLISH",
-    b"REFER",
-    b"REGISTER",
-    b"SUBSCRIBE",
-    b"UPDATE",
-];
 
 /// What a datagram is. `ports`: source and destination; `sticky`: the 5-tuple gave a message.
 pub fn datagram(payload: &[u8], ports: (u16, u16), sticky: bool) -> Verdict {
@@ -201,6 +184,13 @@ fn first_line(bytes: &[u8]) -> Option<&[u8]> {
 
 fn complete_line(line: &[u8]) -> StartLine {
     let line = line.strip_suffix(b"\r").unwrap_or(line).trim_ascii_end();
+    // What most responses begin with needs no closer look.
+    if let Some(rest) = line.strip_prefix(b"SIP/2.0")
+        && is_status(rest)
+        && !has_controls(line)
+    {
+        return StartLine::Known;
+    }
     let token = token_len(line);
     let Some((token, rest)) = line.split_at_checked(token) else {
         return StartLine::No;
@@ -209,13 +199,14 @@ fn complete_line(line: &[u8]) -> StartLine {
         return StartLine::No;
     }
     let shaped = if rest.first() == Some(&b'/') {
-        is_version(line.get(..version_len(line)).unwrap_or_default()) && is_status(line)
+        let (version, rest) = line.split_at_checked(version_len(line)).unwrap_or_default();
+        is_version(version) && is_status(rest)
     } else {
         is_request_rest(rest)
     };
     if !shaped || has_controls(line) {
         StartLine::No
-    } else if rest.first() == Some(&b'/') || METHODS.contains(&token) {
+    } else if rest.first() == Some(&b'/') || MethodKind::of(token) != MethodKind::Other {
         StartLine::Known
     } else {
         StartLine::Extension
@@ -223,8 +214,7 @@ fn complete_line(line: &[u8]) -> StartLine {
 }
 
 /// Three digits or more behind the version. Codes beyond 699 are for the annotator to judge.
-fn is_status(line: &[u8]) -> bool {
-    let rest = line.get(version_len(line)..).unwrap_or_default();
+fn is_status(rest: &[u8]) -> bool {
     let code = rest.trim_ascii_start();
     let digits = code.iter().take_while(|byte| byte.is_ascii_digit()).count();
     code.len() < rest.len()
@@ -240,15 +230,21 @@ fn is_request_rest(rest: &[u8]) -> bool {
         return false;
     };
     let rest = rest.trim_ascii();
-    let Some(last_blank) = rest.iter().rposition(u8::is_ascii_whitespace) else {
+    let Some((uri, version)) = rest
+        .iter()
+        .rposition(u8::is_ascii_whitespace)
+        .and_then(|last_blank| rest.split_at_checked(last_blank))
+    else {
         return false;
     };
-    let (uri, version) = rest.split_at(last_blank);
-    is_version(version.trim_ascii()) && memchr(b':', uri).is_some()
+    is_version(version.trim_ascii()) && uri.contains(&b':')
 }
 
 /// `SIP/2.0`, or another number: a wrong version is a fault of a message, not proof of none.
 fn is_version(token: &[u8]) -> bool {
+    if token == b"SIP/2.0" {
+        return true;
+    }
     let Some((name, number)) = token.split_at_checked(4) else {
         return false;
     };
@@ -310,10 +306,12 @@ fn unfinished_line(bytes: &[u8]) -> StartLine {
 
 /// A NUL, or over 5 % control characters: binary, or another protocol's framing.
 fn has_controls(line: &[u8]) -> bool {
-    let controls = line
-        .iter()
-        .filter(|byte| byte.is_ascii_control() && !matches!(byte, b'\t' | b'\r' | b'\n'))
-        .count();
+    let is_control = |byte: &u8| byte.is_ascii_control() && !matches!(byte, b'\t' | b'\r' | b'\n');
+    // Whether there is any is asked of all lines, and without branches it costs next to nothing.
+    if !line.iter().fold(false, |any, byte| any | is_control(byte)) {
+        return false;
+    }
+    let controls = line.iter().filter(|byte| is_control(byte)).count();
     memchr(0, line).is_some() || controls * 20 > line.len()
 }
 

@@ -1,6 +1,6 @@
 //! Requests inside dialogs, ACKs, and the 2xx they answer.
 
-use super::super::dialog::{Ack, AckMatch, Answered, Bye, Leg, Side, passes};
+use super::super::dialog::{Ack, Answered, Bye, Leg, Side, passes};
 use super::super::transaction::{Exchange, Transaction};
 use super::super::{Context, Event, Note, Seen, Sighted, key};
 use super::described::is_bare;
@@ -182,7 +182,7 @@ impl Call {
             return;
         };
         for dialog in &mut self.answered {
-            if !matches!(dialog.matches(ack), Some(AckMatch::Exact(_))) {
+            if !dialog.is_exact(ack) {
                 continue;
             }
             if let Some(session) = &mut dialog.session {
@@ -294,7 +294,7 @@ impl Call {
         grow(&mut dialog.legs).push(Leg {
             contacts: message.items(Name::Contact).count(),
             answered_to: raw.flow.dst,
-            has_rport: message.top_via().is_some_and(|via| via.rport.is_some()),
+            has_rport: message.top_via().is_some_and(|via| via.rport().is_some()),
             invite_again: None,
             answer_bytes: raw.bytes.len(),
             answer_fragmented: raw.origin.fragmented,
@@ -315,8 +315,7 @@ impl Call {
         });
         // An ACK that two taps put before its 2xx.
         let early = self.acks.iter().find(|ack| {
-            matches!(dialog.matches(ack), Some(AckMatch::Exact(_)))
-                && dialog.legs.last().is_some_and(|leg| passes(ack, leg))
+            dialog.is_exact(ack) && dialog.legs.last().is_some_and(|leg| passes(ack, leg))
         })?;
         dialog.acked |= dialog.is_on_last_hop(early);
         if let Some(session) = &mut dialog.session {

@@ -1,7 +1,7 @@
 //! When a call is settled, and how a dialog is handed out with its evidence.
 
 use super::super::coverage::Coverage;
-use super::super::dialog::{AckMatch, Answered, AnsweredDialog, HopFacts};
+use super::super::dialog::{Answered, AnsweredDialog, HopFacts};
 use super::super::hops::Hops;
 use super::super::timers::Timers;
 use super::super::{Event, Note};
@@ -222,16 +222,15 @@ impl Call {
     /// Whether an ACK is another INVITE's (DOMAIN C.5): of a refused one by its branch, of
     /// another fork by its To tag, of another answered INVITE by its CSeq number.
     fn belongs_elsewhere(&self, ack: &Ack, dialog: &Answered) -> bool {
-        let is_exact = matches!(dialog.matches(ack), Some(AckMatch::Exact(_)));
+        if dialog.is_exact(ack) {
+            return false;
+        }
         let of_refusal = ack.branch != 0
             && self
                 .transactions
                 .iter()
                 .any(|t| t.branch == ack.branch && t.is_refused());
-        let of_other = self.answered.iter().any(|other| {
-            !std::ptr::eq(other, dialog) && matches!(other.matches(ack), Some(AckMatch::Exact(_)))
-        });
-        !is_exact && (of_refusal || of_other)
+        of_refusal || self.answered.iter().any(|other| other.is_exact(ack))
     }
 }
 
