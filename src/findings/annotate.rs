@@ -7,9 +7,7 @@
 //! What is held back is copied into buffers that are used again.
 
 use std::collections::VecDeque;
-use std::fmt;
 
-use super::rule::Readable;
 use crate::calls::{Context, Note, ResponseSeen, Serial};
 use crate::limits::Limits;
 use crate::units::{Flow, FrameRef, Span, StatusCode, Timestamp};
@@ -241,75 +239,59 @@ impl Waiting {
     }
 }
 
-impl Annotated<'_> {
-    /// What the capture adds, in words.
-    pub fn words(&self) -> Option<Words> {
-        let context = self.context?;
-        Some(Words {
-            context,
-            at: self.at,
-        })
-    }
-}
-
-/// Says in words what a context adds to the response in frame `at`; frames are those of the
-/// response's own file unless said. Most are never asked for, so nothing is written before.
-#[derive(Clone, Copy, Debug)]
-pub struct Words {
-    context: Context,
-    at: FrameRef,
-}
-
-impl fmt::Display for Words {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let frame = |other: FrameRef| InFrame(other, self.at);
-        match self.context {
-            Context::Acknowledged { ack, after } => {
-                write!(f, "ACK in {} after {}", frame(ack), Readable(after))
-            }
-            Context::ChallengeAnswered { request, outcome } => {
-                write!(f, "challenge, answered in {}", frame(request))?;
-                let Some((code, response)) = outcome else {
-                    return Ok(());
-                };
-                match code.class() {
-                    2 => f.write_str(", accepted")?,
-                    _ if matches!(code.get(), 401 | 407) => f.write_str(", challenged again")?,
-                    _ => write!(f, ", then {code}")?,
-                }
-                write!(f, " in {}", frame(response))
-            }
-            Context::ChallengedAgain => f.write_str(
-                "second challenge after credentials: wrong password, stale nonce or other realm",
-            ),
-            Context::Cancelled {
-                cancel,
-                after,
-                rang,
-            } => {
-                write!(f, "the caller cancelled in {}", frame(cancel))?;
-                let Some(after) = after else { return Ok(()) };
-                let what = if rang {
+/// What a context says, in words; frames are those of the response's own file unless said.
+pub fn words(context: &Context, at: FrameRef) -> String {
+    use super::rule::readable;
+    let frame = |other: FrameRef| {
+        if other.file == at.file {
+            format!("frame {}", other.no)
+        } else {
+            format!("frame {} of file {}", other.no, other.file.0 + 1)
+        }
+    };
+    match context {
+        Context::Acknowledged { ack, after } => {
+            format!("ACK in {} after {}", frame(*ack), readable(*after))
+        }
+        Context::ChallengeAnswered {
+            request,
+            outcome: None,
+        } => {
+            format!("challenge, answered in {}", frame(*request))
+        }
+        Context::ChallengeAnswered {
+            request,
+            outcome: Some((code, response)),
+        } => {
+            let outcome = match code.class() {
+                2 => "accepted".to_owned(),
+                _ if matches!(code.get(), 401 | 407) => "challenged again".to_owned(),
+                _ => format!("then {code}"),
+            };
+            format!(
+                "challenge, answered in {}, {outcome} in {}",
+                frame(*request),
+                frame(*response)
+            )
+        }
+        Context::ChallengedAgain => {
+            "second challenge after credentials: wrong password, stale nonce or other realm"
+                .to_owned()
+        }
+        Context::Cancelled {
+            cancel,
+            after,
+            rang,
+        } => {
+            let after = after.map_or_else(String::new, |after| {
+                let what = if *rang {
                     "of calling and ringing"
                 } else {
                     "without ringing"
                 };
-                write!(f, " after {} {what}", Readable(after))
-            }
+                format!(" after {} {what}", readable(after))
+            });
+            format!("the caller cancelled in {}{after}", frame(*cancel))
         }
-    }
-}
-
-/// A frame, with its file where that is not the other's.
-struct InFrame(FrameRef, FrameRef);
-
-impl fmt::Display for InFrame {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(frame, other) = self;
-        write!(f, "frame {}", frame.no)?;
-        if frame.file != other.file {
-            write!(f, " of file {}", frame.file.0 + 1)?;
-        }
-        Ok(())
     }
 }

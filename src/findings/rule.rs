@@ -244,25 +244,15 @@ impl PeerCounts {
 
 /// A span for people: `31.5 s`, `80 ms`.
 pub fn readable(span: Span) -> String {
-    Readable(span).to_string()
-}
-
-/// The same, written where it is shown.
-#[derive(Clone, Copy, Debug)]
-pub struct Readable(pub Span);
-
-impl std::fmt::Display for Readable {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let secs = self.0.as_secs_f64();
-        if secs.abs() < 0.01 {
-            write!(f, "{:.1} ms", secs * 1000.0)
-        } else if secs.abs() < 1.0 {
-            write!(f, "{:.0} ms", secs * 1000.0)
-        } else if secs.abs() < 100.0 {
-            write!(f, "{secs:.1} s")
-        } else {
-            write!(f, "{secs:.0} s")
-        }
+    let secs = span.as_secs_f64();
+    if secs.abs() < 0.01 {
+        format!("{:.1} ms", secs * 1000.0)
+    } else if secs.abs() < 1.0 {
+        format!("{:.0} ms", secs * 1000.0)
+    } else if secs.abs() < 100.0 {
+        format!("{secs:.1} s")
+    } else {
+        format!("{secs:.0} s")
     }
 }
 

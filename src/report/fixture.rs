@@ -9,7 +9,7 @@ use serde_json::Number;
 
 use crate::report::view::{
     Burst, CallRef, Capture, CauseCount, Code, Confidence, Contributor, Diagnosis, Finding, Grade,
-    Metric, PeerCount, Response, Severity, Signer, Text, Time, Totals, Trust, View, Words,
+    Metric, PeerCount, Response, Severity, Signer, Text, Time, Totals, Trust, View,
 };
 use crate::units::{Endpoint, Span, Timestamp, Transport};
 use crate::wire_text::WireText;
@@ -61,7 +61,7 @@ impl Row {
             duplicate: false,
             meaning: Cow::Borrowed(if refused { MEANING_438 } else { MEANING_200 }),
             remediation: Cow::Borrowed(if refused { TO_DO_438 } else { TO_DO_200 }),
-            context: self.context.as_ref().map(|text| Words(text)),
+            context: self.context.as_deref().map(Cow::Borrowed),
             diagnosis: if refused {
                 vec![Diagnosis {
                     cause: Cow::Borrowed("dest-mismatch"),

@@ -11,7 +11,7 @@ use serde_json::Number;
 use super::view;
 use crate::catalogue::catalogue;
 use crate::defect::DefectKind;
-use crate::findings::annotate::{Annotated, Words};
+use crate::findings::annotate::{Annotated, words};
 use crate::findings::codes::Codes;
 use crate::findings::metrics::{Measured, Measures, Scope};
 use crate::findings::trust::Trust;
@@ -79,12 +79,8 @@ fn values(of: &Measures) -> BTreeMap<Cow<'static, str>, Option<Number>> {
     values
 }
 
-/// A response; `words` are [`Annotated::words`].
-pub fn response<'a>(
-    seen: &Annotated<'a>,
-    words: Option<&'a Words>,
-    capture_start: Option<Timestamp>,
-) -> view::Response<'a> {
+/// A response.
+pub fn response<'a>(seen: &Annotated<'a>, capture_start: Option<Timestamp>) -> view::Response<'a> {
     let explained = catalogue().entry(seen.code, Some(seen.text.phrase));
     // What the catalogue says of a 200 is about the answer to an INVITE, beyond its first sentence.
     let is_plain_success = seen.code.is_success() && !matches!(seen.text.method, b"INVITE" | b"");
@@ -112,7 +108,9 @@ pub fn response<'a>(
         duplicate: seen.duplicate,
         meaning: Cow::Borrowed(meaning),
         remediation: Cow::Borrowed(remediation),
-        context: words.map(|words| view::Words(words)),
+        context: seen
+            .context
+            .map(|context| Cow::Owned(words(&context, seen.at))),
         diagnosis: Vec::new(),
     }
 }

@@ -10,7 +10,6 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt;
 
 use serde::Serialize;
 use serde_json::Number;
@@ -64,25 +63,9 @@ pub struct Response<'a> {
     /// The catalogue's words for what to do.
     pub remediation: Cow<'a, str>,
     /// What this capture adds.
-    pub context: Option<Words<'a>>,
+    pub context: Option<Cow<'a, str>>,
     /// Why a STIR code was sent; on 403 (STIR), 428, 436, 437, 438.
     pub diagnosis: Vec<Diagnosis<'a>>,
-}
-
-/// Words that are written only where they are shown: most responses are in no report.
-#[derive(Clone, Copy)]
-pub struct Words<'a>(pub &'a dyn fmt::Display);
-
-impl fmt::Display for Words<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl fmt::Debug for Words<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
 }
 
 impl Response<'_> {

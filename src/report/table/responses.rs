@@ -137,7 +137,7 @@ fn flags_and_context(page: Page, response: &Response<'_>) -> Vec<String> {
     if response.duplicate {
         parts.push(page.labels.duplicate.to_owned());
     }
-    parts.extend(response.context.map(|words| safe(&words.to_string())));
+    parts.extend(response.context.as_deref().map(safe));
     parts
 }
 

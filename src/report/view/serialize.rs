@@ -82,7 +82,7 @@ impl Serialize for Response<'_> {
         map.serialize_entry("duplicate", &self.duplicate)?;
         map.serialize_entry("meaning", &self.meaning)?;
         map.serialize_entry("remediation", &self.remediation)?;
-        put_some(&mut map, "context", self.context.map(Shown).as_ref())?;
+        put_some(&mut map, "context", self.context.as_ref())?;
         if !self.diagnosis.is_empty() {
             map.serialize_entry("diagnosis", &self.diagnosis)?;
         }
