@@ -187,8 +187,7 @@ struct Responses<'a> {
 impl Responses<'_> {
     fn push(&mut self, response: &Annotated<'_>) {
         if self.error.is_none() {
-            let words = response.words();
-            let response = project::response(response, words.as_ref(), self.capture_start);
+            let response = project::response(response, self.capture_start);
             self.error = (self.each)(&response).err();
         }
     }
