@@ -9,6 +9,7 @@
 
 pub mod rule;
 pub mod annotate;
+pub mod grouping;
 pub mod burst;
 pub mod partition;
 pub mod identity_burst;
