@@ -10,6 +10,11 @@
 pub mod rule;
 pub mod annotate;
 pub mod grouping;
+pub mod in_order;
+pub mod reading;
+pub mod heard;
+#[cfg(test)]
+mod testing;
 pub mod burst;
 pub mod partition;
 pub mod identity_burst;
