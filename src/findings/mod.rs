@@ -17,6 +17,7 @@ pub mod heard;
 mod testing;
 pub mod burst;
 pub mod partition;
+pub mod refusals;
 pub mod identity_burst;
 pub mod missing_ack;
 pub mod ack_without_answer;
