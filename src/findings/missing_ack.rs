@@ -11,12 +11,15 @@ use std::sync::LazyLock;
 
 use super::grouping::{Gathered, Groups, Said};
 use super::rule::{CallRef, Confidence, End, Finding, Peer, Rule, Severity, Topic, kept, readable};
-use crate::calls::{Ack, AckFault, AckMatch, AnsweredDialog, Leg, MediaSeen, Side, dialog::is_on};
+use crate::calls::{
+    Ack, AckFault, AckMatch, AnsweredDialog, Exchanged, Leg, MediaSeen, Side, dialog::is_on,
+};
 use crate::limits::Limits;
 use crate::units::{Span, Timestamp};
 
 mod causes;
 pub mod decide;
+mod non2xx;
 mod words;
 
 use causes::Cause;
@@ -31,6 +34,7 @@ pub struct MissingAck {
     call_id_bytes: usize,
     groups: Groups<Key>,
     judged: BTreeMap<Key, Judged>,
+    non2xx: non2xx::Non2xx,
 }
 
 /// What a finding shares.
@@ -58,6 +62,7 @@ impl MissingAck {
             call_id_bytes: limits.call_id_bytes,
             groups: Groups::new(limits),
             judged: BTreeMap::new(),
+            non2xx: non2xx::Non2xx::new(limits),
         }
     }
 }
@@ -67,6 +72,7 @@ impl Rule for MissingAck {
         static TOPICS: LazyLock<Vec<Topic>> = LazyLock::new(|| {
             words::TOPICS
                 .iter()
+                .chain([&non2xx::TOPIC])
                 .chain(causes::TOPICS)
                 .copied()
                 .collect()
@@ -105,7 +111,12 @@ impl Rule for MissingAck {
         );
     }
 
+    fn exchanged(&mut self, exchanged: &Exchanged<'_>) {
+        self.non2xx.exchanged(exchanged);
+    }
+
     fn finish(&mut self, _end: &End, out: &mut dyn FnMut(Finding)) {
+        self.non2xx.finish(out);
         let judged = &self.judged;
         self.groups.finish(&mut |key, gathered| {
             if let Some(judged) = judged.get(key) {
