@@ -88,10 +88,21 @@ pub struct Limits {
     pub call_id_bytes: usize,
     /// Example calls named in a finding (CONTRACT: 10,000; the count stays exact).
     pub calls_per_finding: usize,
-    /// Refusals remembered by one burst detector.
+    /// Refusals remembered by all burst detectors of a rule together, 16 bytes each.
     pub burst_events: usize,
     /// Attempts whose rounds are folded into one measure, on all hops; some 200 bytes each.
     pub measured_attempts: usize,
+    /// Codes that have a burst detector each; what is registered are some eighty.
+    pub burst_series: usize,
+    /// Directions between hosts in which a rule knows that SIP was seen, and pairs it compares.
+    pub host_pairs: usize,
+    /// Pairs of hosts whose answers a rule remembers one by one, up to 5 KiB each.
+    pub watched_pairs: usize,
+    /// Things a rule holds back until what is earlier has come, or its counterpart, some 300 bytes
+    /// each.
+    pub waiting_events: usize,
+    /// Addresses of record whose registrations a rule watches, some 300 bytes each.
+    pub registrations: usize,
     /// Distinct groups of defects told apart in the trust section.
     pub defect_groups: usize,
 }
@@ -139,6 +150,11 @@ impl Default for Limits {
             calls_per_finding: 10_000,
             burst_events: 262_144,
             measured_attempts: 32_768,
+            burst_series: 96,
+            host_pairs: 16_384,
+            watched_pairs: 2048,
+            waiting_events: 16_384,
+            registrations: 32_768,
             defect_groups: 256,
         }
     }

@@ -462,6 +462,13 @@ impl Run {
             let full = Defect::new(DefectKind::Evicted, FrameRef::default(), detail);
             self.trust.borrow_mut().add(&full);
         }
+        if analysis.given_up > 0 {
+            let detail = "more hosts, users or registrations at once than the rules watch: what was left out is not judged";
+            self.trust.borrow_mut().add(&Defect {
+                count: analysis.given_up,
+                ..Defect::new(DefectKind::Evicted, FrameRef::default(), detail)
+            });
+        }
         let several_files = captures.len() > 1;
         Ok(view::View {
             totals: view::Totals {

@@ -31,6 +31,8 @@ pub struct Analysis {
     pub metrics: Vec<Measured>,
     /// Peers or minutes are missing from them for lack of room.
     pub metrics_full: bool,
+    /// What the rules left out of account for lack of room.
+    pub given_up: u64,
 }
 
 impl Findings {
@@ -108,6 +110,7 @@ impl Findings {
         for rule in &mut self.rules {
             rule.finish(end, &mut |finding| findings.push(finding));
         }
+        let given_up = self.rules.iter().map(|rule| rule.given_up()).sum();
         findings.sort_by(|a, b| {
             let worst = b
                 .severity
@@ -123,6 +126,7 @@ impl Findings {
             codes: self.codes,
             metrics_full: self.metrics.is_full(),
             metrics: self.metrics.finish(),
+            given_up,
         }
     }
 }

@@ -9,13 +9,17 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use super::grouping::{Gathered, Groups, Said};
 use super::rule::{CallRef, Confidence, End, Finding, Peer, Rule, Severity, Topic, kept, readable};
-use crate::calls::{Ack, AckFault, AckMatch, AnsweredDialog, Leg, MediaSeen, Side, dialog::is_on};
+use crate::calls::{
+    Ack, AckFault, AckMatch, AnsweredDialog, Exchanged, Leg, MediaSeen, Side, dialog::is_on,
+};
 use crate::limits::Limits;
 use crate::units::{Span, Timestamp};
 
 mod causes;
 pub mod decide;
+mod non2xx;
 mod words;
 
 use causes::Cause;
@@ -24,15 +28,13 @@ use decide::{Decision, Facts, Repeats, Standing, Verdict, decide, timing};
 /// The rule's name.
 pub const NAME: &str = "missing-ack";
 
-/// Pairs of hosts told apart in one verdict; dialogs beyond are counted under the last pair.
-const PAIRS: usize = 1024;
-
 /// The rule.
 #[derive(Debug)]
 pub struct MissingAck {
-    calls_per_finding: usize,
     call_id_bytes: usize,
-    groups: BTreeMap<Key, Group>,
+    groups: Groups<Key>,
+    judged: BTreeMap<Key, Judged>,
+    non2xx: non2xx::Non2xx,
 }
 
 /// What a finding shares.
@@ -45,31 +47,22 @@ struct Key {
     cause: Option<causes::Kind>,
 }
 
+/// What dialogs of one key have in common beside it.
 #[derive(Debug)]
-struct Group {
+struct Judged {
     decision: Decision,
     /// The ACK need not have passed the tap in at least one of them.
     path_open: bool,
-    kept_calls: usize,
-    pairs: BTreeMap<Peer, Pair>,
-}
-
-#[derive(Debug)]
-struct Pair {
-    count: u64,
-    start: Timestamp,
-    end: Timestamp,
-    evidence: String,
-    calls: Vec<CallRef>,
 }
 
 impl MissingAck {
     /// A rule for one capture.
     pub fn new(limits: &Limits) -> Self {
         Self {
-            calls_per_finding: limits.calls_per_finding,
             call_id_bytes: limits.call_id_bytes,
-            groups: BTreeMap::new(),
+            groups: Groups::new(limits),
+            judged: BTreeMap::new(),
+            non2xx: non2xx::Non2xx::new(limits),
         }
     }
 }
@@ -79,6 +72,7 @@ impl Rule for MissingAck {
         static TOPICS: LazyLock<Vec<Topic>> = LazyLock::new(|| {
             words::TOPICS
                 .iter()
+                .chain([&non2xx::TOPIC])
                 .chain(causes::TOPICS)
                 .copied()
                 .collect()
@@ -103,54 +97,32 @@ impl Rule for MissingAck {
             qualifier: words::qualifier(&decision),
         };
         let path_open = leg.path() != crate::calls::dialog::Path::Pinned;
-        let group = self.groups.entry(key).or_insert_with(|| Group {
-            decision: decision.clone(),
+        let judged = self.judged.entry(key.clone()).or_insert_with(|| Judged {
+            decision,
             path_open: false,
-            kept_calls: 0,
-            pairs: BTreeMap::new(),
         });
-        group.path_open |= path_open;
-        let time = leg.first().time;
-        let mut peer = Peer::of(&leg.flow);
-        if group.pairs.len() >= PAIRS && !group.pairs.contains_key(&peer) {
-            peer = group.pairs.keys().next_back().copied().unwrap_or(peer);
-        }
-        let pair = group.pairs.entry(peer).or_insert_with(|| Pair {
-            count: 0,
-            start: time,
-            end: time,
-            evidence: evidence(dialog, leg, &facts, cause.as_ref()),
-            calls: Vec::new(),
-        });
-        pair.count += 1;
-        pair.start = pair.start.min(time);
-        pair.end = pair.end.max(time);
-        if group.kept_calls < self.calls_per_finding {
-            group.kept_calls += 1;
-            pair.calls.push(call_ref(dialog, leg, self.call_id_bytes));
-        }
+        judged.path_open |= path_open;
+        self.groups.add(
+            key,
+            Peer::of(&leg.flow),
+            leg.first().time,
+            || call_ref(dialog, leg, self.call_id_bytes),
+            || evidence(dialog, leg, &facts, cause.as_ref()),
+        );
+    }
+
+    fn exchanged(&mut self, exchanged: &Exchanged<'_>) {
+        self.non2xx.exchanged(exchanged);
     }
 
     fn finish(&mut self, _end: &End, out: &mut dyn FnMut(Finding)) {
-        for (key, group) in std::mem::take(&mut self.groups) {
-            let Group {
-                decision,
-                path_open,
-                pairs,
-                ..
-            } = group;
-            let total: u64 = pairs.values().map(|pair| pair.count).sum();
-            let has_others = pairs.len() > 1;
-            // A pair with half of them or more is a matter of its own.
-            let (own, rest): (Vec<_>, Vec<_>) = pairs
-                .into_iter()
-                .partition(|(_, pair)| has_others && pair.count * 2 >= total);
-            for pairs in own.into_iter().map(|pair| vec![pair]).chain([rest]) {
-                if let Some(finding) = finding(&key, &decision, path_open, pairs) {
-                    out(finding);
-                }
+        self.non2xx.finish(out);
+        let judged = &self.judged;
+        self.groups.finish(&mut |key, gathered| {
+            if let Some(judged) = judged.get(key) {
+                out(finding(key, judged, gathered));
             }
-        }
+        });
     }
 }
 
@@ -341,50 +313,21 @@ fn weigh_alone(decision: &Decision, facts: &Facts) -> (Severity, Confidence) {
     }
 }
 
-fn finding(
-    key: &Key,
-    decision: &Decision,
-    path_open: bool,
-    pairs: Vec<(Peer, Pair)>,
-) -> Option<Finding> {
-    let count: u64 = pairs.iter().map(|(_, pair)| pair.count).sum();
-    let start = pairs.iter().map(|(_, pair)| pair.start).min()?;
-    let end = pairs.iter().map(|(_, pair)| pair.end).max()?;
-    let mut peers: Vec<_> = pairs
-        .iter()
-        .map(|(peer, pair)| (*peer, pair.count))
-        .collect();
-    peers.sort_by_key(|(peer, count)| (std::cmp::Reverse(*count), *peer));
-    let evidence = pairs
-        .iter()
-        .min_by_key(|(_, pair)| pair.start)?
-        .1
-        .evidence
-        .clone();
-    let mut calls: Vec<_> = pairs.into_iter().flat_map(|(_, pair)| pair.calls).collect();
-    calls.sort_by_key(|call| (call.time, call.file, call.frames.first().copied()));
-    let words = words::of(decision, path_open, count);
-    Some(Finding {
+fn finding(key: &Key, judged: &Judged, gathered: Gathered) -> Finding {
+    let words = words::of(&judged.decision, judged.path_open, gathered.count);
+    gathered.finding(Said {
         rule: NAME,
         verdict: Some(key.verdict),
-        qualifier: (!key.qualifier.is_empty()).then(|| key.qualifier.clone()),
+        qualifier: key.qualifier.clone(),
         severity: key.severity.0,
         confidence: key.confidence,
-        raise: words.raise.map(str::to_owned),
+        raise: words.raise,
+        cause: key.cause.map(causes::Kind::name),
         title: words.title,
         detail: words.detail,
-        evidence: Some(evidence),
         remediation: key
             .cause
-            .map_or(words.remediation, causes::Kind::remediation)
-            .to_owned(),
-        cause: key.cause.map(causes::Kind::name),
-        count,
-        start,
-        end,
-        peers,
-        calls,
-        burst: None,
+            .map_or(words.remediation, causes::Kind::remediation),
     })
 }
 

@@ -212,6 +212,11 @@ pub trait Rule: std::fmt::Debug {
 
     /// The capture has ended.
     fn finish(&mut self, end: &End, out: &mut dyn FnMut(Finding));
+
+    /// How much was left out of account for lack of room.
+    fn given_up(&self) -> u64 {
+        0
+    }
 }
 
 /// A Call-ID as findings keep it: whole, unless a stranger made it longer than `cap` bytes.

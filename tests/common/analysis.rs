@@ -94,6 +94,25 @@ impl Analysed {
         &self.view.findings[0]
     }
 
+    /// The only finding of a rule.
+    pub fn finding_of(&self, rule: &str) -> &Finding {
+        let mut found = self
+            .view
+            .findings
+            .iter()
+            .filter(|finding| finding.rule == rule);
+        let only = found
+            .next()
+            .unwrap_or_else(|| panic!("no finding of {rule}"));
+        assert_eq!(
+            found.count(),
+            0,
+            "several of {rule}: {:#?}",
+            self.view.findings
+        );
+        only
+    }
+
     /// The counts of a code.
     pub fn code(&self, code: u16) -> &Code {
         let found = self.view.codes.iter().find(|c| c.code == code);
