@@ -253,7 +253,7 @@ impl Annotated<'_> {
 }
 
 /// Says in words what a context adds to the response in frame `at`; frames are those of the
-/// response's own file unless said. Most are never asked for, so nothing is written before.
+/// response's own file unless another is named before them, as in `1:12`. Most are never asked for, so nothing is written before.
 #[derive(Clone, Copy, Debug)]
 pub struct Words {
     context: Context,
@@ -306,10 +306,10 @@ struct InFrame(FrameRef, FrameRef);
 impl fmt::Display for InFrame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(frame, other) = self;
-        write!(f, "frame {}", frame.no)?;
-        if frame.file != other.file {
-            write!(f, " of file {}", frame.file.0 + 1)?;
+        if frame.file == other.file {
+            write!(f, "frame {}", frame.no)
+        } else {
+            write!(f, "frame {}:{}", frame.file.0, frame.no)
         }
-        Ok(())
     }
 }

@@ -14,12 +14,12 @@ use std::fmt::Write as _;
 
 use super::burst::{Burst, BurstOptions, Detector, per_minute};
 use super::rule::{
-    BurstFacts, CallRef, Confidence, End, Explanation, Finding, Peer, PeerCounts, Rule, Severity,
-    Topic, kept, readable,
+    BurstFacts, CallRef, Confidence, End, Explanation, Finding, Frames, Peer, PeerCounts, Rule,
+    Severity, Topic, kept, readable,
 };
 use crate::calls::Attempt;
 use crate::limits::Limits;
-use crate::units::{StatusCode, Timestamp};
+use crate::units::{FrameNo, FrameRef, StatusCode, Timestamp};
 
 /// The rule's name.
 pub const NAME: &str = "identity-burst";
@@ -40,6 +40,7 @@ pub struct IdentityBurst {
     cap: usize,
     calls_per_finding: usize,
     call_id_bytes: usize,
+    frames: Frames,
     detector: Option<Detector>,
     /// Refusals so far.
     refusals: u64,
@@ -57,6 +58,7 @@ impl IdentityBurst {
             cap: limits.burst_events,
             calls_per_finding: limits.calls_per_finding,
             call_id_bytes: limits.call_id_bytes,
+            frames: Frames::default(),
             detector: None,
             refusals: 0,
             refused: VecDeque::new(),
@@ -126,7 +128,13 @@ impl IdentityBurst {
             detail,
             cause: None,
             evidence: inside().next().map(|call| {
-                let frames: Vec<_> = call.frames.iter().map(ToString::to_string).collect();
+                let name = |no: &FrameNo| {
+                    self.frames.name(FrameRef {
+                        file: call.file,
+                        no: *no,
+                    })
+                };
+                let frames: Vec<_> = call.frames.iter().map(name).collect();
                 format!(
                     "first refusal: Call-ID {}, frames {}",
                     String::from_utf8_lossy(&call.call_id),
@@ -211,6 +219,10 @@ const REMEDIATION: &str = "Stop automatic retries and alternate routing on 438: 
 impl Rule for IdentityBurst {
     fn topics(&self) -> &'static [Topic] {
         TOPICS
+    }
+
+    fn name_frames(&mut self, frames: Frames) {
+        self.frames = frames;
     }
 
     fn begin(&mut self, first: Timestamp) {
