@@ -21,6 +21,12 @@ pub struct Limits {
     pub capture_names: usize,
     /// Messages remembered to meet their copies in a capture of the same minutes.
     pub tap_sightings: usize,
+    /// Packets of all captures remembered to the end, to find those that stand in two of them hours
+    /// apart; 100 bytes each.
+    pub tap_echoes: usize,
+    /// Bytes of all captures together that are read beforehand to find clocks that are wrong; shared
+    /// out among them. A second's work.
+    pub survey_bytes: u64,
     /// Pairs of captures whose clocks are compared.
     pub tap_pairs: usize,
     /// Interfaces remembered of one capture; each costs its name. Merged captures have hundreds.
@@ -68,6 +74,9 @@ pub struct Limits {
     pub header_fields: usize,
     /// Call-IDs followed at once.
     pub calls: usize,
+    /// Call-IDs remembered as counted; 16 bytes each. One that comes back after more others than
+    /// this is counted again.
+    pub counted_calls: usize,
     /// Transactions remembered of one Call-ID.
     pub transactions_per_call: usize,
     /// Answered dialogs remembered of one Call-ID (forks, re-INVITEs, hops).
@@ -115,6 +124,8 @@ impl Default for Limits {
             open_captures: 128,
             capture_names: 16_384,
             tap_sightings: 32_768,
+            tap_echoes: 16_384,
+            survey_bytes: 512 << 20,
             tap_pairs: 1024,
             capture_interfaces: 4096,
             ip_reassemblies: 1024,
@@ -138,6 +149,7 @@ impl Default for Limits {
             sip_flows: 65_536,
             header_fields: 256,
             calls: 50_000,
+            counted_calls: 262_144,
             transactions_per_call: 64,
             dialogs_per_call: 32,
             copies_per_dialog: 32,

@@ -269,8 +269,14 @@ pub struct AnsweredDialog<'a> {
     pub media: Option<MediaSeen>,
     /// The callee's socket was reported unreachable.
     pub callee_unreachable: Option<Seen>,
-    /// Until when something could have been seen: the last packet of its interface.
+    /// Until when something could have been seen: the last packet of its interface, or of its
+    /// interface before a pause.
     pub observed_until: Timestamp,
+    /// The tap was not looking after [`Self::observed_until`], and looked again later: what was
+    /// seen then is known, and of what was not seen nothing.
+    pub paused: bool,
+    /// The tap was not looking for a while between the first and the last that was seen of it.
+    pub gap: bool,
     /// Packets may be missing from the capture while it was open.
     pub loss: bool,
     /// Capture time stepped while it was open.

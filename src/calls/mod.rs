@@ -15,6 +15,7 @@
 
 pub mod clock;
 pub mod connects;
+mod counted;
 mod coverage;
 pub mod dialog;
 pub mod hops;
@@ -55,6 +56,19 @@ impl Seen {
             at: origin.at,
         }
     }
+}
+
+/// Capture time goes on.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    /// By which frame.
+    pub at: FrameRef,
+    /// And which interface, as of [`Origin::interface`].
+    pub interface: u32,
+    /// Time of what was captured.
+    pub seen: Timestamp,
+    /// The time by which timers run; later than `seen` where that came late.
+    pub now: Timestamp,
 }
 
 /// A message on its way into the room.

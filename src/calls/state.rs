@@ -18,6 +18,7 @@ use self::described::LateOffer;
 use self::hop::FinalSeen;
 use self::in_dialog::Hopped;
 use super::binding::Binding;
+use super::counted::Counted;
 use super::coverage::Coverage;
 use super::dialog::{Ack, Answered, Leg};
 use super::hops::Hops;
@@ -34,6 +35,7 @@ use crate::units::{Span, StatusCode};
 pub(super) struct Surroundings<'a> {
     pub(super) hops: &'a mut Hops,
     pub(super) timers: &'a mut Timers,
+    pub(super) counted: &'a mut Counted,
     pub(super) totals: &'a mut Totals,
     pub(super) limits: &'a Limits,
     pub(super) coverage: &'a Coverage,
@@ -199,6 +201,7 @@ impl Call {
                 kept.request(raw, message, now.into());
             }
         }
+        self.count_attempt(exchange, message, around);
         self.asked(exchange, hop, seen, method);
         self.touch(exchange, around.elapsed);
         match method.kind {

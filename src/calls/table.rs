@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::sync::Arc;
 
+use super::counted::Counted;
 use super::coverage::Coverage;
 use super::hops::Hops;
 use super::key;
@@ -11,12 +12,12 @@ use super::lru::{Lru, Slot};
 use super::media::Media;
 use super::state::{Call, Ending, Peers, Surroundings};
 use super::timers::Timers;
-use super::{Event, ResponseSeen, Seen, Sighted, Sighting, Totals, is_about_sip};
+use super::{Event, Moment, ResponseSeen, Seen, Sighted, Sighting, Totals, is_about_sip};
 use crate::defect::{Defect, DefectKind};
 use crate::limits::Limits;
 use crate::packet::IcmpError;
 use crate::sip::{Indexer, StartLine};
-use crate::units::{FrameRef, Span, StatusCode, Timestamp};
+use crate::units::{FileIndex, FrameRef, Span, StatusCode, Timestamp};
 
 mod announce;
 
@@ -33,6 +34,7 @@ pub struct Calls {
     /// When to look at which call again; an entry may be stale, the call then says when it is due.
     due: BinaryHeap<Reverse<(Span, Slot)>>,
     hops: Hops,
+    counted: Counted,
     timers: Timers,
     media: Media,
     totals: Totals,
@@ -41,6 +43,11 @@ pub struct Calls {
     weight: usize,
     quoted: Indexer,
 }
+
+/// A pause of the capture that is told: in quiet networks shorter silences are ordinary.
+const TOLD_PAUSE: Span = Span::from_secs(120);
+
+const PAUSED: &str = "between the end of the capture before it and the beginning of this one are more than two minutes of which nothing was captured: calls that were open then are judged by what was seen, and nothing is said about what is missing";
 
 impl Calls {
     /// An empty table.
@@ -52,6 +59,7 @@ impl Calls {
             in_progress: Lru::default(),
             due: BinaryHeap::new(),
             hops: Hops::default(),
+            counted: Counted::new(limits.counted_calls),
             timers: Timers::default(),
             media: Media::default(),
             totals: Totals::default(),
@@ -69,20 +77,38 @@ impl Calls {
     /// Lets capture time pass; to be called for every frame, SIP or not.
     pub fn tick(
         &mut self,
-        at: FrameRef,
-        interface: u32,
-        time: Timestamp,
+        moment: &Moment,
         out: &mut impl FnMut(Event<'_>),
         defects: &mut impl FnMut(Defect),
     ) {
-        if self.coverage.tick((at.file, interface), time) {
+        if self.coverage.tick(moment) {
             defects(Defect::new(
                 DefectKind::TimeStep,
-                at,
+                moment.at,
                 "capture time steps (a clock was set, or files were joined): calls open across the step are not judged",
             ));
         }
         self.expire(out);
+    }
+
+    /// The capture of `at` begins at `until` where the one `before` ended at `from`; to be called
+    /// before [`Self::tick`] for its first frame.
+    pub fn goes_on(
+        &mut self,
+        at: FrameRef,
+        before: FileIndex,
+        (from, until): (Timestamp, Timestamp),
+        defects: &mut impl FnMut(Defect),
+    ) {
+        self.coverage.goes_on(at.file, before, from, until);
+        if until.since(from) >= TOLD_PAUSE {
+            defects(Defect::new(DefectKind::CaptureGap, at, PAUSED));
+        }
+    }
+
+    /// Times are another clock's from `time` on. Calls open across that are not judged.
+    pub fn change_clock(&mut self, time: Timestamp) {
+        self.coverage.change_clock(time);
     }
 
     /// Packets were found to be missing somewhere between `from` and `until`.
@@ -136,6 +162,7 @@ impl Calls {
         call.touched = elapsed;
         let mut around = Surroundings {
             hops: &mut self.hops,
+            counted: &mut self.counted,
             timers: &mut self.timers,
             totals: &mut self.totals,
             limits: &self.limits,
@@ -186,6 +213,16 @@ impl Calls {
             }
             Sighting::Unreachable(error) => self.unreachable(error),
         }
+    }
+
+    /// Messages taken so far, tap copies among them.
+    pub const fn messages(&self) -> u64 {
+        self.totals.requests + self.totals.responses + self.totals.duplicates
+    }
+
+    /// The tap repeated so many messages that were not put together again.
+    pub const fn copied(&mut self, messages: u64) {
+        self.totals.duplicates += messages;
     }
 
     /// Takes an ICMP error: evidence about what it quotes.

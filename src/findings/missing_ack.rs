@@ -10,12 +10,14 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use super::grouping::{Gathered, Groups, Said};
-use super::rule::{CallRef, Confidence, End, Finding, Peer, Rule, Severity, Topic, kept, readable};
+use super::rule::{
+    CallRef, Confidence, End, Finding, Frames, Peer, Rule, Severity, Topic, kept, readable,
+};
 use crate::calls::{
     Ack, AckFault, AckMatch, AnsweredDialog, Exchanged, Leg, MediaSeen, Side, dialog::is_on,
 };
 use crate::limits::Limits;
-use crate::units::{Span, Timestamp};
+use crate::units::{FrameRef, Span, Timestamp};
 
 mod causes;
 pub mod decide;
@@ -32,6 +34,7 @@ pub const NAME: &str = "missing-ack";
 #[derive(Debug)]
 pub struct MissingAck {
     call_id_bytes: usize,
+    frames: Frames,
     groups: Groups<Key>,
     judged: BTreeMap<Key, Judged>,
     non2xx: non2xx::Non2xx,
@@ -60,6 +63,7 @@ impl MissingAck {
     pub fn new(limits: &Limits) -> Self {
         Self {
             call_id_bytes: limits.call_id_bytes,
+            frames: Frames::default(),
             groups: Groups::new(limits),
             judged: BTreeMap::new(),
             non2xx: non2xx::Non2xx::new(limits),
@@ -80,6 +84,10 @@ impl Rule for MissingAck {
         &TOPICS
     }
 
+    fn name_frames(&mut self, frames: Frames) {
+        self.frames = frames;
+    }
+
     fn dialog(&mut self, dialog: &AnsweredDialog<'_>) {
         let Some((decision, facts, leg)) = judge(dialog) else {
             return;
@@ -88,7 +96,7 @@ impl Rule for MissingAck {
             return;
         }
         let (severity, confidence) = weigh(&decision, &facts);
-        let cause = causes::of(dialog, leg, &facts, &decision);
+        let cause = causes::of(dialog, leg, &facts, &decision, self.frames);
         let key = Key {
             cause: cause.as_ref().map(|cause| cause.kind),
             severity: std::cmp::Reverse(severity),
@@ -102,12 +110,13 @@ impl Rule for MissingAck {
             path_open: false,
         });
         judged.path_open |= path_open;
+        let frames = self.frames;
         self.groups.add(
             key,
             Peer::of(&leg.flow),
             leg.first().time,
             || call_ref(dialog, leg, self.call_id_bytes),
-            || evidence(dialog, leg, &facts, cause.as_ref()),
+            || evidence(dialog, leg, &facts, cause.as_ref(), frames),
         );
     }
 
@@ -211,6 +220,8 @@ fn facts_of(dialog: &AnsweredDialog<'_>, index: usize) -> Option<Facts> {
         invite: leg.invite.is_some(),
         two_way: known.two_way,
         loss: dialog.loss,
+        paused: dialog.paused,
+        gap: dialog.gap,
         live: false,
         path: leg.path(),
         stated: dialog.byes.iter().any(|bye| bye.says_no_ack),
@@ -273,7 +284,7 @@ fn weigh(decision: &Decision, facts: &Facts) -> (Severity, Confidence) {
         _ => false,
     };
     match weighed {
-        _ if !(facts.loss && rests_on_absence) => weighed,
+        _ if !((facts.loss || facts.gap) && rests_on_absence) => weighed,
         (Severity::Error, Confidence::Confirmed) => (Severity::Warning, Confidence::Probable),
         (Severity::Info, Confidence::Confirmed) => (Severity::Info, Confidence::Probable),
         _ => (Severity::Info, Confidence::Inconclusive),
@@ -356,13 +367,31 @@ fn call_ref(dialog: &AnsweredDialog<'_>, leg: &Leg, text_bytes: usize) -> CallRe
     }
 }
 
+/// What was in the way while the dialog was open.
+fn doubts(dialog: &AnsweredDialog<'_>, facts: &Facts) -> impl Iterator<Item = &'static str> {
+    let is_gap = facts.gap || facts.paused && facts.end < timing(facts).window;
+    let doubts = [
+        (facts.loss, "packets are missing from the capture meanwhile"),
+        (
+            is_gap,
+            "between two of the files nothing was captured meanwhile",
+        ),
+        (dialog.evicted, "given up before all was known"),
+    ];
+    doubts
+        .into_iter()
+        .filter_map(|(holds, words)| holds.then_some(words))
+}
+
 /// One dialog's evidence, by frame.
 fn evidence(
     dialog: &AnsweredDialog<'_>,
     leg: &Leg,
     facts: &Facts,
     cause: Option<&Cause>,
+    frames: Frames,
 ) -> String {
+    let frame = |at: FrameRef| frames.name(at);
     let start = leg.first().time;
     let after = |time: Timestamp| readable(time.since(start));
     let mut parts = Vec::new();
@@ -372,17 +401,17 @@ fn evidence(
         "INVITE"
     };
     match leg.invite {
-        Some(invite) => parts.push(format!("{kind} in frame {}", invite.at.no)),
+        Some(invite) => parts.push(format!("{kind} in frame {}", frame(invite.at))),
         None => parts.push(format!("{kind} not captured")),
     }
     let copies = leg.copies_seen;
     parts.push(match copies {
-        1 => format!("2xx once, in frame {}", leg.first().at.no),
+        1 => format!("2xx once, in frame {}", frame(leg.first().at)),
         _ => format!(
             "2xx {copies} times in {}, frames {} to {}",
             after(leg.last().time),
-            leg.first().at.no,
-            leg.last().at.no
+            frame(leg.first().at),
+            frame(leg.last().at)
         ),
     });
     let mut any_ack = false;
@@ -395,7 +424,10 @@ fn evidence(
             }
         };
         let lost = ack.undeliverable.map_or_else(String::new, |seen| {
-            format!(", reported undeliverable by ICMP in frame {}", seen.at.no)
+            format!(
+                ", reported undeliverable by ICMP in frame {}",
+                frame(seen.at)
+            )
         });
         let again = match ack.repeats.len() {
             0 => String::new(),
@@ -404,7 +436,7 @@ fn evidence(
         parts.push(format!(
             "ACK{again} after {}, frame {}{fault}{lost}",
             after(ack.seen.time),
-            ack.seen.at.no
+            frame(ack.seen.at)
         ));
     }
     if !any_ack {
@@ -414,7 +446,10 @@ fn evidence(
             .iter()
             .find(|(_, fit)| matches!(fit, AckMatch::Exact(_)))
         {
-            parts.push(format!("an ACK on another hop, frame {}", ack.seen.at.no));
+            parts.push(format!(
+                "an ACK on another hop, frame {}",
+                frame(ack.seen.at)
+            ));
         }
     }
     for bye in dialog.byes.iter().take(2) {
@@ -431,11 +466,11 @@ fn evidence(
         parts.push(format!(
             "BYE by the {by} after {}, frame {}{said}",
             after(bye.seen.time),
-            bye.seen.at.no
+            frame(bye.seen.at)
         ));
     }
     if let Some(cancel) = dialog.cancel {
-        parts.push(format!("CANCEL in frame {}", cancel.at.no));
+        parts.push(format!("CANCEL in frame {}", frame(cancel.at)));
     }
     let timing = timing(facts);
     let ended = match timing.repeats {
@@ -450,12 +485,7 @@ fn evidence(
     if let Some(media) = &dialog.media {
         parts.push(heard(media, start));
     }
-    if facts.loss {
-        parts.push("packets are missing from the capture meanwhile".to_owned());
-    }
-    if dialog.evicted {
-        parts.push("given up before all was known".to_owned());
-    }
+    parts.extend(doubts(dialog, facts).map(str::to_owned));
     if let Some(cause) = cause {
         parts.push(format!("{}: {}", cause.kind.name(), cause.evidence));
     }

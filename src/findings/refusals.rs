@@ -12,11 +12,11 @@ use std::fmt::Write as _;
 
 use super::burst::{Burst, BurstOptions, Detector, Finals, per_minute};
 use super::rule::{
-    BurstFacts, CallRef, Confidence, Finding, Peer, PeerCounts, Severity, kept, readable,
+    BurstFacts, CallRef, Confidence, Finding, Frames, Peer, PeerCounts, Severity, kept, readable,
 };
 use crate::calls::Attempt;
 use crate::limits::Limits;
-use crate::units::{StatusCode, Timestamp};
+use crate::units::{FrameNo, FrameRef, StatusCode, Timestamp};
 
 /// Attempts, and refusals, remembered: half an hour of 18 attempts a second.
 const RECENT: usize = 32_768;
@@ -35,6 +35,7 @@ pub struct Refusals {
     codes: usize,
     calls_per_finding: usize,
     call_id_bytes: usize,
+    frames: Frames,
     first: Option<Timestamp>,
     finals: Finals,
     series: BTreeMap<StatusCode, Series>,
@@ -85,6 +86,7 @@ impl Refusals {
             codes: limits.burst_series,
             calls_per_finding: limits.calls_per_finding,
             call_id_bytes: limits.call_id_bytes,
+            frames: Frames::default(),
             first: None,
             finals: Finals::new(options.window, limits.burst_events),
             series: BTreeMap::new(),
@@ -94,6 +96,11 @@ impl Refusals {
             attempts: VecDeque::new(),
             given_up: 0,
         }
+    }
+
+    /// How frames are to be named.
+    pub const fn name_frames(&mut self, frames: Frames) {
+        self.frames = frames;
     }
 
     /// The capture begins.
@@ -261,7 +268,9 @@ impl Refusals {
             ),
             detail,
             evidence: inside().next().map(|call| {
-                let frames: Vec<_> = call.frames.iter().map(ToString::to_string).collect();
+                let file = call.file;
+                let name = |no: &FrameNo| self.frames.name(FrameRef { file, no: *no });
+                let frames: Vec<_> = call.frames.iter().map(name).collect();
                 format!(
                     "first refusal: Call-ID {}, frames {}",
                     String::from_utf8_lossy(&call.call_id),

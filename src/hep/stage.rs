@@ -267,7 +267,10 @@ fn mirrored(
         }
         out(Datagram {
             flow: message.flow,
-            origin: relayed(origin, message.time, message.is_cut, origin.earlier),
+            origin: Origin {
+                interface: message.agent,
+                ..relayed(origin, message.time, message.is_cut, origin.earlier)
+            },
             payload: message.bytes,
         });
     }

@@ -142,7 +142,7 @@ impl Decoder {
         let snapped = record.payload.is_snapped();
         pass.message(
             record.flow(flow),
-            pass.time,
+            (pass.time, pass.interface),
             envelope.earlier,
             record.payload.bytes,
             snapped,

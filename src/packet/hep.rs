@@ -9,14 +9,16 @@
 //! - HEP3/EEP3 specification, revision 37, <https://github.com/sipcapture/HEP>
 //! - Versions 1 and 2: <https://github.com/sipcapture/hep-erlang>
 
+use std::hash::{Hash as _, Hasher as _};
 use std::io::Read as _;
 use std::net::IpAddr;
 
 use flate2::read::{DeflateDecoder, GzDecoder, ZlibDecoder};
+use rustc_hash::FxHasher;
 
 use super::Layer;
 use crate::defect::DefectKind;
-use crate::units::{Endpoint, Flow, NANOS_PER_SEC, Span, Timestamp, Transport};
+use crate::units::{Endpoint, Flow, NANOS_PER_SEC, RELAYED, Span, Timestamp, Transport};
 
 /// The port collectors listen on.
 pub(super) const PORT: u16 = 9060;
@@ -43,6 +45,8 @@ pub(crate) struct Hep<'a> {
     transport: Option<Transport>,
     /// When the agent saw it.
     time: Option<Timestamp>,
+    /// The agent's number.
+    agent: Option<u32>,
     /// It is SIP, or its kind was not told.
     is_sip: bool,
     /// What the agent saw.
@@ -63,6 +67,8 @@ pub(super) struct Payload<'a> {
 pub(crate) struct Mirrored<'a> {
     pub(crate) flow: Flow,
     pub(crate) time: Timestamp,
+    /// The interface that stands for the agent, see [`RELAYED`].
+    pub(crate) agent: u32,
     pub(crate) bytes: &'a [u8],
     /// Some of it is missing.
     pub(crate) is_cut: bool,
@@ -84,6 +90,10 @@ impl<'a> Hep<'a> {
         'a: 'm,
     {
         let payload = self.payload.filter(|_| self.is_sip)?;
+        // Agents behind one address have numbers of their own.
+        let mut agent = FxHasher::default();
+        (seen.src.addr, self.agent).hash(&mut agent);
+        let [.., a, b, c, d] = agent.finish().to_be_bytes();
         let mut mirrored = Mirrored {
             flow: Flow {
                 src: self.src.unwrap_or(seen.src),
@@ -91,6 +101,7 @@ impl<'a> Hep<'a> {
                 transport: self.transport.unwrap_or(Transport::Udp),
             },
             time: self.time.unwrap_or(captured),
+            agent: RELAYED | u32::from_be_bytes([a, b, c, d]),
             bytes: payload.bytes,
             is_cut: payload.is_snapped,
             defect: None,
@@ -194,6 +205,9 @@ fn version_3(packet: Layer<'_>) -> Option<Hep<'_>> {
                     .array::<4>(0)
                     .map_or(0, |bytes| u32::from_be_bytes(*bytes));
             }
+            0x0c => {
+                hep.agent = value.array::<4>(0).map(|bytes| u32::from_be_bytes(*bytes));
+            }
             0x0b => hep.is_sip = value.bytes.first() == Some(&1),
             0x0f | 0x10 => {
                 hep.payload = Some(Payload {
@@ -254,6 +268,7 @@ fn version_1_or_2(packet: Layer<'_>, captured: Timestamp) -> Option<Hep<'_>> {
         dst: Some(Endpoint::new(addr(8 + addr_len)?, packet.u16_be(6)?)),
         transport: Some(transport),
         time,
+        agent: None,
         is_sip: true,
         payload: Some(Payload {
             bytes: payload.bytes,

@@ -53,7 +53,7 @@ impl Decoder {
             }
             pass.message(
                 message.flow,
-                message.time,
+                (message.time, message.agent),
                 earlier,
                 message.bytes,
                 message.is_cut,
@@ -72,7 +72,8 @@ impl Decoder {
     ) {
         match exported::open(frame) {
             Pdu::Sip(flow, message) => {
-                pass.message(flow, pass.time, &[], message.bytes, message.is_snapped());
+                let seen = (pass.time, pass.interface);
+                pass.message(flow, seen, &[], message.bytes, message.is_snapped());
             }
             Pdu::Ip(packet) => self.inner_ip(pass, packet, outer),
             Pdu::Ethernet(inner) => {
@@ -85,11 +86,12 @@ impl Decoder {
 }
 
 impl<O: FnMut(Packet<'_>), D: FnMut(Defect)> Pass<'_, O, D> {
-    /// Hands out a message that somebody took out of its packet.
+    /// Hands out a message that somebody took out of its packet, with the time and the interface
+    /// that are told of it.
     pub(super) fn message(
         &mut self,
         flow: Flow,
-        time: Timestamp,
+        (time, interface): (Timestamp, u32),
         earlier: &[FrameRef],
         payload: &[u8],
         snapped: bool,
@@ -98,7 +100,7 @@ impl<O: FnMut(Packet<'_>), D: FnMut(Defect)> Pass<'_, O, D> {
             at: self.at,
             time,
             earlier,
-            interface: self.interface,
+            interface,
             ip_id: 0,
             ttl: 0,
             snapped,

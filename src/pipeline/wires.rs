@@ -129,6 +129,11 @@ impl Wires {
         );
     }
 
+    /// Whether the segment taken last only repeats what came before.
+    pub const fn is_repeated(&self) -> bool {
+        self.reassembler.is_repeated()
+    }
+
     /// Takes an SCTP packet.
     pub fn sctp(
         &mut self,

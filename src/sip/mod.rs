@@ -13,6 +13,7 @@ pub mod typed;
 pub mod challenge;
 pub mod sdp;
 pub mod duplicates;
+pub mod carriers;
 
 pub use field::Name;
 pub use head::Head;

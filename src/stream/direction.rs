@@ -165,6 +165,12 @@ impl Direction {
         }
     }
 
+    /// Whether all of `data` came before.
+    pub(super) fn has(&self, data: &Data<'_>) -> bool {
+        let is_known = matches!(self.phase, Phase::Following | Phase::Closed | Phase::Reset);
+        is_known && data.wire_len > 0 && !self.next.is_before(data.end())
+    }
+
     /// Whether `data` cannot belong to the stream as it is known.
     pub(super) fn is_foreign(&self, data: &Data<'_>) -> bool {
         let near = |seq: SeqNo| data.seq.since(seq).abs() <= PLAUSIBLE_JUMP;

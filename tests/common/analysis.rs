@@ -43,8 +43,13 @@ pub fn analyse(captures: &[&[u8]], options: &Options) -> Analysed {
         path: format!("{index}.pcap"),
         source: sipannotate::capture::Source::Stream(Box::new(Cursor::new(bytes.to_vec()))),
     });
+    analyse_inputs(inputs.collect(), options)
+}
+
+/// Analyses inputs as one.
+pub fn analyse_inputs(inputs: Vec<Input>, options: &Options) -> Analysed {
     let mut responses = Vec::new();
-    let outcome = pipeline::analyse(inputs.collect(), options, &mut |response| {
+    let outcome = pipeline::analyse(inputs, options, &mut |response| {
         responses.push(Reported {
             frame: response.frame,
             code: response.code,

@@ -8,7 +8,7 @@ use super::super::{Event, Seen, Sighted, key};
 use super::session::ByeTold;
 use super::settle::{Ending, FOUND_LATE, REPEATS, WITH_ACK, plus};
 use super::{Call, Surroundings, grow, has_credentials, sender};
-use crate::sip::{Method, MethodKind, StartLine};
+use crate::sip::{Message, Method, MethodKind, StartLine};
 use crate::units::{FileIndex, Flow, Span, StatusCode, Timestamp};
 
 /// After an answer nothing more is expected this long after the last message.
@@ -94,8 +94,9 @@ impl Call {
             !dialogs.any(|d| d.side_of(from_tag, to_tag).is_some())
         };
         let goes_on = self.goes_on(seen, method.kind, text, initial);
-        if method.kind == MethodKind::Invite {
-            self.count_invite(seen, initial, around);
+        if method.kind == MethodKind::Invite && !self.has_invite {
+            self.has_invite = true;
+            around.totals.calls += u64::from(around.counted.insert(self.digest));
         }
         if self.exchanges.len() >= around.limits.transactions_per_call {
             self.forget_oldest_exchange(around, out);
@@ -142,16 +143,23 @@ impl Call {
         self.exchanges.len() - 1
     }
 
-    /// Counts the call, and the attempt that a new INVITE is.
-    fn count_invite(&mut self, seen: &Sighted<'_>, initial: bool, around: &mut Surroundings<'_>) {
-        if !self.has_invite {
-            self.has_invite = true;
-            around.totals.calls += 1;
+    /// Counts the attempt that the first INVITE of an exchange is.
+    pub(super) fn count_attempt(
+        &self,
+        exchange: usize,
+        message: &Message<'_>,
+        around: &mut Surroundings<'_>,
+    ) {
+        let is_first = self.exchanges.get(exchange).is_some_and(|exchange| {
+            exchange.method == MethodKind::Invite && exchange.request.is_none()
+        });
+        if !is_first || message.to_tag().is_some() {
+            return;
         }
         // With credentials it goes on with the attempt that was challenged; otherwise it is a
         // new one, also in the same Call-ID (a retry after a refusal).
-        let from_tag = sender(seen.message);
-        let mut before = self.exchanges.iter().rev();
+        let from_tag = sender(message);
+        let mut before = self.exchanges.iter().take(exchange).rev();
         let before =
             before.find(|e| e.method == MethodKind::Invite && e.initial && e.from_tag == from_tag);
         let is_challenged = before.is_some_and(|before| {
@@ -159,10 +167,10 @@ impl Call {
             let mut codes = finals.map(|c| c.0.get()).peekable();
             match codes.peek() {
                 Some(_) => codes.any(|code| matches!(code, 401 | 407)),
-                None => has_credentials(seen.message),
+                None => has_credentials(message),
             }
         });
-        around.totals.invites += u64::from(initial && seen.message.is_request() && !is_challenged);
+        around.totals.invites += u64::from(!is_challenged);
     }
 
     /// Whether a new exchange goes on with the one before it of its kind and sender.
@@ -362,6 +370,7 @@ impl Call {
         let progress = &exchange.progress;
         let interface = hops.last().map(|hop| hop.interface);
         let open = (progress.first, Some(exchange.expected_until()));
+        let interface = interface.map(|interface| (interface, progress.first));
         let observed = observed(ending, interface, open, progress.steps);
         out(Event::Exchanged(&Exchanged {
             call_id: &self.id,
@@ -389,15 +398,19 @@ impl Call {
     }
 }
 
-/// How far the capture carries what was open on an interface, between two times or from one on.
+/// How far the capture carries what was open on an interface, between two times or from one on;
+/// `interface` with the time that something was seen there last.
 pub(super) fn observed(
     ending: &Ending<'_>,
-    interface: Option<(FileIndex, u32)>,
+    interface: Option<((FileIndex, u32), Timestamp)>,
     (first, last): (Timestamp, Option<Timestamp>),
     steps: u32,
 ) -> Observed {
     let coverage = ending.coverage;
-    let until = interface.map_or_else(|| coverage.now(), |interface| coverage.until(interface));
+    let until = interface.map_or_else(
+        || coverage.now(),
+        |(interface, seen)| coverage.until(interface, seen).time,
+    );
     Observed {
         until,
         loss: coverage.is_lossy(first, last.map_or(until, |last| last.min(until))),

@@ -216,6 +216,11 @@ fn hand_out(
             },
         },
         last: session.last.seen(),
-        observed: observed(ending, Some(callee.interface), (opened, None), dialog.steps),
+        observed: observed(
+            ending,
+            Some((callee.interface, session.last.seen().time)),
+            (opened, None),
+            dialog.steps,
+        ),
     }));
 }

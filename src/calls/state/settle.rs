@@ -1,7 +1,7 @@
 //! When a call is settled, and how a dialog is handed out with its evidence.
 
 use super::super::coverage::Coverage;
-use super::super::dialog::{Answered, AnsweredDialog, HopFacts};
+use super::super::dialog::{AckMatch, Answered, AnsweredDialog, HopFacts};
 use super::super::hops::Hops;
 use super::super::timers::Timers;
 use super::super::{Event, Note};
@@ -172,12 +172,16 @@ impl Call {
             .map(|leg| leg.first().time)
             .min()
             .unwrap_or_default();
+        // One that fits exactly belongs to it, whatever clock says that it came before.
         let acks: Vec<_> = self
             .acks
             .iter()
-            .filter(|ack| ack.seen.time.since(opened) >= Span::from_millis(-500))
             .filter(|ack| !self.belongs_elsewhere(ack, dialog))
             .filter_map(|ack| Some((ack, dialog.matches(ack)?)))
+            .filter(|(ack, fit)| {
+                let is_exact = matches!(fit, AckMatch::Exact(_));
+                is_exact || ack.seen.time.since(opened) >= Span::from_millis(-500)
+            })
             .collect();
         let facts: Vec<_> = dialog
             .legs
@@ -193,7 +197,14 @@ impl Call {
                 peer_t1: peers.timers.t1(leg.flow.dst),
             })
             .collect();
-        let observed_until = end.coverage.until(nearest.interface);
+        let until = end.coverage.until(nearest.interface, nearest.last().time);
+        let latest = dialog
+            .legs
+            .iter()
+            .map(|leg| leg.last().time)
+            .chain(acks.iter().map(|(ack, _)| ack.seen.time))
+            .chain(dialog.byes.iter().map(|bye| bye.seen.time));
+        let latest = latest.max().unwrap_or_default();
         out(Event::Dialog(&AnsweredDialog {
             call_id: &self.id,
             to_tag: &dialog.to_tag_text,
@@ -212,8 +223,10 @@ impl Call {
             last_success: dialog.last_success,
             media: self.media_of(dialog, peers),
             callee_unreachable: dialog.callee_unreachable,
-            observed_until,
-            loss: end.coverage.is_lossy(opened, observed_until),
+            observed_until: until.time,
+            paused: until.paused,
+            gap: end.coverage.has_gap(nearest.interface, opened, latest),
+            loss: end.coverage.is_lossy(opened, until.time),
             time_step: dialog.steps != end.coverage.steps(),
             evicted: end.evicted,
         }));

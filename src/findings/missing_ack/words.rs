@@ -84,7 +84,7 @@ pub(super) fn of(decision: &Decision, path_open: bool, count: u64) -> Words {
             remediation: FIND_THE_ACK,
             raise: Some(if has("one-way") {
                 BOTH_WAYS
-            } else if has("capture-ends") {
+            } else if has("capture-ends") || has("capture-gap") {
                 LONGER
             } else {
                 TAP_AT_CALLEE
@@ -185,7 +185,7 @@ pub(super) fn of(decision: &Decision, path_open: bool, count: u64) -> Words {
                 BOTH_WAYS
             } else if has("capture-starts") {
                 "start the capture before the INVITE"
-            } else if has("capture-ends") || has("ended-early") {
+            } else if has("capture-ends") || has("ended-early") || has("capture-gap") {
                 LONGER
             } else {
                 TAP_AT_CALLEE
@@ -214,6 +214,10 @@ fn probable_detail(decision: &Decision) -> &'static str {
         }
         Some("capture-loss") => {
             "The 200 was repeated until 64*T1 were over, but packets are missing from the capture at that time."
+        }
+        Some("capture-gap") => {
+            "The 200 was repeated and no ACK was seen, but between two of the files nothing was captured: the ACK may have \
+             passed then."
         }
         Some("few-copies") => {
             "The 200 was still being repeated when 64*T1 were over, but fewer copies were seen than a callee sends."
@@ -261,6 +265,9 @@ fn inconclusive_detail(decision: &Decision) -> &'static str {
         }
         Some("one-way") => "Only one direction of this hop was captured.",
         Some("ended-early") => "The call ended before another copy of the 200 was due.",
+        Some("capture-gap") => {
+            "Between two of the files nothing was captured while the call was open; the ACK may have passed then."
+        }
         Some("evicted") => {
             "More calls were open at once than are followed, and this one was given up before all of it was seen."
         }
@@ -426,7 +433,7 @@ pub(super) static TOPICS: &[Topic] = topics![
         [
             (
                 SEES,
-                "As no-ack-confirmed, lowered by its qualifier: capture-ends, capture-starts, one-way, capture-loss, \
+                "As no-ack-confirmed, lowered by its qualifier: capture-ends, capture-starts, one-way, capture-loss, capture-gap, \
             few-copies, ended-early, give-up-bye (the callee did not repeat and hung up at 64*T1) or no-repeats."
             ),
             (TO_DO, FIND_THE_ACK),
@@ -582,7 +589,8 @@ pub(super) static TOPICS: &[Topic] = topics![
         [
             (
                 SEES,
-                "Its qualifier says why: capture-ends, capture-starts, one-way, ended-early, no-repeats, time-step."
+                "Its qualifier says why: capture-ends, capture-starts, capture-gap (between two files), one-way, \
+            ended-early, no-repeats, time-step."
             ),
             (
                 TO_DO,
