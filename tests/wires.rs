@@ -207,6 +207,26 @@ fn websocket_is_read_over_tcp_and_over_tls() {
 }
 
 #[test]
+fn behind_a_hole_in_a_websocket_connection_every_message_that_begins_a_segment_is_read() {
+    let mut sent = peers::websocket_talk()[..2].to_vec();
+    for no in 0..8 {
+        let message = peers::request("WS", &format!("hole-{no}"));
+        sent.push((true, peers::frame(true, 0x81, &message)));
+    }
+    let mut capture = Tap::tcp(8080, &sent);
+    capture.drop_payload(5);
+    let result = read(&capture, "");
+    let ids: Vec<_> = result
+        .seen
+        .iter()
+        .map(|seen| seen.call_id.as_str())
+        .collect();
+    let expected = ["0", "1", "2", "4", "5", "6", "7"].map(|no| format!("hole-{no}"));
+    assert_eq!(ids, expected);
+    assert_eq!(result.defects, ["tcp-gap"]);
+}
+
+#[test]
 fn websocket_is_found_in_its_middle() {
     // What refers back to messages before it cannot be inflated, and that is said.
     let sent = peers::websocket_talk();
@@ -562,4 +582,115 @@ fn messages_that_could_not_be_decompressed_lower_the_verdict() {
     let silent = unanswered(&[0x00]);
     let confirmed = ("no-ack-confirmed".to_owned(), String::new());
     assert_eq!(verdicts(&silent), [confirmed]);
+}
+
+/// Messages as a log of them has them, each in a segment of its own.
+fn quoted(from_client: bool) -> Vec<(bool, Vec<u8>)> {
+    (0..5)
+        .flat_map(|no| {
+            let id = format!("quoted-{no}");
+            [peers::request("UDP", &id), peers::answer("UDP", &id)]
+        })
+        .map(|bytes| (from_client, bytes))
+        .collect()
+}
+
+#[test]
+fn messages_quoted_in_the_text_of_other_protocols_are_none() {
+    let get = b"GET /sip.log HTTP/1.1\r\nHost: a\r\n\r\n";
+    let ok = b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n";
+    let post = b"POST /api HTTP/1.1\r\nHost: a\r\nContent-Length: 9999\r\n\r\n";
+    let chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let talks: [(u16, Vec<(bool, &[u8])>, bool); 9] = [
+        (80, vec![(true, get), (false, ok)], false),
+        (8080, vec![(true, get), (false, chunked)], false),
+        (8080, vec![(true, post)], true),
+        (5060, vec![(true, post)], true),
+        (5060, vec![(true, get), (false, ok)], false),
+        (25, vec![(true, b"EHLO a\r\n"), (true, b"DATA\r\n")], true),
+        (
+            514,
+            vec![(true, b"<134>Nov 12 10:00:00 kamailio[1]: got\n")],
+            true,
+        ),
+        (5222, vec![(true, b"<stream><message><body>")], true),
+        (
+            2855,
+            vec![(true, b"MSRP d93k SEND\r\nContent-Type: message/sip\r\n\r\n")],
+            true,
+        ),
+    ];
+    for (port, head, from_client) in talks {
+        let mut sent: Vec<_> = head
+            .iter()
+            .map(|(client, bytes)| (*client, bytes.to_vec()))
+            .collect();
+        sent.extend(quoted(from_client));
+        let result = read(&Tap::tcp(port, &sent), "");
+        assert_eq!(result.seen, [], "port {port}");
+        assert_eq!(result.defects, Vec::<String>::new(), "port {port}");
+        // The same with the end of the head in the segment of the first message.
+        let last = head.len() - 1;
+        let joined = [&sent[last].1[..], &sent[last + 1].1].concat();
+        sent.splice(last..last + 2, [(from_client, joined)]);
+        let result = read(&Tap::tcp(port, &sent), "");
+        assert_eq!(result.seen, [], "port {port}");
+        let talk = peers::rustls_carries(&sent);
+        let result = read(&Tap::tcp(443, &talk.sent), &talk.keys);
+        assert_eq!(result.seen, [], "port {port} inside TLS");
+    }
+    // Of a download that was joined in its middle, after a while.
+    let mut sent = vec![(false, vec![b'x'; 900]); 64];
+    sent.extend(quoted(false));
+    let result = read(&Tap::tcp(80, &sent).without_syn(), "");
+    assert_eq!(result.seen, []);
+}
+
+#[test]
+fn what_may_come_before_sip_does_not_hide_it() {
+    let message = (true, peers::request("TCP", "behind"));
+    let heads: [&[(bool, &[u8])]; 5] = [
+        &[
+            (
+                true,
+                b"CONNECT sip.example.net:6060 HTTP/1.1\r\nHost: sip.example.net\r\n\r\n",
+            ),
+            (false, b"HTTP/1.1 200 Connection established\r\n\r\n"),
+        ],
+        &[
+            (true, &[5, 1, 0]),
+            (false, &[5, 0]),
+            (true, &[5, 1, 0, 1, 192, 0, 2, 1, 0x17, 0xac]),
+            (false, &[5, 0, 0, 1, 192, 0, 2, 1, 0x17, 0xac]),
+        ],
+        &[(true, b"\r\n\r\n"), (true, b"\0\0\0\0"), (true, b"jaK\0")],
+        // Like SIP, but no proof.
+        &[(true, b"HELLO sip:b@example.net SIP/2.0\r\n\r\n")],
+        &[],
+    ];
+    for head in heads {
+        let mut sent: Vec<_> = head
+            .iter()
+            .map(|(client, bytes)| (*client, bytes.to_vec()))
+            .collect();
+        sent.push(message.clone());
+        sent.push((false, peers::answer("TCP", "behind")));
+        let result = read(&Tap::tcp(6060, &sent), "");
+        assert_eq!(result.seen, seen("TCP", &["behind", "behind"]), "{head:?}");
+    }
+    // A connection joined in the middle of a long body, and one whose first segment was lost.
+    let mut sent = vec![(true, vec![b'v'; 900]); 40];
+    sent.push(message.clone());
+    let result = read(&Tap::tcp(6060, &sent).without_syn(), "");
+    assert_eq!(result.seen, seen("TCP", &["behind"]));
+    let long = peers::request("TCP", "cut");
+    let sent = [
+        (true, long[..100].to_vec()),
+        (true, long[100..].to_vec()),
+        message,
+    ];
+    let mut capture = Tap::tcp(6060, &sent);
+    capture.drop_payload(0);
+    let result = read(&capture, "");
+    assert_eq!(result.seen, seen("TCP", &["behind"]));
 }

@@ -16,11 +16,13 @@
 
 mod flows;
 mod parser;
+mod strangers;
 mod unfinished;
 
 use rustc_hash::FxHashMap;
 
 use self::flows::KnownFlows;
+use self::strangers::Strangers;
 use self::unfinished::{Outlet, Unfinished};
 use super::head::{ContentLength, Head};
 use super::sniff::{self, Verdict};
@@ -49,6 +51,7 @@ pub struct Counts {
 pub struct Framer {
     streams: FxHashMap<StreamId, Unfinished>,
     flows: KnownFlows,
+    strangers: Strangers,
     /// The stream whose gap was the last event and that has no state yet.
     gap_before: Option<StreamId>,
     /// The sum of the bytes `streams` keep.
@@ -65,6 +68,7 @@ impl Framer {
         Self {
             streams: FxHashMap::default(),
             flows: KnownFlows::new(limits.sip_flows),
+            strangers: Strangers::new(),
             gap_before: None,
             buffered: 0,
             counts: Counts::default(),
@@ -224,6 +228,8 @@ impl Framer {
         if let Some(verdict) = verdict {
             if verdict == Verdict::SipLike {
                 defects(sip_like(&chunk.flow, chunk.origin.at));
+            } else if !sniff::is_expected(ports(&chunk.flow)) {
+                self.strangers.refuse(chunk.stream, stream.begins);
             }
             self.buffered -= stream.len();
             self.streams.remove(&chunk.stream);
@@ -244,10 +250,13 @@ impl Framer {
     ) -> Appetite {
         let ports = ports(&chunk.flow);
         let sticky = self.is_sticky(&chunk.flow, bytes);
-        let expected = sticky || sniff::is_sip_port(ports.0) || sniff::is_sip_port(ports.1);
+        let expected = sticky || sniff::is_expected(ports);
         let probe = matches!(chunk.event, Event::Probe(_));
         let after_gap = self.gap_before == Some(chunk.stream);
         self.gap_before = None;
+        if !sticky && self.strangers.contains(chunk.stream) {
+            return Appetite::Nothing;
+        }
         let resync = match sniff::stream_start(bytes, ports, sticky) {
             Verdict::Sip | Verdict::NeedMore => false,
             Verdict::Keepalive => {
@@ -269,7 +278,13 @@ impl Framer {
                 }
                 true
             }
-            Verdict::No => return Appetite::Nothing,
+            Verdict::No => {
+                let begins = !probe && !after_gap;
+                if !sniff::may_precede_sip(bytes) && (!expected || sniff::is_http(bytes)) {
+                    self.strangers.refuse(chunk.stream, begins);
+                }
+                return Appetite::Nothing;
+            }
         };
         let stream = Unfinished::new(chunk, sticky, resync, after_gap);
         self.streams.insert(chunk.stream, stream);

@@ -12,7 +12,7 @@
 use memchr::memchr;
 
 use super::method::MethodKind;
-pub use crate::units::is_sip_port;
+use crate::units::is_sip_port;
 
 /// Bytes: a longer first line is no start line.
 pub const START_LINE_BYTES: usize = 8 << 10;
@@ -63,7 +63,7 @@ impl StartLine {
 
 /// What a datagram is. `ports`: source and destination; `sticky`: the 5-tuple gave a message.
 pub fn datagram(payload: &[u8], ports: (u16, u16), sticky: bool) -> Verdict {
-    let expected = sticky || is_sip_port(ports.0) || is_sip_port(ports.1);
+    let expected = sticky || is_expected(ports);
     let Some(first) = payload.first() else {
         return filler(expected);
     };
@@ -84,13 +84,18 @@ pub fn datagram(payload: &[u8], ports: (u16, u16), sticky: bool) -> Verdict {
 
 /// What the start of a stream is, from the bytes known so far.
 pub fn stream_start(bytes: &[u8], ports: (u16, u16), sticky: bool) -> Verdict {
-    let expected = sticky || is_sip_port(ports.0) || is_sip_port(ports.1);
+    let expected = sticky || is_expected(ports);
     let text = skip_line_ends(bytes, usize::MAX);
     match text.first() {
         None => filler(expected),
         Some(first) if is_token(*first) => judge(text, expected, false),
         Some(_) => Verdict::No,
     }
+}
+
+/// Whether SIP is expected between two ports.
+pub const fn is_expected(ports: (u16, u16)) -> bool {
+    is_sip_port(ports.0) || is_sip_port(ports.1)
 }
 
 /// Whether bytes that begin no message can be the middle of one: text, and not another protocol's.
@@ -101,6 +106,27 @@ pub fn is_text(bytes: &[u8]) -> bool {
         .windows(5)
         .any(|window| matches!(window, b"HTTP/" | b"RTSP/"));
     !head.is_empty() && !other && !has_controls(head)
+}
+
+/// Whether bytes are the head of an HTTP message.
+pub fn is_http(bytes: &[u8]) -> bool {
+    let head = bytes.get(..SCORED_BYTES).unwrap_or(bytes);
+    let line = first_line(head).unwrap_or(head);
+    line.starts_with(b"HTTP/1.") || memchr::memmem::find(line, b" HTTP/1.").is_some()
+}
+
+/// Whether bytes that are not SIP say nothing about what comes behind them in their stream:
+/// fillers, and how one asks a proxy for a way through (RFC 1928, RFC 9110 §9.3.6).
+pub fn may_precede_sip(bytes: &[u8]) -> bool {
+    let is_answer = || {
+        let answers = [&b"HTTP/1.1 200 "[..], b"HTTP/1.0 200 "];
+        answers.iter().any(|answer| bytes.starts_with(answer))
+            && bytes.ends_with(b"\r\n\r\n")
+            && memchr::memmem::find(bytes, b"ontent-").is_none()
+            && memchr::memmem::find(bytes, b"ransfer-").is_none()
+    };
+    let is_socks = matches!(bytes, [4 | 5, ..]) && bytes.len() <= 64;
+    is_filler(bytes) || is_socks || bytes.starts_with(b"CONNECT ") || is_answer()
 }
 
 fn judge(text: &[u8], expected: bool, whole: bool) -> Verdict {

@@ -12,8 +12,8 @@ use super::parser::{Parser, Step, without_line_ends};
 use super::{Counts, ports};
 use crate::defect::{Defect, DefectKind};
 use crate::limits::Limits;
-use crate::stream::Chunk;
 use crate::stream::kept::Kept;
+use crate::stream::{Chunk, Event};
 use crate::units::{Flow, FrameRef, Origin};
 
 const LOST: &str =
@@ -52,6 +52,8 @@ pub(super) struct Unfinished {
     last: Kept,
     /// Bytes passed over since the last message.
     passed: u64,
+    /// Its first bytes are those of the stream.
+    pub(super) begins: bool,
 }
 
 impl Unfinished {
@@ -64,6 +66,7 @@ impl Unfinished {
             frames: Vec::new(),
             last: Kept::new(&chunk.origin),
             passed: 0,
+            begins: matches!(chunk.event, Event::Bytes(_)) && !after_gap,
         }
     }
 
