@@ -22,6 +22,7 @@ pub mod hops;
 mod timers;
 mod key;
 mod lru;
+mod queue;
 mod mark;
 mod binding;
 pub mod media;

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use smallvec::{Array, SmallVec};
+
 mod described;
 mod exchange;
 mod hop;
@@ -129,11 +131,11 @@ impl Call {
             .sum();
         let transactions = self.transactions.iter();
         let hops: usize = transactions
-            .map(|hop| room(&hop.provisional) + hop.kept.as_deref().map_or(0, Kept::weight))
+            .map(|hop| spilled(&hop.provisional) + hop.kept.as_deref().map_or(0, Kept::weight))
             .sum();
         let exchanges = self.exchanges.iter();
         let exchanges: usize = exchanges
-            .map(|exchange| room(&exchange.counted) + exchange.texts.len())
+            .map(|exchange| spilled(&exchange.counted) + exchange.texts.len())
             .sum();
         PLACE
             + size_of::<Self>()
@@ -376,7 +378,7 @@ impl Call {
                 kept.provisional(message, code, now);
             }
             if !is_repeat && hop.provisional.len() < cap {
-                grow(&mut hop.provisional).push(*answer);
+                hop.provisional.push(*answer);
             }
         } else {
             exchange.progress.answered |= exchange.counts_on(hop.key, &hop.flow);
@@ -435,7 +437,7 @@ impl Call {
             return is_own;
         }
         if exchange.counted.len() < limits.transactions_per_call {
-            grow(&mut exchange.counted).push(known);
+            exchange.counted.push(known);
             self.changed = true;
         }
         true
@@ -571,6 +573,15 @@ fn cancelled(exchange: &Exchange, cancels: &[(u64, Option<u32>, Seen)]) -> Optio
 /// Bytes a list takes, used or not.
 const fn room<T>(list: &Vec<T>) -> usize {
     list.capacity() * size_of::<T>()
+}
+
+/// The same of a list whose first elements lie where it does itself.
+fn spilled<A: Array>(list: &SmallVec<A>) -> usize {
+    if list.spilled() {
+        list.capacity() * size_of::<A::Item>()
+    } else {
+        0
+    }
 }
 
 /// Makes room for one more: a call has one or two of most things, and there are many calls.

@@ -1,7 +1,6 @@
 //! The table of calls in progress: finds them, lets time pass for them, gives them up.
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::counted::Counted;
@@ -10,6 +9,7 @@ use super::hops::Hops;
 use super::key;
 use super::lru::{Lru, Slot};
 use super::media::Media;
+use super::queue::Queue;
 use super::state::{Call, Ending, Peers, Surroundings};
 use super::timers::Timers;
 use super::{Event, Moment, ResponseSeen, Seen, Sighted, Sighting, Totals, is_about_sip};
@@ -32,7 +32,7 @@ pub struct Calls {
     by_id: HashMap<Arc<[u8]>, Slot, foldhash::quality::RandomState>,
     in_progress: Lru<Call>,
     /// When to look at which call again; an entry may be stale, the call then says when it is due.
-    due: BinaryHeap<Reverse<(Span, Slot)>>,
+    due: Queue,
     hops: Hops,
     counted: Counted,
     timers: Timers,
@@ -57,7 +57,7 @@ impl Calls {
             coverage: Coverage::default(),
             by_id: HashMap::default(),
             in_progress: Lru::default(),
-            due: BinaryHeap::new(),
+            due: Queue::default(),
             hops: Hops::default(),
             counted: Counted::new(limits.counted_calls),
             timers: Timers::default(),
@@ -185,7 +185,7 @@ impl Calls {
         let due = call.due_soon();
         if due < call.queued {
             call.queued = due;
-            self.due.push(Reverse((due, slot)));
+            self.due.push(due, slot);
         }
         self.in_progress.touch(slot);
         while self.is_full()
@@ -282,7 +282,7 @@ impl Calls {
         call.queued = due;
         let slot = self.in_progress.insert(call);
         self.by_id.insert(id, slot);
-        self.due.push(Reverse((due, slot)));
+        self.due.push(due, slot);
         slot
     }
 
@@ -308,25 +308,16 @@ impl Calls {
             return;
         }
         let calls = &mut self.in_progress;
-        let mut entries = std::mem::take(&mut self.due).into_vec();
-        entries.retain(|Reverse((due, slot))| {
-            calls.get_mut(*slot).is_some_and(|call| call.queued == *due)
-        });
         // Where time stands still (packets without a time, a clock that steps), the call that took
         // over a slot is due when the one before was: both entries look alive, and are one.
-        entries.sort_unstable();
-        entries.dedup();
-        self.due = BinaryHeap::from(entries);
+        self.due
+            .retain(|(due, slot)| calls.get_mut(slot).is_some_and(|call| call.queued == due));
     }
 
     /// Looks at the calls that are due.
     fn expire(&mut self, out: &mut impl FnMut(Event<'_>)) {
         let elapsed = self.coverage.elapsed();
-        while let Some(&Reverse((due, slot))) = self.due.peek() {
-            if due > elapsed {
-                return;
-            }
-            self.due.pop();
+        while let Some((due, slot)) = self.due.pop(elapsed) {
             let Some(call) = self.in_progress.get_mut(slot) else {
                 continue;
             };
@@ -337,7 +328,7 @@ impl Calls {
             let actually = call.due();
             if actually > elapsed {
                 call.queued = actually;
-                self.due.push(Reverse((actually, slot)));
+                self.due.push(actually, slot);
                 continue;
             }
             if call.is_over(elapsed) {
@@ -358,7 +349,7 @@ impl Calls {
             self.weight = reweighed(self.weight, call);
             let due = call.due();
             call.queued = due;
-            self.due.push(Reverse((due, slot)));
+            self.due.push(due, slot);
         }
     }
 

@@ -174,7 +174,9 @@ impl Head {
                 return;
             }
         };
-        let value = trim(value);
+        // Mostly a blank stands before it and a line end behind it, and nothing else.
+        let value = value.strip_prefix(b" ").unwrap_or(value);
+        let value = trim(value.strip_suffix(b"\r\n").unwrap_or(value));
         // What begins with a blank behind the start line or a blank line is nobody's length.
         if name == Name::ContentLength && field.first().is_some_and(|&b| !is_space(b)) {
             self.content_length = match (self.content_length, number(value)) {

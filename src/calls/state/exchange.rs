@@ -1,5 +1,7 @@
 //! Exchanges: found or made for each message, due when nothing more can change them, told once.
 
+use smallvec::SmallVec;
+
 use super::super::binding::Binding;
 use super::super::hops::Hops;
 use super::super::outcome::{Exchanged, Hop, Observed, TEXT};
@@ -115,7 +117,7 @@ impl Call {
             counting: request_flow,
             counting_key: key,
             vias: message.via_count(),
-            counted: Vec::new(),
+            counted: SmallVec::new(),
             attempt_told: false,
             rang: false,
             challenge: None,
@@ -263,7 +265,7 @@ impl Call {
             branch: via.and_then(|via| via.branch).map_or(0, key::digest),
             exchange,
             request: None,
-            provisional: Vec::new(),
+            provisional: SmallVec::new(),
             refused: false,
             succeeded: false,
             acked: false,
