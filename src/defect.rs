@@ -38,6 +38,8 @@ pub enum DefectKind {
     OneWay,
     /// Capture time stepped back by over 1 s or forward by over 1 h.
     TimeStep,
+    /// Between two files of a tap nothing was captured.
+    CaptureGap,
     /// The capturing machine says it dropped packets.
     Dropped,
     /// Frames are not in time order.
@@ -65,6 +67,7 @@ impl DefectKind {
             Self::Tunnel => "tunnel",
             Self::OneWay => "one-way",
             Self::TimeStep => "time-step",
+            Self::CaptureGap => "capture-gap",
             Self::Dropped => "dropped",
             Self::OutOfOrder => "out-of-order",
             Self::ClockOffset => "clock-offset",

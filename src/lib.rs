@@ -10,6 +10,7 @@
 //! packet     Frame              -> Datagram<'_> | Segment<'_> | SctpPacket<'_> | IcmpError<'_>
 //! stream     Segment            -> Chunk<'_>, in order
 //! tls        Chunk, secrets     -> Chunk, decrypted or as it came
+//! hep        Chunk              -> Chunk | Datagram, one a mirrored message
 //! websocket  Chunk              -> Chunk | Datagram, one a WebSocket message
 //! sctp       SctpPacket         -> Datagram, one a user message
 //! sip        Datagram | Chunk   -> Message<'_>, an index over the wire bytes
@@ -32,6 +33,7 @@ pub mod capture;
 pub mod packet;
 pub mod stream;
 pub mod tls;
+pub mod hep;
 pub mod websocket;
 pub mod sctp;
 pub mod sip;

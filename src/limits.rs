@@ -21,6 +21,12 @@ pub struct Limits {
     pub capture_names: usize,
     /// Messages remembered to meet their copies in a capture of the same minutes.
     pub tap_sightings: usize,
+    /// Packets of all captures remembered to the end, to find those that stand in two of them hours
+    /// apart; 100 bytes each.
+    pub tap_echoes: usize,
+    /// Bytes of all captures together that are read beforehand to find clocks that are wrong; shared
+    /// out among them. A second's work.
+    pub survey_bytes: u64,
     /// Pairs of captures whose clocks are compared.
     pub tap_pairs: usize,
     /// Interfaces remembered of one capture; each costs its name. Merged captures have hundreds.
@@ -29,8 +35,8 @@ pub struct Limits {
     pub ip_reassemblies: usize,
     /// How long a datagram waits for its other fragments (Linux waits 30 s, RFC 8200 §4.5 60 s).
     pub ip_reassembly_wait: Span,
-    /// TCP directions in which HEP packets are followed at once; each keeps up to 64 KiB.
-    pub hep_streams: usize,
+    /// Bytes of unfinished HEP packets of all agents' connections together.
+    pub hep_bytes: usize,
     /// Frames remembered behind one datagram or message.
     pub frames_per_message: usize,
     /// TCP connections followed at once (a table slot each, buffers only for SIP).
@@ -68,12 +74,19 @@ pub struct Limits {
     pub header_fields: usize,
     /// Call-IDs followed at once.
     pub calls: usize,
+    /// Call-IDs remembered as counted; 16 bytes each. One that comes back after more others than
+    /// this is counted again.
+    pub counted_calls: usize,
     /// Transactions remembered of one Call-ID.
     pub transactions_per_call: usize,
     /// Answered dialogs remembered of one Call-ID (forks, re-INVITEs, hops).
     pub dialogs_per_call: usize,
     /// Copies of a response remembered one by one in a dialog (RFC 3261 §13.3.1.4 sends 11).
     pub copies_per_dialog: usize,
+    /// Media sockets announced in calls in progress, some 128 bytes each.
+    pub media_sockets: usize,
+    /// Media sockets remembered of one Call-ID: parties, hops, media, candidates of ICE.
+    pub media_sockets_per_call: usize,
     /// Responses held back until their context is settled (CONTRACT: 50,000).
     pub pending_responses: usize,
     /// Bytes of text held back with them: strangers choose how long a Call-ID is.
@@ -84,7 +97,7 @@ pub struct Limits {
     pub call_id_bytes: usize,
     /// Example calls named in a finding (CONTRACT: 10,000; the count stays exact).
     pub calls_per_finding: usize,
-    /// Refusals remembered by one burst detector.
+    /// Refusals remembered by all burst detectors of a rule together, 16 bytes each.
     pub burst_events: usize,
     /// Attempts whose rounds are folded into one measure, on all hops; some 200 bytes each.
     pub measured_attempts: usize,
@@ -96,6 +109,17 @@ pub struct Limits {
     pub stir_retries: usize,
     /// Signers told apart by the URL of their certificate; some 2 KiB each.
     pub stir_signers: usize,
+    /// Codes that have a burst detector each; what is registered are some eighty.
+    pub burst_series: usize,
+    /// Directions between hosts in which a rule knows that SIP was seen, and pairs it compares.
+    pub host_pairs: usize,
+    /// Pairs of hosts whose answers a rule remembers one by one, up to 5 KiB each.
+    pub watched_pairs: usize,
+    /// Things a rule holds back until what is earlier has come, or its counterpart, some 300 bytes
+    /// each.
+    pub waiting_events: usize,
+    /// Addresses of record whose registrations a rule watches, some 300 bytes each.
+    pub registrations: usize,
     /// Distinct groups of defects told apart in the trust section.
     pub defect_groups: usize,
 }
@@ -108,11 +132,13 @@ impl Default for Limits {
             open_captures: 128,
             capture_names: 16_384,
             tap_sightings: 32_768,
+            tap_echoes: 16_384,
+            survey_bytes: 512 << 20,
             tap_pairs: 1024,
             capture_interfaces: 4096,
             ip_reassemblies: 1024,
             ip_reassembly_wait: Span::from_secs(60),
-            hep_streams: 256,
+            hep_bytes: 8 << 20,
             frames_per_message: 64,
             tcp_streams: 65_536,
             tcp_pending_bytes_per_direction: 256 << 10,
@@ -122,7 +148,7 @@ impl Default for Limits {
             tls_waiting_bytes_per_direction: 64 << 10,
             tls_waiting_bytes: 32 << 20,
             tls_servers: 64,
-            websocket_bytes: 64 << 20,
+            websocket_bytes: 32 << 20,
             sctp_associations: 8192,
             sctp_waiting_bytes_per_direction: 256 << 10,
             sctp_waiting_bytes: 16 << 20,
@@ -131,9 +157,12 @@ impl Default for Limits {
             sip_flows: 65_536,
             header_fields: 256,
             calls: 50_000,
+            counted_calls: 262_144,
             transactions_per_call: 64,
             dialogs_per_call: 32,
             copies_per_dialog: 32,
+            media_sockets: 65_536,
+            media_sockets_per_call: 32,
             pending_responses: 50_000,
             pending_text_bytes: 8 << 20,
             calls_bytes: 32 << 20,
@@ -145,6 +174,11 @@ impl Default for Limits {
             stir_tokens: 32_768,
             stir_retries: 16_384,
             stir_signers: 2048,
+            burst_series: 96,
+            host_pairs: 16_384,
+            watched_pairs: 2048,
+            waiting_events: 16_384,
+            registrations: 32_768,
             defect_groups: 256,
         }
     }

@@ -4,27 +4,35 @@
 //! Several inputs are merged by packet time and analysed as one capture: calls and TCP streams go
 //! on over their borders, and what two taps both saw is counted once.
 
+mod clock;
+mod survey;
 mod wires;
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::io;
 
-use crate::calls::{Calls, Sighted};
-use crate::capture::{self, Ended, Frame, Merge, Next, Source, Summary, Taps};
+use crate::calls::{Calls, Moment, Sighted, Sighting};
+use crate::capture::{
+    self, Border, Ended, Frame, Merge, Next, Source, Summary, Taps, segment_digest,
+};
 use crate::defect::{Defect, DefectKind};
 use crate::findings::annotate::Annotated;
 use crate::findings::rule::{End, Rule};
 use crate::findings::trust::Trust;
-use crate::findings::{BurstOptions, Findings};
+use crate::findings::{BurstOptions, Findings, Frames};
 use crate::limits::Limits;
-use crate::packet::{Decoder, Packet, Segment};
+use crate::packet::hep;
+use crate::packet::{Decoder, Packet, SctpPacket, Segment};
 use crate::report::{project, view};
+use crate::sip::carriers::Carriers;
 use crate::sip::duplicates::Duplicates;
-use crate::sip::{Indexer, RawMessage};
+use crate::sip::{Message, RawMessage};
 use crate::tls::KeyLog;
 use crate::units::{FrameNo, FrameRef, Span, Timestamp, Transport};
 
+use clock::{Clock, Relayed};
+use survey::survey;
 pub use wires::Wires;
 
 /// Names of the rules there are, for `--fail-on`.
@@ -89,11 +97,12 @@ pub fn analyse_with(
     for Ended {
         path,
         summary,
+        shift,
         error,
         ..
     } in merge.finish()
     {
-        captures.push(captured(path.as_str(), &summary));
+        captures.push(captured(path.as_str(), &summary, shift));
         match error {
             Some(error) if error.is_damage() => damaged.push((path, error.into())),
             Some(error) => failed.push((path, error.into())),
@@ -114,53 +123,17 @@ struct Run {
     wires: Wires,
     sip: Sip,
     trust: RefCell<Trust>,
-    clock: Clock,
     first: Option<Timestamp>,
-    last: Timestamp,
     limits: Limits,
-}
-
-/// Which time frames stand for. Messages that agents relay carry their own; where that clock and
-/// the capture's disagree, only theirs counts from then on, so that time does not jump between
-/// the two.
-#[derive(Clone, Copy, Default)]
-struct Clock {
-    /// Capture time less the last relayed message's.
-    apart: Span,
-    /// Packets came, and none of them was relayed: a frame's time is known before it is decoded,
-    /// which is the quick way.
-    is_captures: bool,
-    /// A relayed message came.
-    is_agents: bool,
-}
-
-impl Clock {
-    /// More than this is a disagreement.
-    const AGREES: Span = Span::from_secs(1);
-
-    /// The time of a frame, if its own counts.
-    fn frame(self, frame: &Frame<'_>) -> Option<Timestamp> {
-        (self.apart.nanos().saturating_abs() < Self::AGREES.nanos()).then_some(frame.time)
-    }
-
-    /// The time of a packet of a frame, if one counts.
-    fn packet(&mut self, frame: &Frame<'_>, packet: &Packet<'_>) -> Option<Timestamp> {
-        let Packet::Message(message) = packet else {
-            self.is_captures = !self.is_agents;
-            return self.frame(frame);
-        };
-        (self.is_captures, self.is_agents) = (false, true);
-        self.apart = frame.time.since(message.origin.time);
-        Some(message.origin.time)
-    }
 }
 
 /// The stages behind framing.
 struct Sip {
+    clock: Clock,
     duplicates: Duplicates,
+    carriers: Carriers,
     /// Where there are several captures.
     taps: Option<Taps>,
-    indexer: Indexer,
     calls: Calls,
     findings: Findings,
     /// SIP messages by transport, tap copies left out.
@@ -192,17 +165,16 @@ impl Run {
             decoder: Decoder::new(limits),
             wires: Wires::new(secrets, limits),
             sip: Sip {
+                clock: Clock::default(),
                 duplicates: Duplicates::default(),
+                carriers: Carriers::default(),
                 taps: None,
-                indexer: Indexer::new(limits.header_fields),
                 calls: Calls::new(limits),
                 findings: Findings::new(limits, options.burst),
                 transports: BTreeMap::new(),
             },
             trust: RefCell::new(Trust::new(limits.defect_groups)),
-            clock: Clock::default(),
             first: None,
-            last: Timestamp::default(),
             limits: *limits,
         }
     }
@@ -215,7 +187,17 @@ impl Run {
         each: &mut dyn FnMut(&view::Response<'_>) -> io::Result<()>,
     ) -> io::Result<()> {
         if merge.is_several() {
-            self.sip.taps = Some(Taps::new(limits));
+            self.sip.findings.name_frames(Frames { of_several: true });
+            let mut taps = Taps::new(limits);
+            let found = survey(merge, limits);
+            for shift in found.shifts {
+                merge.shift(shift.file, shift.by);
+                taps.aligned(shift.file, shift.by, shift.count);
+            }
+            for (pair, offset) in found.offsets {
+                taps.know(pair, offset);
+            }
+            self.sip.taps = Some(taps);
         }
         loop {
             merge.advance();
@@ -223,6 +205,9 @@ impl Run {
                 && merge.overlap()
             {
                 taps.overlap();
+            }
+            while let Some(border) = merge.border() {
+                self.border(&border);
             }
             match merge.current() {
                 (_, Next::Frame(frame)) => self.frame(&frame, each)?,
@@ -256,10 +241,27 @@ impl Run {
         }
     }
 
+    /// One capture goes on where another ended.
+    fn border(&mut self, border: &Border) {
+        let at = FrameRef {
+            file: border.file,
+            no: FrameNo(1),
+        };
+        let times = (border.from, border.until);
+        let mut defect = |defect: Defect| self.trust.get_mut().add(&defect);
+        if let Some(taps) = &mut self.sip.taps {
+            taps.goes_on(border.file, border.before);
+        }
+        self.sip
+            .calls
+            .goes_on(at, border.before, times, &mut defect);
+    }
+
     fn input_defect(&mut self, defect: &Defect) {
         self.trust.get_mut().add(defect);
         if is_loss(defect) {
-            self.sip.calls.lost(self.last, self.last);
+            let last = self.sip.clock.last;
+            self.sip.calls.lost(last, last);
         }
     }
 
@@ -274,9 +276,7 @@ impl Run {
             wires,
             sip,
             trust,
-            clock,
             first,
-            last,
             ..
         } = self;
         let mut responses = Responses {
@@ -289,64 +289,117 @@ impl Run {
             lost.set(lost.get() || is_loss(&defect));
             trust.borrow_mut().add(&defect);
         };
-        let before = *last;
-        let is_captures = clock.is_captures;
+        let wire_defect = |it: Defect| {
+            lost.set(lost.get() || is_unread(&it));
+            defect(it);
+        };
+        let before = sip.clock.last;
+        let is_captures = sip.clock.is_captures();
         if is_captures {
-            *last = frame.time;
+            sip.clock.last = frame.time;
         }
-        decoder.tick(frame.time, &mut { defect });
+        decoder.tick(frame.time, &mut { wire_defect });
         if lost.take() {
             // It began to wait no earlier, or the frame before would have ended that.
-            sip.calls
-                .lost(before.min(*last).plus(fragments_wait), *last);
+            let last = sip.clock.last;
+            sip.calls.lost(before.min(last).plus(fragments_wait), last);
         }
+        let moment = |interface: u32, seen: Timestamp, now: Timestamp| Moment {
+            at: frame.at,
+            interface,
+            seen,
+            now,
+        };
+        let of_frame = |time: Timestamp| moment(frame.interface, time, time);
         if is_captures {
-            sip.tick(frame, frame.time, &mut responses, defect);
+            sip.tick(of_frame(frame.time), &mut responses, defect);
         }
         let is_ticked = Cell::new(is_captures);
-        let mut tick = |sip: &mut Sip, time: Option<Timestamp>, responses: &mut Responses<'_>| {
+        let mut tick = |sip: &mut Sip, moment: Option<Moment>, responses: &mut Responses<'_>| {
             is_ticked.set(true);
-            if let Some(time) = time {
+            if let Some(moment) = moment {
                 if first.is_none() {
-                    *first = Some(time);
+                    *first = Some(moment.seen);
                     responses.capture_start = *first;
-                    sip.findings.begin(time);
+                    sip.findings.begin(moment.seen);
                 }
-                *last = time;
-                sip.tick_late(frame, time, responses, defect);
+                sip.clock.last = moment.now;
+                sip.tick_late(moment, responses, defect);
             }
         };
         decoder.push(
             frame,
             &mut |packet| {
-                if !is_captures || matches!(packet, Packet::Message(_)) {
-                    tick(sip, clock.packet(frame, &packet), &mut responses);
+                // Of a segment it shows only later whether it is an agent's, and of a message when
+                // it was sent.
+                let is_segment = matches!(packet, Packet::Segment(_));
+                let is_late = is_segment || matches!(packet, Packet::Message(_));
+                if !is_captures && !is_late {
+                    let time = sip.clock.captured_frame(frame);
+                    tick(sip, time.map(of_frame), &mut responses);
                 }
                 if let Packet::Segment(segment) = &packet
                     && sip.is_copied(segment)
                 {
                     return;
                 }
-                let mut message = |raw: RawMessage<'_>| sip.message(&raw, &mut responses, defect);
+                let is_agents =
+                    matches!(&packet, Packet::Segment(segment) if hep::has_magic(segment.payload));
+                let messages = sip.calls.messages();
+                let mut message = |mut raw: RawMessage<'_>| {
+                    if raw.origin.is_relayed() {
+                        let Relayed { time, now, changes } = sip.clock.relayed(frame, &raw.origin);
+                        if changes {
+                            sip.calls.change_clock(now);
+                        }
+                        raw.origin.time = time;
+                        let moment = moment(raw.origin.interface, time, now);
+                        tick(sip, Some(moment), &mut responses);
+                    } else if !is_captures && !is_ticked.get() {
+                        let time = sip.clock.captured_frame(frame);
+                        tick(sip, time.map(of_frame), &mut responses);
+                    }
+                    sip.message(&raw, &mut responses, defect);
+                };
                 match packet {
-                    Packet::Datagram(datagram) | Packet::Message(datagram) => {
-                        wires.datagram(&datagram, &mut message, &defect);
+                    Packet::Datagram(datagram) => {
+                        if !wires.datagram(&datagram, &mut message, &wire_defect) {
+                            sip.calls.witness(Sighting::Datagram(&datagram));
+                        }
+                    }
+                    Packet::Message(datagram) => {
+                        wires.datagram(&datagram, &mut message, &wire_defect);
                     }
                     Packet::Segment(segment) => {
-                        wires.segment(&segment, &mut message, &defect);
-                        sip.calls.connection(&segment);
+                        wires.segment(&segment, &mut message, &wire_defect);
+                        sip.carried(&segment, messages, wires.is_repeated());
+                        sip.calls.witness(Sighting::Segment(&segment));
                     }
-                    Packet::Sctp(packet) => wires.sctp(&packet, &mut message, &defect),
-                    Packet::IcmpError(error) => sip.calls.unreachable(&error),
+                    Packet::Sctp(packet) => {
+                        wires.sctp(&packet, &mut message, &wire_defect);
+                        sip.carried_by_sctp(&packet, messages);
+                    }
+                    Packet::IcmpError(error) => {
+                        sip.calls.witness(Sighting::Unreachable(&error));
+                    }
+                }
+                if is_segment && !is_captures && !is_ticked.get() {
+                    if is_agents {
+                        is_ticked.set(true);
+                    } else {
+                        let time = sip.clock.captured_frame(frame);
+                        tick(sip, time.map(of_frame), &mut responses);
+                    }
                 }
             },
-            &mut { defect },
+            &mut { wire_defect },
         );
         if !is_ticked.get() {
-            tick(sip, clock.frame(frame), &mut responses);
+            tick(sip, sip.clock.frame(frame).map(of_frame), &mut responses);
         }
         if lost.get() {
-            sip.calls.lost(before.min(*last), *last);
+            let last = sip.clock.last;
+            sip.calls.lost(before.min(last), last);
         }
         responses.error.map_or(Ok(()), Err)
     }
@@ -362,7 +415,6 @@ impl Run {
             sip,
             trust,
             first,
-            last,
             limits,
             ..
         } = &mut self;
@@ -376,23 +428,30 @@ impl Run {
             lost.set(lost.get() || is_loss(&defect));
             trust.borrow_mut().add(&defect);
         };
-        decoder.finish(&mut { defect });
+        let wire_defect = |it: Defect| {
+            lost.set(lost.get() || is_unread(&it));
+            defect(it);
+        };
+        decoder.finish(&mut { wire_defect });
         wires.finish(
             &mut |raw| sip.message(&raw, &mut responses, defect),
-            &defect,
+            &wire_defect,
         );
         if lost.get() {
             // What waited for its other pieces until the end.
             let wait = Span::from_nanos(-limits.ip_reassembly_wait.nanos());
-            sip.calls.lost(last.plus(wait), *last);
+            let last = sip.clock.last;
+            sip.calls.lost(last.plus(wait), last);
         }
         let Sip {
+            clock,
             taps,
             calls,
             findings,
             transports,
             ..
         } = &mut self.sip;
+        clock.finish(&mut |told| self.trust.borrow_mut().add(&told));
         if let Some(taps) = taps {
             taps.finish(&mut |offset| self.trust.borrow_mut().add(&offset));
         }
@@ -404,7 +463,7 @@ impl Run {
         let transports = std::mem::take(transports);
         let end = End {
             first: self.first.unwrap_or_default(),
-            last: self.last,
+            last: clock.last,
         };
         let analysis = self
             .sip
@@ -417,6 +476,13 @@ impl Run {
             let detail = "more pairs of hosts or minutes than are measured one by one: some have no metrics of their own";
             let full = Defect::new(DefectKind::Evicted, FrameRef::default(), detail);
             self.trust.borrow_mut().add(&full);
+        }
+        if analysis.given_up > 0 {
+            let detail = "more hosts, users or registrations at once than the rules watch: what was left out is not judged";
+            self.trust.borrow_mut().add(&Defect {
+                count: analysis.given_up,
+                ..Defect::new(DefectKind::Evicted, FrameRef::default(), detail)
+            });
         }
         let several_files = captures.len() > 1;
         Ok(view::View {
@@ -455,20 +521,18 @@ impl Sip {
     #[inline(never)]
     fn tick_late(
         &mut self,
-        frame: &Frame<'_>,
-        time: Timestamp,
+        moment: Moment,
         responses: &mut Responses<'_>,
         defect: impl FnMut(Defect),
     ) {
-        self.tick(frame, time, responses, defect);
+        self.tick(moment, responses, defect);
     }
 
     /// Lets capture time pass.
     #[inline]
     fn tick(
         &mut self,
-        frame: &Frame<'_>,
-        time: Timestamp,
+        moment: Moment,
         responses: &mut Responses<'_>,
         mut defect: impl FnMut(Defect),
     ) {
@@ -476,22 +540,55 @@ impl Sip {
             calls, findings, ..
         } = self;
         calls.tick(
-            frame.at,
-            frame.interface,
-            time,
+            &moment,
             &mut |event| findings.push(&event, &mut |response| responses.push(response)),
             &mut defect,
         );
-        findings.release(time, &mut |response| responses.push(response));
+        findings.release(moment.now, &mut |response| responses.push(response));
     }
 
     /// Whether another tap's file has shown the segment already; a late copy would otherwise look
     /// like data behind the connection's end.
     fn is_copied(&mut self, segment: &Segment<'_>) -> bool {
         let numbers = (segment.seq, segment.ack);
-        self.taps.as_mut().is_some_and(|taps| {
+        let is_copied = self.taps.as_mut().is_some_and(|taps| {
             taps.segment(&segment.flow, &segment.origin, numbers, segment.payload)
-        })
+        });
+        if is_copied && !self.carriers.is_empty() {
+            let repeated = self
+                .carriers
+                .repeated(digest(segment), &segment.origin, true);
+            self.calls.copied(repeated);
+        }
+        is_copied
+    }
+
+    /// A segment went through reassembly when so many messages had come `before`.
+    fn carried(&mut self, segment: &Segment<'_>, before: u64, is_repeated: bool) {
+        let brought = self.calls.messages() - before;
+        if brought > 0 {
+            self.carriers
+                .brought(digest(segment), &segment.origin, brought);
+        } else if is_repeated && !self.carriers.is_empty() {
+            let repeated = self
+                .carriers
+                .repeated(digest(segment), &segment.origin, false);
+            self.calls.copied(repeated);
+        }
+    }
+
+    /// The same of an SCTP packet.
+    #[cold]
+    fn carried_by_sctp(&mut self, packet: &SctpPacket<'_>, before: u64) {
+        let numbers = (packet.verification_tag, 0);
+        let digest = segment_digest(&packet.flow, &packet.origin, numbers, packet.chunks);
+        let brought = self.calls.messages() - before;
+        if brought > 0 {
+            self.carriers.brought(digest, &packet.origin, brought);
+        } else {
+            let repeated = self.carriers.repeated(digest, &packet.origin, false);
+            self.calls.copied(repeated);
+        }
     }
 
     /// Takes a framed message.
@@ -502,17 +599,22 @@ impl Sip {
         mut defect: impl FnMut(Defect),
     ) {
         let Self {
+            clock,
             duplicates,
             taps,
-            indexer,
             calls,
             findings,
             transports,
+            ..
         } = self;
-        let Some(message) = indexer.index(raw.bytes, raw.head_len) else {
+        let Some(message) = Message::read(raw.bytes, raw.head) else {
             return;
         };
-        let of_tap = duplicates.push(&raw.flow, &raw.origin, raw.bytes);
+        if !raw.origin.is_relayed() && clock.wire(raw.origin.time) {
+            calls.change_clock(raw.origin.time);
+        }
+        let captured = clock.captured(&raw.origin);
+        let of_tap = duplicates.push(&raw.flow, &raw.origin, captured, raw.bytes);
         // TCP copies are gone already: the reassembler drops them by sequence number.
         let of_file = raw.flow.transport == Transport::Udp
             && taps
@@ -544,16 +646,23 @@ impl Sip {
     }
 }
 
+/// Digest of a segment.
+fn digest(segment: &Segment<'_>) -> u64 {
+    let numbers = (segment.seq, segment.ack);
+    segment_digest(&segment.flow, &segment.origin, numbers, segment.payload)
+}
+
 /// What the report tells of a capture.
-fn captured(path: &str, summary: &Summary) -> view::Capture {
+fn captured(path: &str, summary: &Summary, shift: Span) -> view::Capture {
     view::Capture {
         path: path.into(),
         format: summary.format.name().into(),
         compression: summary.compression.map(|packed| packed.name().into()),
         packets: summary.packets,
         bytes: summary.bytes,
-        first: summary.first.map(view::Time),
-        last: summary.last.map(view::Time),
+        first: summary.first.map(|first| view::Time(first.plus(shift))),
+        last: summary.last.map(|last| view::Time(last.plus(shift))),
+        moved_s: (shift != Span::default()).then(|| shift.as_secs_f64()),
         cut_short: summary.cut_short,
     }
 }
@@ -567,5 +676,14 @@ const fn is_loss(defect: &Defect) -> bool {
             | DefectKind::IpFragmentsMissing
             | DefectKind::Dropped
             | DefectKind::BadBlock
+    )
+}
+
+/// Whether a defect of the stages before messages means that some were in the capture and not
+/// read; to those who look for a message it is as if it had not been captured.
+const fn is_unread(defect: &Defect) -> bool {
+    matches!(
+        defect.kind,
+        DefectKind::Evicted | DefectKind::Malformed | DefectKind::Snapped
     )
 }

@@ -234,6 +234,9 @@ impl Flow {
     }
 }
 
+/// From here on interfaces stand for agents.
+pub const RELAYED: u32 = 1 << 31;
+
 /// Where and when a piece of data was captured; what every stage hands on beside the bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct Origin<'a> {
@@ -243,7 +246,8 @@ pub struct Origin<'a> {
     pub time: Timestamp,
     /// Earlier frames that carried parts of it (IP fragments, TCP segments), oldest first; capped.
     pub earlier: &'a [FrameRef],
-    /// The pcapng interface, 0 in classic pcap.
+    /// The pcapng interface, 0 in classic pcap; of what an agent relayed a number of
+    /// [`RELAYED`] and above, which stands for the agent.
     pub interface: u32,
     /// IPv4 Identification; 0 for IPv6, or unknown. Tells a tap's copy from a retransmission.
     pub ip_id: u16,
@@ -253,4 +257,12 @@ pub struct Origin<'a> {
     pub snapped: bool,
     /// It came in more than one IP fragment.
     pub fragmented: bool,
+}
+
+impl Origin<'_> {
+    /// An agent relayed the message, or Wireshark exported it: time and addresses are those told of
+    /// it, and of the packet it came in neither Identification nor TTL is known.
+    pub const fn is_relayed(&self) -> bool {
+        self.ip_id == 0 && self.ttl == 0
+    }
 }

@@ -436,3 +436,49 @@ end 60
     assert_eq!(analysed.counts(200), (2, 0));
     assert_eq!(analysed.counts(488), (1, 0));
 }
+
+#[test]
+fn a_call_that_rings_for_three_minutes_keeps_its_invite() {
+    let (_, analysed) = of(&[
+        TWO,
+        "
+call c1
+  0.0   alice -> bob INVITE
+  0.1   alice <- bob 180
+  185.0 alice <- bob 200 as ok
+  repeat ok fully
+call noise times 20 every 10
+  0.0 alice -> bob OPTIONS
+  0.1 alice <- bob 200
+end 300
+",
+    ]);
+    assert_eq!(analysed.view.totals.calls, 1);
+    assert_eq!(
+        analysed.accusations(),
+        ["no-ack-confirmed error confirmed 1"]
+    );
+}
+
+#[test]
+fn a_call_id_that_comes_back_after_a_silence_is_no_new_call() {
+    let (_, analysed) = of(&[
+        TWO,
+        "
+call c1
+  0.0   alice -> bob INVITE
+  0.1   alice <- bob 503
+  0.2   alice -> bob ACK
+  120.0 alice -> bob INVITE
+  120.1 alice <- bob 503
+  120.2 alice -> bob ACK
+call noise times 20 every 10
+  0.0 alice -> bob OPTIONS
+  0.1 alice <- bob 200
+end 300
+",
+    ]);
+    let totals = &analysed.view.totals;
+    assert_eq!((totals.calls, totals.invites), (1, 2));
+    assert_eq!(analysed.counts(503), (2, 0));
+}

@@ -64,9 +64,14 @@ fn judge(texts: &[&str], expected: &[&str]) -> Judged {
 }
 
 impl Judged {
-    /// The evidence of the only finding quotes the frames of these labels.
+    /// The evidence of the only finding of the rule quotes the frames of these labels.
     fn quotes(&self, labels: &[&str]) -> &Self {
-        let evidence = self.analysed.finding().evidence.as_deref().unwrap_or("");
+        let evidence = self
+            .analysed
+            .finding_of("missing-ack")
+            .evidence
+            .as_deref()
+            .unwrap_or("");
         for label in labels {
             let frame = self.ladder.frame(label);
             assert!(
@@ -77,18 +82,23 @@ impl Judged {
         self
     }
 
-    /// The evidence of the only finding holds these words.
+    /// The evidence of that finding holds these words.
     fn says(&self, words: &[&str]) -> &Self {
-        let evidence = self.analysed.finding().evidence.as_deref().unwrap_or("");
+        let evidence = self
+            .analysed
+            .finding_of("missing-ack")
+            .evidence
+            .as_deref()
+            .unwrap_or("");
         for word in words {
             assert!(evidence.contains(word), "{word:?} is not in: {evidence}");
         }
         self
     }
 
-    /// The only finding names this pair of hosts.
+    /// That finding names this pair of hosts.
     fn blames(&self, pair: &str) -> &Self {
-        let peers = &self.analysed.finding().peers;
+        let peers = &self.analysed.finding_of("missing-ack").peers;
         assert_eq!(peers.len(), 1, "{peers:?}");
         assert_eq!(peers[0].peer, pair);
         self
@@ -973,7 +983,10 @@ call c1
 end 300
 ",
         ],
-        &["uas-died-after-200 error probable 1"],
+        &[
+            "uas-died-after-200 error probable 1",
+            "bye-unanswered warning confirmed 1",
+        ],
     )
     .quotes(&["inv", "ok", "bye"]);
 }
@@ -992,7 +1005,44 @@ call c1
 end 300
 ",
         ],
-        &["uas-died-after-200 error probable 1"],
+        &[
+            "uas-died-after-200 error probable 1",
+            "bye-unanswered(icmp) warning confirmed 1",
+        ],
+    );
+}
+
+/// A callee that waits 1 s before its second copy, and 64 s for its ACK.
+const SLOW: &str = "
+call slow
+  0.0 alice -> bob INVITE
+  1.0 alice <- bob 200 as slow
+  repeat slow 1 3
+  4.5 alice -> bob ACK
+  9.0 alice -> bob BYE
+  9.1 alice <- bob 200
+";
+
+#[test]
+fn a_callee_known_to_wait_for_longer_does_not_give_up_after_32_s() {
+    const HUNG_UP: &str = "
+call c1 at 60
+  0.0 alice -> bob INVITE
+  1.0 alice <- bob 200
+  33.1 bob -> alice BYE
+  33.2 alice -> bob 200
+end 300
+";
+    judge(
+        &[TWO, HUNG_UP],
+        &["no-ack-probable(give-up-bye) warning probable 1"],
+    );
+    judge(
+        &[TWO, SLOW, HUNG_UP],
+        &[
+            "ack-late info confirmed 1",
+            "ack-not-visible(uas-sent-bye) info inconclusive 1",
+        ],
     );
 }
 
@@ -1469,7 +1519,10 @@ call c1
   33.2 carol <- p 481
 end 300
 "],
-        &["no-ack-confirmed error confirmed 1"],
+        &[
+            "no-ack-confirmed error confirmed 1",
+            "bye-unknown-dialog warning confirmed 1",
+        ],
     )
     .blames("10.9.0.1 → 10.3.0.1");
 }
@@ -1863,7 +1916,7 @@ call c1
 end 300
 ",
         ],
-        &[],
+        &["never-answered(icmp) info confirmed 1"],
     );
 }
 

@@ -7,11 +7,21 @@
 
 mod common;
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::io::Cursor;
+use std::rc::Rc;
+
 use common::ladder::Ladder;
 use common::outcomes::{Outcomes, names};
-use common::pcap;
+use common::pcap::{self, Record};
+use common::run::shared;
+use sipannotate::calls::{Exchanged, Session, SessionEnd};
+use sipannotate::capture::Source;
+use sipannotate::findings::rule::{End, Finding, Rule, Topic};
 use sipannotate::limits::Limits;
-use sipannotate::pipeline::Options;
+use sipannotate::pipeline::{self, Input, Options};
+use sipannotate::units::{Span, Timestamp};
 
 const TWO: &str = "
 host alice 10.1.0.1:5060
@@ -47,6 +57,42 @@ fn tell(texts: &[&str], expected: &str) -> Outcomes {
     let v6 = Outcomes::of_ladder(&over_ipv6(&text));
     assert_eq!(lines(&v6.text), expected, "over IPv6");
     plain
+}
+
+/// What an exchange says in words.
+#[derive(Debug)]
+struct Texts(Rc<RefCell<Vec<String>>>);
+
+impl Rule for Texts {
+    fn topics(&self) -> &'static [Topic] {
+        &[]
+    }
+
+    fn exchanged(&mut self, exchanged: &Exchanged<'_>) {
+        let server = &exchanged.answer().expect("an answer").server;
+        let texts = [
+            exchanged.call_id,
+            exchanged.method_text,
+            exchanged.uri,
+            exchanged.from,
+            exchanged.to,
+            server,
+        ];
+        let texts = texts.map(|text| String::from_utf8_lossy(text).into_owned());
+        self.0.borrow_mut().extend(texts);
+    }
+
+    fn finish(&mut self, _end: &End, _out: &mut dyn FnMut(Finding)) {}
+}
+
+/// Runs a capture with a rule beside the registered ones.
+fn run(capture: &[u8], rule: impl Rule + 'static) {
+    let input = Input {
+        path: "capture".to_owned(),
+        source: Source::Stream(Box::new(Cursor::new(capture.to_vec()))),
+    };
+    let (options, rules) = (Options::default(), vec![Box::new(rule) as Box<dyn Rule>]);
+    pipeline::analyse_with(vec![input], &options, rules, &mut |_| Ok(())).expect("no error");
 }
 
 fn lines(text: &str) -> Vec<&str> {
@@ -176,6 +222,37 @@ BYE 2, until 60
   alice > bob, 1 via: 9, 200 at 9.1
 session alice > bob: invite 0, answered 1.02, acked 1.1, BYE uac 9 x1, 200 at 9.1, last 9.1, until 60
 ",
+    );
+}
+
+#[test]
+fn texts_are_those_of_the_request_and_cut() {
+    let long = "x".repeat(300);
+    let call = format!(
+        "
+call c1
+  0.0 alice -> bob FROBNICATE uri=sip:bob@h;{long}
+  From: \"A, B\" <sip:a@h;p=1>;tag=f
+  To: <sip:b@h>
+  0.1 alice <- bob 477
+  Server: {long}
+end 60
+"
+    );
+    let seen = Rc::new(RefCell::new(Vec::new()));
+    let capture = Ladder::of(&[TWO, &call].concat()).capture();
+    run(&capture, Texts(Rc::clone(&seen)));
+    let uri = format!("sip:bob@h;{long}");
+    assert_eq!(
+        *seen.borrow(),
+        [
+            "c1@ladder",
+            "FROBNICATE",
+            &uri[..128],
+            "sip:a@h;p=1",
+            "sip:b@h",
+            &long[..128]
+        ]
     );
 }
 
@@ -1114,4 +1191,451 @@ OPTIONS 1 initial, until 60
   other > bob, 1 via: 0 x2 to 5, 200 at 5.1
 ",
     );
+}
+
+// Several places.
+
+/// A ladder's frames that `keep` takes, by sender and receiver.
+fn records(text: &str, keep: impl Fn([u8; 4], [u8; 4]) -> bool) -> Vec<Record> {
+    let ladder = Ladder::of(text);
+    let all = ladder.records(&ladder.options).into_iter();
+    all.filter(|record| {
+        let addr = |at: usize| record.bytes.get(at..at + 4).expect("Ethernet and IPv4");
+        let [src, dst] = [26, 30].map(|at| <[u8; 4]>::try_from(addr(at)).expect("four"));
+        keep(src, dst)
+    })
+    .collect()
+}
+
+fn shifted(mut records: Vec<Record>, millis: u64) -> Vec<Record> {
+    for record in &mut records {
+        record.time_ns += millis * 1_000_000;
+    }
+    records
+}
+
+/// The records of several taps as one capture.
+fn merged(taps: Vec<Vec<Record>>) -> Vec<u8> {
+    let mut all = taps.concat();
+    all.sort_by_key(|record| record.time_ns);
+    pcap::write(&all, &pcap::Options::default())
+}
+
+/// A call as taps before and behind a NAT see it: the same bytes within 2 ms, from other sockets.
+fn around_a_nat(call: &str) -> Outcomes {
+    let inside = format!("host alice 192.168.0.2:5060\nhost bob 10.2.0.1:5060\n{call}");
+    let outside = format!(
+        "host alice 203.0.113.9:1024 says=192.168.0.2:5060\nhost bob 10.2.0.1:5060\n{call}"
+    );
+    let bob = [10, 2, 0, 1];
+    let capture = merged(vec![
+        records(&inside, |src, _| src != bob),
+        shifted(records(&outside, |src, _| src != bob), 1),
+        records(&outside, |src, _| src == bob),
+        shifted(records(&inside, |src, _| src == bob), 1),
+    ]);
+    let names = [
+        ("192.168.0.2:5060", "inside"),
+        ("203.0.113.9:1024", "outside"),
+        ("10.2.0.1:5060", "bob"),
+    ];
+    let names = names.map(|(socket, name)| (socket.to_owned(), name.to_owned()));
+    Outcomes::of(&[&capture], &names, &Options::default())
+}
+
+#[test]
+fn the_two_sides_of_a_nat_are_two_hops_of_one_exchange() {
+    let outcomes = around_a_nat(
+        "
+call c1
+  0.0 alice -> bob INVITE as inv
+  repeat inv 0.5
+  0.6 alice <- bob 100
+  0.7 alice <- bob 180
+  1.0 alice <- bob 486 as busy
+  repeat busy 0.5
+  1.6 alice -> bob ACK
+end 60
+",
+    );
+    assert_eq!(
+        lines(&outcomes.text),
+        lines(
+            "
+INVITE 1 initial, until 60
+  inside > bob, 1 via: 0 x2 to 0.5, 100 at 0.601, 180 at 0.701, rings 180 at 0.701, 486 at 1.001 x2 to 1.501, ACK 1.6
+  outside > bob, 1 via: 0.001 x2 to 0.501, 100 at 0.6, 180 at 0.7, rings 180 at 0.7, 486 at 1 x2 to 1.5, ACK 1.601
+"
+        )
+    );
+    let totals = &outcomes.view.totals;
+    assert_eq!((totals.calls, totals.invites), (1, 1));
+    // Messages are counted where they were seen; that they were repeated, once.
+    assert_eq!((totals.requests, totals.responses), (6, 8));
+    assert_eq!(totals.retransmissions, 2, "the INVITE and the 486");
+    let counts: Vec<_> = outcomes
+        .view
+        .codes
+        .iter()
+        .map(|c| (c.code, c.count))
+        .collect();
+    assert_eq!(counts, [(100, 1), (180, 1), (486, 1)]);
+}
+
+#[test]
+fn an_answered_call_around_a_nat_is_one_session() {
+    let outcomes = around_a_nat(
+        "
+call c1
+  0.0 alice -> bob INVITE
+  1.0 alice <- bob 200 as ok
+  repeat ok 0.5
+  1.6 alice -> bob ACK as ack
+  repeat ack 0.2
+  9.0 alice -> bob BYE
+  9.1 alice <- bob 200
+end 60
+",
+    );
+    assert_eq!(
+        lines(&outcomes.text),
+        lines(
+            "
+INVITE 1 initial, until 60
+  inside > bob, 1 via: 0, 200 at 1.001 x2 to 1.501
+  outside > bob, 1 via: 0.001, 200 at 1 x2 to 1.5
+BYE 2, until 60
+  inside > bob, 1 via: 9, 200 at 9.101
+  outside > bob, 1 via: 9.001, 200 at 9.1
+session inside > bob: invite 0, answered 1.001, acked 1.6, BYE uac 9 x1, 200 at 9.101, last 9.101, until 60
+"
+        )
+    );
+    let totals = &outcomes.view.totals;
+    assert_eq!((totals.calls, totals.invites), (1, 1));
+    assert_eq!(totals.retransmissions, 2, "the 200 and the ACK");
+    let counts: Vec<_> = outcomes
+        .view
+        .codes
+        .iter()
+        .map(|c| (c.code, c.count))
+        .collect();
+    assert_eq!(counts, [(200, 2)], "one to INVITE, one to BYE");
+    assert_eq!(outcomes.view.findings.len(), 0);
+}
+
+#[test]
+fn an_attempt_around_a_nat_of_which_one_side_shows_no_answers_is_told() {
+    let call = |n: u32| {
+        format!(
+            "call c{n} at {n}
+  0.0 alice -> bob INVITE
+  0.1 alice <- bob 438
+  0.2 alice -> bob ACK
+"
+        )
+    };
+    let calls: String = (0..20).map(call).collect();
+    let inside = format!("host alice 192.168.0.2:5060\nhost bob 10.2.0.1:5060\n{calls}");
+    let outside = inside.replace("192.168.0.2:5060", "203.0.113.9:1024 says=192.168.0.2:5060");
+    let bob = [10, 2, 0, 1];
+    let capture = merged(vec![
+        records(&inside, |src, _| src != bob),
+        shifted(records(&outside, |_, _| true), 1),
+    ]);
+    let outcomes = Outcomes::of(&[&capture], &[], &Options::default());
+    assert_eq!(outcomes.view.totals.invites, 20);
+    let burst = outcomes
+        .view
+        .findings
+        .iter()
+        .find(|f| f.rule == "identity-burst");
+    assert_eq!(burst.expect("a burst of 438").count, 20);
+}
+
+const OVER_P: &str = "
+call c1
+  0.00 alice -> p INVITE
+  0.01 p -> alice 100
+  0.02 p -> bob INVITE
+  0.50 bob -> p 486
+  0.51 p -> bob ACK
+  0.52 p -> alice 486
+  0.53 alice -> p ACK
+call o1
+  0.00 alice -> p OPTIONS
+  0.01 p -> bob OPTIONS
+";
+
+/// The call in two parts: what the caller's side of the proxy sees, and the other until `end`.
+fn two_sides(end: f64) -> (Vec<Record>, Vec<Record>, Vec<(String, String)>) {
+    let text = [PROXY, OVER_P, "end 200\n"].concat();
+    let shorter = [PROXY, OVER_P, &format!("end {end}\n")].concat();
+    let alice = [10, 1, 0, 1];
+    let near = records(&text, |src, dst| {
+        src == alice || dst == alice || src[0] == 192
+    });
+    let far = records(&shorter, |src, dst| src != alice && dst != alice);
+    (near, far, names(&text))
+}
+
+const SIDES: &str = "
+INVITE 1 initial, until {near}
+  alice > p, 1 via: 0, 100 at 0.01, 486 at 0.52, ACK 0.53
+  p > bob, 2 via: 0.02, 486 at 0.5, ACK 0.51
+OPTIONS 1 initial, until {near}
+  alice > p, 1 via: 0
+  p > bob, 2 via: 0.01
+";
+
+#[test]
+fn an_exchange_was_carried_until_the_interface_nearest_the_callee_showed_nothing_more() {
+    let (near, far, names) = two_sides(3.0);
+    let several = pcap::of_interfaces(&[near.clone(), far.clone()], &pcap::Options::default());
+    let options = pcap::Options::default();
+    let [one, two] = [near, far].map(|records| pcap::write(&records, &options));
+    for captures in [
+        vec![&several[..]],
+        vec![&one[..], &two[..]],
+        vec![&two[..], &one[..]],
+    ] {
+        let outcomes = Outcomes::of(&captures, &names, &Options::default());
+        assert_eq!(
+            lines(&outcomes.text),
+            lines(&SIDES.replace("{near}", "3")),
+            "{} files",
+            captures.len()
+        );
+    }
+}
+
+#[test]
+fn a_capture_that_was_rotated_goes_on_in_the_next_file() {
+    let (near, far, names) = two_sides(200.0);
+    let mut all = [near, far].concat();
+    all.sort_by_key(|record| record.time_ns);
+    let last = all.pop().expect("a last frame");
+    let options = pcap::Options::default();
+    let [one, two] = [all, vec![last]].map(|records| pcap::write(&records, &options));
+    let outcomes = Outcomes::of(&[&one, &two], &names, &Options::default());
+    assert_eq!(
+        lines(&outcomes.text),
+        lines(&SIDES.replace("{near}", "200"))
+    );
+}
+
+#[test]
+fn a_b2bua_that_keeps_call_id_and_tags_makes_one_exchange_of_two_hops() {
+    // Its own Via in place of the caller's, and the same Call-ID, From tag and CSeq.
+    let capture = |second: &str| {
+        let scene = "host alice 10.1.0.1:5060\nhost sbc 10.9.0.1:5060\nhost bob 10.2.0.1:5060\n";
+        Ladder::of(&format!("{scene}{second}"))
+    };
+    let near = capture(
+        "call c1\n 0.0 alice -> sbc INVITE from-tag=t\n 1.02 sbc -> alice 480 from-tag=t\n 1.03 alice -> sbc ACK from-tag=t\nend 60\n",
+    );
+    let far = capture(
+        "call c1\n 0.01 sbc -> bob INVITE from-tag=t\n 1.0 bob -> sbc 486 from-tag=t\n 1.01 sbc -> bob ACK from-tag=t\n",
+    );
+    let capture = merged(vec![near.records(&near.options), far.records(&far.options)]);
+    let names = names("host alice 10.1.0.1:5060\nhost sbc 10.9.0.1:5060\nhost bob 10.2.0.1:5060\n");
+    let outcomes = Outcomes::of(&[&capture], &names, &Options::default());
+    assert_eq!(
+        lines(&outcomes.text),
+        lines(
+            "
+INVITE 1 initial, until 60
+  alice > sbc, 1 via: 0, 480 at 1.02, ACK 1.03
+  sbc > bob, 1 via: 0.01, 486 at 1, ACK 1.01
+"
+        )
+    );
+    assert_eq!(outcomes.view.totals.invites, 1);
+}
+
+// Limits.
+
+#[test]
+fn a_call_that_is_given_up_is_told_as_such_and_not_again() {
+    let text = [
+        TWO,
+        "
+call a
+  0.0 alice -> bob INVITE
+  1.0 alice <- bob 200 as ok
+  1.1 alice -> bob ACK
+  repeat ok 3
+call b
+  2.0 alice -> bob OPTIONS
+end 60
+",
+    ]
+    .concat();
+    let options = Options {
+        limits: Limits {
+            calls: 1,
+            ..Limits::default()
+        },
+        ..Options::default()
+    };
+    let outcomes = Outcomes::of(&[&Ladder::of(&text).capture()], &names(&text), &options);
+    // Who comes back after it was given up is a new one, without its request.
+    assert_eq!(
+        lines(&outcomes.text),
+        lines(
+            "
+INVITE 1 initial, until 2, given up
+  alice > bob, 1 via: 0, 200 at 1
+session alice > bob: invite 0, answered 1, acked 1.1, no BYE, last 1.1, until 2, given up
+OPTIONS 1 initial, until 4, given up
+  alice > bob, 1 via: 2
+INVITE 1 initial, until 60
+  alice > bob, 1 via: unseen, 200 at 4
+session alice > bob: no invite, answered 4, no BYE, last 4, until 60
+"
+        )
+    );
+}
+
+#[test]
+fn of_a_call_of_many_requests_each_is_told_once() {
+    let infos: String = (0..200)
+        .map(|n| format!(" {0}.0 alice -> bob INFO\n {0}.1 alice <- bob 200\n", 2 + n))
+        .collect();
+    let text = [
+        TWO,
+        "call c1\n 0 alice -> bob INVITE\n 1 alice <- bob 200\n 1.1 alice -> bob ACK\n",
+        &infos,
+        " 300 alice -> bob BYE\n 300.1 alice <- bob 200\nend 400\n",
+    ]
+    .concat();
+    let outcomes = Outcomes::of_ladder(&text);
+    let told: Vec<_> = lines(&outcomes.text)
+        .into_iter()
+        .filter(|line| line.starts_with("INFO"))
+        .collect();
+    assert_eq!(told.len(), 200, "{told:#?}");
+    assert!(
+        told.iter().all(|line| !line.contains("given up")),
+        "{told:#?}"
+    );
+    assert_eq!(
+        lines(&outcomes.text).last(),
+        Some(
+            &"session alice > bob: invite 0, answered 1, acked 1.1, BYE uac 300 x1, 200 at 300.1, last 300.1, until 400"
+        )
+    );
+}
+
+#[test]
+fn a_call_of_too_many_open_requests_tells_the_oldest_as_given_up() {
+    let infos: String = (0..100)
+        .map(|n| format!(" {:.2} alice -> bob INFO\n", 2.0 + f64::from(n) / 100.0))
+        .collect();
+    let text = [
+        TWO,
+        "call c1\n 0 alice -> bob INVITE\n 1 alice <- bob 200\n 1.1 alice -> bob ACK\n",
+        &infos,
+        "end 400\n",
+    ]
+    .concat();
+    let outcomes = Outcomes::of_ladder(&text);
+    let (given_up, told): (Vec<_>, Vec<_>) = lines(&outcomes.text)
+        .into_iter()
+        .filter(|line| line.starts_with("INFO"))
+        .partition(|line| line.contains("given up"));
+    assert_eq!((given_up.len(), told.len()), (37, 63), "64 with the INVITE");
+}
+
+// Real captures.
+
+/// Holds everything that is handed out to what is always true of it.
+#[derive(Debug, Default)]
+struct Checker {
+    /// When the last message of an exchange was seen, by what names it.
+    told: HashMap<(Vec<u8>, Vec<u8>, Option<u32>, u64), Timestamp>,
+    exchanges: u64,
+    sessions: u64,
+}
+
+impl Rule for Checker {
+    fn topics(&self) -> &'static [Topic] {
+        &[]
+    }
+
+    fn exchanged(&mut self, exchanged: &Exchanged<'_>) {
+        self.exchanges += 1;
+        assert!(!exchanged.hops.is_empty(), "{exchanged:#?}");
+        let (mut first, mut last) = (Timestamp::from_nanos(i64::MAX), Timestamp::default());
+        for hop in exchanged.hops {
+            assert_eq!(hop.request.is_some(), hop.requests > 0, "{exchanged:#?}");
+            assert!(
+                hop.requests > 0
+                    || !hop.finals.is_empty()
+                    || hop.progress.is_some()
+                    || hop.trying.is_some()
+                    || exchanged.observed.evicted,
+                "{exchanged:#?}"
+            );
+            let seen = hop
+                .request
+                .into_iter()
+                .chain(hop.last_request)
+                .chain(hop.trying);
+            for seen in seen.chain(hop.progress.map(|seen| seen.1)) {
+                (first, last) = (first.min(seen.time), last.max(seen.time));
+            }
+            for answer in &hop.finals {
+                assert!(!answer.code.is_provisional(), "{exchanged:#?}");
+                assert!(answer.copies > answer.needless, "{exchanged:#?}");
+                assert!(
+                    answer.copies > 1 || answer.first == answer.last,
+                    "{exchanged:#?}"
+                );
+                (first, last) = (first.min(answer.first.time), last.max(answer.last.time));
+            }
+        }
+        if exchanged.initial {
+            let name = (
+                exchanged.call_id.to_vec(),
+                exchanged.method_text.to_vec(),
+                exchanged.cseq,
+                exchanged.from_tag,
+            );
+            if let Some(before) = self.told.insert(name, last) {
+                let apart = first.since(before);
+                assert!(apart > Span::from_secs(10), "told twice: {exchanged:#?}");
+            }
+        }
+    }
+
+    fn session(&mut self, session: &Session<'_>) {
+        self.sessions += 1;
+        assert!(session.last.time >= session.answered.time, "{session:#?}");
+        if let SessionEnd::Bye { bye, copies, .. } = session.end {
+            assert!(copies > 0 && bye.time <= session.last.time, "{session:#?}");
+        }
+    }
+
+    fn finish(&mut self, _end: &End, _out: &mut dyn FnMut(Finding)) {
+        assert!(self.exchanges >= self.sessions);
+    }
+}
+
+#[test]
+fn each_exchange_of_real_captures_is_told_once_and_is_consistent() {
+    let Some(folder) = shared("captures") else {
+        return;
+    };
+    let index = std::fs::read_to_string(folder.join("INDEX.tsv")).expect("the index");
+    let mut with_sip = 0;
+    for line in index.lines().skip(1) {
+        let path = line.split('\t').next().expect("a path");
+        let Ok(bytes) = std::fs::read(folder.join(path)) else {
+            continue;
+        };
+        with_sip += 1;
+        run(&bytes, Checker::default());
+    }
+    assert!(with_sip > 100, "{with_sip} captures");
 }

@@ -148,3 +148,18 @@ fn signed_calls_that_were_acked_are_not_accused_of_a_missing_ack() {
     let Some((_, report)) = stir() else { return };
     assert_eq!(report.findings("missing-ack").count(), 0);
 }
+
+#[test]
+fn nobody_is_accused_of_what_is_not_in_the_truth() {
+    for (truth, expected) in [
+        (wire(), ["identity-burst", "missing-ack"].as_slice()),
+        (stir(), &["identity-burst"]),
+    ] {
+        let Some((_, report)) = truth else { continue };
+        let accused: BTreeSet<&str> = findings(&report.view)
+            .filter(|finding| accuses(finding))
+            .map(|finding| text(finding, "rule"))
+            .collect();
+        assert_eq!(accused.into_iter().collect::<Vec<_>>(), expected);
+    }
+}

@@ -29,7 +29,7 @@ use sipannotate::pipeline::{self, Input};
 use sipannotate::sip::framing::{Framer, frame_datagram};
 use sipannotate::sip::typed::{self, Refusal, Start};
 use sipannotate::sip::value::{Address, HostPort, Uri, Via, is_space};
-use sipannotate::sip::{Indexer, Message, MethodKind, Name, RawMessage, StartLine};
+use sipannotate::sip::{Head, Indexer, Message, MethodKind, Name, RawMessage, StartLine};
 use sipannotate::stream::Reassembler;
 use sipannotate::units::{
     Endpoint, FileIndex, Flow, FrameNo, FrameRef, Origin, Timestamp, Transport,
@@ -485,7 +485,8 @@ fn is_bare_message(path: &Path) -> bool {
 fn each_message(path: &Path, out: &mut dyn FnMut(&RawMessage<'_>)) {
     if is_bare_message(path) {
         let payload = fs::read(path).expect("a file that can be read");
-        frame_datagram(&datagram(&payload), &mut |raw| out(&raw));
+        let mut head = Head::new(Limits::default().header_fields);
+        frame_datagram(&datagram(&payload), &mut head, &mut |raw| out(&raw));
     } else {
         each_captured(path, out);
     }

@@ -51,7 +51,7 @@ fn check_talk(talk: &Talk) {
 #[test]
 fn every_suite_that_openssl_spoke_is_decrypted() {
     let talks = recorded();
-    assert!(talks.len() >= 16, "{}", talks.len());
+    assert!(talks.len() >= 33, "{}", talks.len());
     for talk in &talks {
         check_talk(talk);
     }
@@ -207,6 +207,26 @@ fn websocket_is_read_over_tcp_and_over_tls() {
 }
 
 #[test]
+fn behind_a_hole_in_a_websocket_connection_every_message_that_begins_a_segment_is_read() {
+    let mut sent = peers::websocket_talk()[..2].to_vec();
+    for no in 0..8 {
+        let message = peers::request("WS", &format!("hole-{no}"));
+        sent.push((true, peers::frame(true, 0x81, &message)));
+    }
+    let mut capture = Tap::tcp(8080, &sent);
+    capture.drop_payload(5);
+    let result = read(&capture, "");
+    let ids: Vec<_> = result
+        .seen
+        .iter()
+        .map(|seen| seen.call_id.as_str())
+        .collect();
+    let expected = ["0", "1", "2", "4", "5", "6", "7"].map(|no| format!("hole-{no}"));
+    assert_eq!(ids, expected);
+    assert_eq!(result.defects, ["tcp-gap"]);
+}
+
+#[test]
 fn websocket_is_found_in_its_middle() {
     // What refers back to messages before it cannot be inflated, and that is said.
     let sent = peers::websocket_talk();
@@ -249,6 +269,37 @@ fn sctp_is_read_alone_and_inside_udp() {
 }
 
 #[test]
+fn hep_over_tcp_tls_and_sctp_gives_the_mirrored_messages() {
+    let sent = peers::hep_talk();
+    let ids = ["hep-1", "hep-1", "hep-2"];
+    for port in [9060, 19_061] {
+        let result = read(&Tap::tcp(port, &sent), "");
+        assert_eq!(result.seen, seen("UDP", &ids));
+        assert_eq!(result.defects, Vec::<String>::new());
+    }
+    let talk = peers::rustls_carries(&sent);
+    let result = read(&Tap::tcp(9061, &talk.sent), &talk.keys);
+    assert_eq!(result.seen, seen("UDP", &ids));
+    assert_eq!(result.defects, Vec::<String>::new());
+    let packets: Vec<Vec<u8>> = (0_u32..)
+        .zip(&sent)
+        .map(|(no, (_, bytes))| peers::sctp_packet(no, bytes))
+        .collect();
+    let result = read(&Tap::sctp(&packets), "");
+    assert_eq!(result.seen, seen("UDP", &ids));
+}
+
+#[test]
+fn a_hole_in_a_hep_connection_is_told_and_costs_what_it_touches() {
+    let sent = peers::hep_talk();
+    let mut capture = Tap::tcp(9060, &tap::cut(&sent, &[300]));
+    capture.drop_payload(1);
+    let result = read(&capture, "");
+    assert_eq!(result.seen, seen("UDP", &["hep-1", "hep-2"]));
+    assert_eq!(result.defects, ["tcp-gap"]);
+}
+
+#[test]
 fn stun_and_line_ends_between_messages_are_no_defects() {
     let stun = b"\x00\x01\x00\x04\x21\x12\xa4\x42aaaaaaaaaaaabbbb".to_vec();
     let message = |id: &str| peers::request("UDP", id);
@@ -270,6 +321,52 @@ fn stun_and_line_ends_between_messages_are_no_defects() {
     let result = read(&capture, "");
     assert_eq!(result.seen, seen("UDP", &["udp"]));
     assert_eq!(result.defects, Vec::<String>::new());
+}
+
+#[test]
+fn the_head_of_a_load_balancer_is_taken_off() {
+    let line = b"PROXY TCP4 192.0.2.1 192.0.2.2 49152 5060\r\n";
+    let binary = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc0\0\x02\x01\xc0\0\x02\x02\xc0\0\x13\xc4";
+    let message = |id: &str| peers::request("TCP", id);
+    for head in [&line[..], binary] {
+        // Alone in its segment, and with the first message.
+        for sent in [
+            vec![head.to_vec(), message("one"), message("two")],
+            vec![[head, &message("one")].concat(), message("two")],
+        ] {
+            let sent: Vec<_> = sent.into_iter().map(|bytes| (true, bytes)).collect();
+            for capture in [Tap::tcp(5060, &sent), Tap::tcp(5060, &sent).without_syn()] {
+                let result = read(&capture, "");
+                assert_eq!(result.seen, seen("TCP", &["one", "two"]));
+                assert_eq!(result.defects, Vec::<String>::new());
+            }
+            // On SIP's own port, or with a message behind it, tshark does not know the head.
+            if sent.len() == 3 {
+                check_tshark(&Tap::tcp(15_060, &sent), "");
+            }
+        }
+        let talk = &recorded()[0];
+        let mut sent = talk.sent.clone();
+        sent[0].1 = [head, &sent[0].1].concat();
+        let result = read(&Tap::tcp(5061, &sent), &talk.keys);
+        assert_eq!(result.seen, expected(&talk.name));
+    }
+    let result = read(
+        &Tap::udp(5060, &[[&binary[..], &message("udp")].concat()]),
+        "",
+    );
+    assert_eq!(result.seen, seen("UDP", &["udp"]));
+}
+
+#[test]
+fn wireguard_and_sigcomp_are_told() {
+    let mut hello = vec![1, 0, 0, 0];
+    hello.resize(148, 0x5a);
+    let result = read(&Tap::udp(51_820, &[hello]), "");
+    assert_eq!(result.defects, ["encrypted"]);
+    let compressed = [&[0xfb, 0x01, 2, 3][..], &[0x77; 200]].concat();
+    let result = read(&Tap::udp(5060, &[compressed]), "");
+    assert_eq!(result.defects, ["tunnel"]);
 }
 
 #[test]
@@ -339,15 +436,17 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
-    fn any_cut_and_order_of_a_tls_stream_gives_the_same_messages(
+    fn any_cut_order_and_repetition_of_a_tls_stream_gives_the_same_messages(
         which in any::<prop::sample::Index>(),
         cuts in prop::collection::vec(1..600_usize, 1..12),
         places in prop::collection::vec(0..12_usize, 1..40),
+        again in prop::collection::vec(2..60_usize, 0..12),
     ) {
         let talks = recorded();
         let talk = which.get(&talks);
         let mut capture = Tap::tcp(5061, &tap::cut(&talk.sent, &cuts));
         capture.shuffle(&places);
+        capture.repeat(&again);
         let result = read(&capture, &talk.keys);
         prop_assert_eq!(sorted(result.seen), sorted(expected(&talk.name)));
         prop_assert_eq!(result.defects, Vec::<String>::new());
@@ -355,16 +454,32 @@ proptest! {
     }
 
     #[test]
-    fn any_cut_and_order_of_a_websocket_stream_gives_the_same_messages(
+    fn any_cut_order_and_repetition_of_a_websocket_stream_gives_the_same_messages(
         cuts in prop::collection::vec(1..300_usize, 1..12),
         places in prop::collection::vec(0..12_usize, 1..40),
+        again in prop::collection::vec(2..60_usize, 0..12),
     ) {
         let sent = peers::websocket_talk();
         let whole = read(&Tap::tcp(8080, &sent), "").seen;
         let mut capture = Tap::tcp(8080, &tap::cut(&sent, &cuts));
         capture.shuffle(&places);
+        capture.repeat(&again);
         let result = read(&capture, "");
         prop_assert_eq!(sorted(result.seen), sorted(whole));
+        prop_assert_eq!(result.defects, Vec::<String>::new());
+    }
+
+    #[test]
+    fn any_cut_order_and_repetition_of_a_hep_stream_gives_the_same_messages(
+        cuts in prop::collection::vec(1..400_usize, 1..12),
+        places in prop::collection::vec(0..12_usize, 1..40),
+        again in prop::collection::vec(2..60_usize, 0..12),
+    ) {
+        let mut capture = Tap::tcp(9060, &tap::cut(&peers::hep_talk(), &cuts));
+        capture.shuffle(&places);
+        capture.repeat(&again);
+        let result = read(&capture, "");
+        prop_assert_eq!(sorted(result.seen), seen("UDP", &["hep-1", "hep-1", "hep-2"]));
         prop_assert_eq!(result.defects, Vec::<String>::new());
     }
 
@@ -413,4 +528,169 @@ fn the_fixture_uses_ipv4_packets_that_tshark_accepts() {
         &capture.bytes()[..4],
         &pcap::write(&[], &pcap::Options::default())[..4]
     );
+}
+
+/// A call over WebSocket whose 2xx is repeated until it is given up; `ack` is what the client sends
+/// each time, behind the handshake.
+fn unanswered(ack: &[u8]) -> common::run::Report {
+    let message = |start: &str, more: &str, cseq: &str| {
+        format!(
+            "{start}\r\nVia: SIP/2.0/WS 10.0.0.1;branch=z9hG4bK-1\r\nFrom: <sip:a@example.net>;tag=1\r\n\
+             To: <sip:b@example.net>{more}\r\nCall-ID: unread\r\nCSeq: 1 {cseq}\r\n\
+             Contact: <sip:b@10.0.0.2;transport=ws>\r\nContent-Length: 0\r\n\r\n"
+        )
+    };
+    let mut sent = peers::websocket_talk()[..2].to_vec();
+    let invite = message("INVITE sip:b@example.net SIP/2.0", "", "INVITE");
+    let ok = message("SIP/2.0 200 OK", ";tag=2", "INVITE");
+    sent.push((true, peers::frame(true, 0x81, invite.as_bytes())));
+    let mut times = vec![0, 1, 10];
+    for halves in [2_u64, 3, 5, 9, 17, 25, 33, 41, 49, 57, 65] {
+        sent.push((false, peers::frame(false, 0x81, ok.as_bytes())));
+        sent.push((true, peers::frame(true, 0xc1, ack)));
+        times.extend([halves * 500, halves * 500 + 20]);
+    }
+    // Others go on talking, so that the capture does not end early.
+    for minutes in 1..15 {
+        let id = format!("other-{minutes}");
+        sent.push((true, peers::frame(true, 0x81, &peers::request("WS", &id))));
+        sent.push((false, peers::frame(false, 0x81, &peers::answer("WS", &id))));
+        times.extend([minutes * 60_000, minutes * 60_000 + 20]);
+    }
+    common::run::Report::of_bytes(Tap::tcp(8080, &sent).bytes_at(&times))
+}
+
+#[test]
+fn messages_that_could_not_be_decompressed_lower_the_verdict() {
+    let verdicts = |report: &common::run::Report| -> Vec<(String, String)> {
+        let findings = report.findings("missing-ack");
+        findings
+            .map(|finding| {
+                let qualifier = finding["qualifier"].as_str().unwrap_or_default();
+                (
+                    common::run::text(finding, "verdict").to_owned(),
+                    qualifier.to_owned(),
+                )
+            })
+            .collect()
+    };
+    // No block of deflate begins with these bits.
+    let unreadable = unanswered(&[0xff; 20]);
+    let lowered = ("no-ack-probable".to_owned(), "capture-loss".to_owned());
+    assert_eq!(verdicts(&unreadable), [lowered]);
+    // An empty message is no ACK, and was read.
+    let silent = unanswered(&[0x00]);
+    let confirmed = ("no-ack-confirmed".to_owned(), String::new());
+    assert_eq!(verdicts(&silent), [confirmed]);
+}
+
+/// Messages as a log of them has them, each in a segment of its own.
+fn quoted(from_client: bool) -> Vec<(bool, Vec<u8>)> {
+    (0..5)
+        .flat_map(|no| {
+            let id = format!("quoted-{no}");
+            [peers::request("UDP", &id), peers::answer("UDP", &id)]
+        })
+        .map(|bytes| (from_client, bytes))
+        .collect()
+}
+
+#[test]
+fn messages_quoted_in_the_text_of_other_protocols_are_none() {
+    let get = b"GET /sip.log HTTP/1.1\r\nHost: a\r\n\r\n";
+    let ok = b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n";
+    let post = b"POST /api HTTP/1.1\r\nHost: a\r\nContent-Length: 9999\r\n\r\n";
+    let chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let talks: [(u16, Vec<(bool, &[u8])>, bool); 9] = [
+        (80, vec![(true, get), (false, ok)], false),
+        (8080, vec![(true, get), (false, chunked)], false),
+        (8080, vec![(true, post)], true),
+        (5060, vec![(true, post)], true),
+        (5060, vec![(true, get), (false, ok)], false),
+        (25, vec![(true, b"EHLO a\r\n"), (true, b"DATA\r\n")], true),
+        (
+            514,
+            vec![(true, b"<134>Nov 12 10:00:00 kamailio[1]: got\n")],
+            true,
+        ),
+        (5222, vec![(true, b"<stream><message><body>")], true),
+        (
+            2855,
+            vec![(true, b"MSRP d93k SEND\r\nContent-Type: message/sip\r\n\r\n")],
+            true,
+        ),
+    ];
+    for (port, head, from_client) in talks {
+        let mut sent: Vec<_> = head
+            .iter()
+            .map(|(client, bytes)| (*client, bytes.to_vec()))
+            .collect();
+        sent.extend(quoted(from_client));
+        let result = read(&Tap::tcp(port, &sent), "");
+        assert_eq!(result.seen, [], "port {port}");
+        assert_eq!(result.defects, Vec::<String>::new(), "port {port}");
+        // The same with the end of the head in the segment of the first message.
+        let last = head.len() - 1;
+        let joined = [&sent[last].1[..], &sent[last + 1].1].concat();
+        sent.splice(last..last + 2, [(from_client, joined)]);
+        let result = read(&Tap::tcp(port, &sent), "");
+        assert_eq!(result.seen, [], "port {port}");
+        let talk = peers::rustls_carries(&sent);
+        let result = read(&Tap::tcp(443, &talk.sent), &talk.keys);
+        assert_eq!(result.seen, [], "port {port} inside TLS");
+    }
+    // Of a download that was joined in its middle, after a while.
+    let mut sent = vec![(false, vec![b'x'; 900]); 64];
+    sent.extend(quoted(false));
+    let result = read(&Tap::tcp(80, &sent).without_syn(), "");
+    assert_eq!(result.seen, []);
+}
+
+#[test]
+fn what_may_come_before_sip_does_not_hide_it() {
+    let message = (true, peers::request("TCP", "behind"));
+    let heads: [&[(bool, &[u8])]; 5] = [
+        &[
+            (
+                true,
+                b"CONNECT sip.example.net:6060 HTTP/1.1\r\nHost: sip.example.net\r\n\r\n",
+            ),
+            (false, b"HTTP/1.1 200 Connection established\r\n\r\n"),
+        ],
+        &[
+            (true, &[5, 1, 0]),
+            (false, &[5, 0]),
+            (true, &[5, 1, 0, 1, 192, 0, 2, 1, 0x17, 0xac]),
+            (false, &[5, 0, 0, 1, 192, 0, 2, 1, 0x17, 0xac]),
+        ],
+        &[(true, b"\r\n\r\n"), (true, b"\0\0\0\0"), (true, b"jaK\0")],
+        // Like SIP, but no proof.
+        &[(true, b"HELLO sip:b@example.net SIP/2.0\r\n\r\n")],
+        &[],
+    ];
+    for head in heads {
+        let mut sent: Vec<_> = head
+            .iter()
+            .map(|(client, bytes)| (*client, bytes.to_vec()))
+            .collect();
+        sent.push(message.clone());
+        sent.push((false, peers::answer("TCP", "behind")));
+        let result = read(&Tap::tcp(6060, &sent), "");
+        assert_eq!(result.seen, seen("TCP", &["behind", "behind"]), "{head:?}");
+    }
+    // A connection joined in the middle of a long body, and one whose first segment was lost.
+    let mut sent = vec![(true, vec![b'v'; 900]); 40];
+    sent.push(message.clone());
+    let result = read(&Tap::tcp(6060, &sent).without_syn(), "");
+    assert_eq!(result.seen, seen("TCP", &["behind"]));
+    let long = peers::request("TCP", "cut");
+    let sent = [
+        (true, long[..100].to_vec()),
+        (true, long[100..].to_vec()),
+        message,
+    ];
+    let mut capture = Tap::tcp(6060, &sent);
+    capture.drop_payload(0);
+    let result = read(&capture, "");
+    assert_eq!(result.seen, seen("TCP", &["behind"]));
 }

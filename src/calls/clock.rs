@@ -2,7 +2,8 @@
 //!
 //! Capture time can step: a clock was set, files were joined. A step of more than one hour
 //! forward or one second back evicts nothing and proves nothing, so timers here run on *elapsed*
-//! time, in which steps do not count, and everything that was open across a step knows it.
+//! time, in which steps do not count, and everything that was open across a step knows it. From the
+//! end of one file to the beginning of the next is no step, however long it is.
 
 use crate::units::{Span, Timestamp};
 
@@ -30,9 +31,7 @@ impl Clock {
         };
         let gone = time.since(last);
         if gone > FORWARD || gone < BACKWARD {
-            self.steps += 1;
-            self.last = Some(time);
-            self.latest = Some(time);
+            self.change(time);
             return true;
         }
         // Small disorder: time does not run backwards, it waits.
@@ -42,6 +41,24 @@ impl Clock {
             self.latest = Some(time);
         }
         false
+    }
+
+    /// The next frame's time is known to be `time`, however far ahead: nothing was captured
+    /// meanwhile, and time went by all the same.
+    pub fn resume(&mut self, time: Timestamp) {
+        let gone = self.last.map_or(Span::default(), |last| time.since(last));
+        if gone > FORWARD {
+            self.elapsed = Span::from_nanos(self.elapsed.nanos().saturating_add(gone.nanos()));
+            self.last = Some(time);
+            self.latest = Some(time);
+        }
+    }
+
+    /// Times are another clock's from `time` on: what was open knows it.
+    pub fn change(&mut self, time: Timestamp) {
+        self.steps += 1;
+        self.last = Some(time);
+        self.latest = Some(time);
     }
 
     /// Time gone by since the first tick, without steps.
@@ -82,6 +99,17 @@ mod tests {
     #[test]
     fn small_disorder_does_not_count_twice() {
         check(&[1000, 2000, 1900, 2100], 1100, 0);
+    }
+
+    #[test]
+    fn a_pause_of_the_capture_is_time_and_no_step() {
+        let at = |secs| Timestamp::default().plus(Span::from_secs(secs));
+        let mut clock = Clock::default();
+        clock.tick(at(10));
+        clock.resume(at(90_000));
+        assert!(!clock.tick(at(90_000)));
+        assert_eq!(clock.elapsed(), Span::from_secs(89_990));
+        assert_eq!(clock.steps(), 0);
     }
 
     #[test]

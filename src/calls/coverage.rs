@@ -1,71 +1,157 @@
 //! Coverage: how far, and how fully, the capture carries what is said of a call.
 //!
-//! In: the time of every frame with its interface, and from when to when packets may be missing.
-//! Out: elapsed time, until when an interface showed what passed it, and whether something may be
-//! missing between two times. Capped: interfaces by [`INTERFACES`], losses by [`LOSSES`].
+//! In: each frame's place and time, which file goes on where another ended, and from when to when
+//! packets may be missing. Out: elapsed time, until when something about a call could have been
+//! seen, whether its tap paused meanwhile, and whether something may be missing between two times.
+//! Files that go on from each other (a ring's) are one tap.
+//!
+//! A border between files at which nothing was captured for a second is taken for a pause: what
+//! is missing on both sides of it may have come then. On a quiet link it may have been mere silence,
+//! which makes verdicts more careful, never bolder.
+//!
+//! Capped: [`INTERFACES`] interfaces, [`PAUSES`] pauses, of which the oldest are forgotten, and
+//! [`LOSSES`] losses.
 
+use std::collections::VecDeque;
+
+use super::Moment;
 use super::clock::Clock;
+use crate::capture::Lineage;
 use crate::units::{FileIndex, Span, Timestamp};
 
 /// Interfaces whose ends are known; beyond, the one that ended first makes room, and of it the
 /// capture's end counts.
 const INTERFACES: usize = 64;
-
 /// Losses remembered one by one; beyond, the latest two are merged into a later one.
 const LOSSES: usize = 4096;
+/// Pauses remembered.
+const PAUSES: usize = 4096;
+/// What is shorter is no pause: a capture that changes files misses nothing.
+const SHORTEST: Span = Span::from_secs(1);
+/// A callee that got no ACK repeats its 2xx every T2 = 4 s, so a longer silence amid the copies
+/// is more than a quiet link.
+const GAP: Span = Span::from_secs(5);
 
-/// A file that begins this soon after another has ended goes on with it (a rotated capture).
-const ROTATION: Span = Span::from_secs(10);
+/// An interface of a capture.
+pub(super) type Interface = (FileIndex, u32);
 
-/// What the capture can have shown.
+/// What was captured when.
 #[derive(Debug, Default)]
 pub(super) struct Coverage {
     clock: Clock,
     /// From when to when packets may be missing, by the latter.
     losses: Vec<(Timestamp, Timestamp)>,
-    interfaces: Vec<Interface>,
-    /// The file of the last frame.
-    file: FileIndex,
+    lineage: Lineage,
+    /// Last packet of each interface of a tap.
+    views: Vec<View>,
+    /// The view of the last frame.
+    current: usize,
+    /// Sorted by their beginning.
+    pauses: VecDeque<Pause>,
 }
 
-/// An interface of one file.
-#[derive(Debug)]
-struct Interface {
-    key: (FileIndex, u32),
-    first: Timestamp,
+#[derive(Clone, Copy, Debug)]
+struct View {
+    interface: Interface,
     last: Timestamp,
-    /// The file whose frame came right before its first one.
-    follows: FileIndex,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Pause {
+    tap: FileIndex,
+    from: Timestamp,
+    until: Timestamp,
+}
+
+/// Until when something could have been seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Until {
+    pub(super) time: Timestamp,
+    /// The tap was not looking then, and looked again later.
+    pub(super) paused: bool,
 }
 
 impl Coverage {
-    /// Takes the next frame's time; whether time stepped.
-    pub(super) fn tick(&mut self, interface: (FileIndex, u32), time: Timestamp) -> bool {
-        let stepped = self.clock.tick(time);
+    /// Capture time goes on; whether it stepped.
+    pub(super) fn tick(&mut self, moment: &Moment) -> bool {
+        let stepped = self.clock.tick(moment.now);
         if stepped {
-            // What was before the step has times of another clock; every call open across it is
-            // left unjudged, so nothing of it is asked for any more.
-            self.interfaces.clear();
-            self.losses.clear();
+            self.forget();
         }
-        let follows = std::mem::replace(&mut self.file, interface.0);
-        if let Some(known) = self.interfaces.iter_mut().find(|i| i.key == interface) {
-            known.last = known.last.max(time);
-            return stepped;
+        self.saw((moment.at.file, moment.interface), moment.seen);
+        stepped
+    }
+
+    /// Times are another clock's from `time` on.
+    pub(super) fn change_clock(&mut self, time: Timestamp) {
+        self.clock.change(time);
+        self.forget();
+    }
+
+    /// A frame came.
+    fn saw(&mut self, (file, number): Interface, time: Timestamp) {
+        let interface = (self.lineage.tap(file), number);
+        if let Some(view) = self.views.get_mut(self.current)
+            && view.interface == interface
+        {
+            view.last = view.last.max(time);
+        } else if let Some(place) = self.views.iter().position(|v| v.interface == interface) {
+            self.current = place;
+            if let Some(view) = self.views.get_mut(place) {
+                view.last = view.last.max(time);
+            }
+        } else {
+            if self.views.len() >= INTERFACES {
+                let ended = (0..).zip(&self.views).min_by_key(|(_, view)| view.last);
+                if let Some((place, _)) = ended {
+                    self.views.swap_remove(place);
+                }
+            }
+            self.current = self.views.len();
+            self.views.push(View {
+                interface,
+                last: time,
+            });
         }
-        if self.interfaces.len() >= INTERFACES {
-            let ended = (0..).zip(&self.interfaces).min_by_key(|(_, i)| i.last);
-            if let Some((index, _)) = ended {
-                self.interfaces.swap_remove(index);
+    }
+
+    /// `file` begins at `until` where `before` ended at `from`.
+    pub(super) fn goes_on(
+        &mut self,
+        file: FileIndex,
+        before: FileIndex,
+        from: Timestamp,
+        until: Timestamp,
+    ) {
+        self.clock.resume(until);
+        let old = self.lineage.tap(file);
+        self.lineage.goes_on(file, before);
+        let tap = self.lineage.tap(file);
+        // Frames that came before this was known.
+        if old != tap {
+            let moved: Vec<View> = self
+                .views
+                .extract_if(.., |view| view.interface.0 == old)
+                .collect();
+            for view in moved {
+                self.saw((tap, view.interface.1), view.last);
             }
         }
-        self.interfaces.push(Interface {
-            key: interface,
-            first: time,
-            last: time,
-            follows,
-        });
-        stepped
+        if until.since(from) >= SHORTEST {
+            if self.pauses.len() >= PAUSES {
+                self.pauses.pop_front();
+            }
+            let place = self.pauses.partition_point(|pause| pause.from <= from);
+            self.pauses.insert(place, Pause { tap, from, until });
+        }
+    }
+
+    /// What was before has times of another clock; every call open across that is left unjudged,
+    /// so nothing of it is asked for any more.
+    fn forget(&mut self) {
+        self.views.clear();
+        self.pauses.clear();
+        self.losses.clear();
     }
 
     /// Packets were found to be missing somewhere between `from` and `until`.
@@ -87,35 +173,6 @@ impl Coverage {
             .is_some_and(|lost| lost.iter().any(|lost| lost.0 <= until))
     }
 
-    /// Until when an interface showed what passed it. A file that goes on where its own ends is
-    /// the same capture, rotated.
-    pub(super) fn until(&self, interface: (FileIndex, u32)) -> Timestamp {
-        let known = self.interfaces.iter().find(|i| i.key == interface);
-        let Some(mut until) = known.map(|known| known.last) else {
-            return self.now();
-        };
-        let mut file = interface.0;
-        // Each round goes on to a later file, of which there are no more than interfaces.
-        for _ in 0..self.interfaces.len() {
-            let end = self.end_of(file).unwrap_or(until);
-            let next = self.interfaces.iter().filter(|i| {
-                let gap = i.first.since(end);
-                i.key.0 != file && gap >= Span::default() && (i.follows == file || gap <= ROTATION)
-            });
-            let Some(next) = next.min_by_key(|i| i.first) else {
-                break;
-            };
-            file = next.key.0;
-            until = until.max(self.end_of(file).unwrap_or(until));
-        }
-        until
-    }
-
-    fn end_of(&self, file: FileIndex) -> Option<Timestamp> {
-        let of_file = self.interfaces.iter().filter(|i| i.key.0 == file);
-        of_file.map(|i| i.last).max()
-    }
-
     /// Time gone by since the first frame, without steps.
     pub(super) const fn elapsed(&self) -> Span {
         self.clock.elapsed()
@@ -130,53 +187,136 @@ impl Coverage {
     pub(super) const fn steps(&self) -> u32 {
         self.clock.steps()
     }
+
+    /// Until when `interface` could have shown something about what was seen on it last at
+    /// `after`.
+    pub(super) fn until(&self, interface: Interface, after: Timestamp) -> Until {
+        let tap = self.lineage.tap(interface.0);
+        let first = self.pauses.partition_point(|pause| pause.from < after);
+        let mut pauses = self.pauses.range(first..);
+        if let Some(pause) = pauses.find(|pause| pause.tap == tap) {
+            return Until {
+                time: pause.from,
+                paused: true,
+            };
+        }
+        let wanted = (tap, interface.1);
+        let view = self.views.iter().find(|view| view.interface == wanted);
+        Until {
+            time: view.map_or_else(|| self.now(), |view| view.last),
+            paused: false,
+        }
+    }
+
+    /// Whether the tap of `interface` was not looking for a while between `from` and `until`.
+    pub(super) fn has_gap(&self, interface: Interface, from: Timestamp, until: Timestamp) -> bool {
+        let tap = self.lineage.tap(interface.0);
+        let is_gap = |pause: &&Pause| {
+            pause.until > from && pause.until.since(pause.from) >= GAP && pause.tap == tap
+        };
+        let first = self.pauses.partition_point(|pause| pause.from < from);
+        // Of those that began before only the last can reach so far.
+        let mut before = self.pauses.range(..first).rev();
+        let before = before.find(|pause| pause.tap == tap);
+        let mut within = self.pauses.range(first..);
+        let within = within.by_ref().take_while(|pause| pause.from < until);
+        before
+            .iter()
+            .copied()
+            .chain(within)
+            .any(|pause| is_gap(&pause))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::units::{FrameNo, FrameRef};
 
     fn at(secs: i64) -> Timestamp {
         Timestamp::default().plus(Span::from_secs(secs))
     }
 
-    /// Frames as (file, second); until when interface 0 of file 0 is carried.
-    fn check(frames: &[(u16, i64)], until: i64) {
+    const A: FileIndex = FileIndex(0);
+    const B: FileIndex = FileIndex(1);
+    const C: FileIndex = FileIndex(2);
+
+    /// A ring of three files with a pause of ten minutes before the last.
+    fn ring() -> Coverage {
         let mut coverage = Coverage::default();
-        for &(file, secs) in frames {
-            coverage.tick((FileIndex(file), 0), at(secs));
+        coverage.saw((A, 0), at(0));
+        coverage.saw((A, 0), at(100));
+        coverage.goes_on(B, A, at(100), at(100));
+        coverage.saw((B, 0), at(100));
+        coverage.saw((B, 0), at(200));
+        coverage.goes_on(C, B, at(200), at(800));
+        coverage.saw((C, 0), at(800));
+        coverage.saw((C, 0), at(900));
+        coverage
+    }
+
+    fn until(secs: i64, paused: bool) -> Until {
+        Until {
+            time: at(secs),
+            paused,
         }
-        assert_eq!(coverage.until((FileIndex(0), 0)), at(until), "{frames:?}");
     }
 
     #[test]
-    fn an_interface_is_carried_to_its_last_packet() {
-        check(&[(0, 1), (0, 9)], 9);
-        check(&[(0, 1), (1, 5), (0, 9), (1, 40)], 9);
+    fn files_that_go_on_from_each_other_are_one_tap() {
+        let coverage = ring();
+        for file in [A, B, C] {
+            assert_eq!(coverage.until((file, 0), at(850)), until(900, false));
+        }
     }
 
     #[test]
-    fn a_rotated_capture_goes_on_in_the_next_files() {
-        check(&[(0, 1), (0, 9), (1, 10), (1, 19), (2, 20), (2, 29)], 29);
-        // However long nothing came, if nothing else was captured meanwhile.
-        check(&[(0, 1), (0, 9), (1, 300), (1, 310)], 310);
+    fn what_was_open_before_a_pause_was_seen_until_then() {
+        let coverage = ring();
+        assert_eq!(coverage.until((A, 0), at(90)), until(200, true));
+        assert_eq!(coverage.until((A, 0), at(200)), until(200, true));
+        assert!(coverage.has_gap((A, 0), at(90), at(801)));
+        assert!(!coverage.has_gap((A, 0), at(90), at(200)));
+        assert!(!coverage.has_gap((A, 0), at(800), at(900)));
     }
 
     #[test]
-    fn a_file_of_another_tap_is_no_continuation() {
-        check(&[(0, 1), (1, 5), (0, 9), (1, 30), (2, 31), (2, 60)], 9);
+    fn another_tap_has_its_own_end() {
+        let mut coverage = ring();
+        coverage.saw((FileIndex(3), 0), at(950));
+        assert_eq!(coverage.until((A, 0), at(850)), until(900, false));
+        let other = coverage.until((FileIndex(3), 0), at(90));
+        assert_eq!(other, until(950, false));
+    }
+
+    #[test]
+    fn that_a_file_goes_on_may_be_known_late() {
+        let mut coverage = Coverage::default();
+        coverage.saw((A, 0), at(100));
+        coverage.saw((B, 0), at(100));
+        coverage.saw((A, 0), at(101));
+        coverage.goes_on(B, A, at(101), at(100));
+        coverage.saw((B, 0), at(200));
+        assert_eq!(coverage.until((A, 0), at(50)), until(200, false));
+        assert_eq!(coverage.views.len(), 1);
     }
 
     #[test]
     fn of_an_interface_that_had_to_make_room_the_captures_end_counts() {
-        // Another tap's packets between them, so that none goes on with the one before.
-        let files = (0..=64).flat_map(|file| {
-            let start = 100 * i64::from(file);
-            [(file, start), (999, start + 50)]
-        });
-        let many: Vec<_> = std::iter::once((999, -1)).chain(files).collect();
-        check(&many, 6450);
-        check(&many[..100], 0);
+        let mut coverage = Coverage::default();
+        for file in 0..=64 {
+            coverage.tick(&Moment {
+                at: FrameRef {
+                    file: FileIndex(file),
+                    no: FrameNo(1),
+                },
+                interface: 0,
+                seen: at(i64::from(file)),
+                now: at(i64::from(file)),
+            });
+        }
+        assert_eq!(coverage.until((A, 0), at(0)), until(64, false));
+        assert_eq!(coverage.until((B, 0), at(0)), until(1, false));
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! - RFC 3261 §12.1.2, §12.2.1.1, §13.2.2.4, §13.3.1.4, §15
 
 use super::connects::Unopened;
+use super::media::MediaSeen;
 use super::state::Ongoing;
 use super::{Seen, Serial};
 use crate::sip::value::{Address, HostPort, Uri, list, param};
@@ -172,6 +173,8 @@ pub struct Ack {
     pub repeats: Vec<Timestamp>,
     /// The last ICMP error that said that a copy of it did not arrive.
     pub undeliverable: Option<Seen>,
+    /// It has no body, in any copy.
+    pub bare: bool,
     /// Request-URI as sent.
     pub uri: Box<[u8]>,
     /// Route values joined by commas.
@@ -198,6 +201,8 @@ pub enum AckFault {
     NextHop,
     /// The INVITE's branch again (RFC 3261 §8.1.1.7 wants a new one).
     ReusedBranch,
+    /// No answer in it, though the 2xx carries the offer (RFC 3261 §13.2.2.4).
+    WithoutAnswer,
     /// Another CSeq number (RFC 3261 §13.2.2.4).
     Cseq,
     /// Another To tag or none.
@@ -214,6 +219,7 @@ impl AckFault {
             Self::RouteSet => "route-set",
             Self::NextHop => "next-hop",
             Self::ReusedBranch => "reused-branch",
+            Self::WithoutAnswer => "without-answer",
             Self::Cseq => "wrong-cseq",
             Self::ToTag => "wrong-to-tag",
             Self::FromTag => "wrong-from-tag",
@@ -245,6 +251,8 @@ pub struct AnsweredDialog<'a> {
     pub cseq: u32,
     /// The INVITE had a To tag already.
     pub reinvite: bool,
+    /// The INVITE carried no offer, and the 2xx carries the first: the ACK must answer it.
+    pub late_offer: bool,
     /// The hops, the one nearest the callee last.
     pub legs: &'a [Leg],
     /// What is known of each leg beside the dialog; same order.
@@ -257,10 +265,18 @@ pub struct AnsweredDialog<'a> {
     pub cancel: Option<Seen>,
     /// The last request inside the dialog, a give-up BYE of the callee apart, that got a 2xx.
     pub last_success: Option<Timestamp>,
+    /// RTP between its parties, where any was seen.
+    pub media: Option<MediaSeen>,
     /// The callee's socket was reported unreachable.
     pub callee_unreachable: Option<Seen>,
-    /// Until when something could have been seen: the last packet of its interface.
+    /// Until when something could have been seen: the last packet of its interface, or of its
+    /// interface before a pause.
     pub observed_until: Timestamp,
+    /// The tap was not looking after [`Self::observed_until`], and looked again later: what was
+    /// seen then is known, and of what was not seen nothing.
+    pub paused: bool,
+    /// The tap was not looking for a while between the first and the last that was seen of it.
+    pub gap: bool,
     /// Packets may be missing from the capture while it was open.
     pub loss: bool,
     /// Capture time stepped while it was open.
@@ -292,6 +308,7 @@ pub(super) struct Answered {
     pub(super) to_tag_text: Box<[u8]>,
     pub(super) cseq: u32,
     pub(super) reinvite: bool,
+    pub(super) late_offer: bool,
     pub(super) legs: Vec<Leg>,
     pub(super) byes: Vec<Bye>,
     pub(super) last_success: Option<Timestamp>,
@@ -328,6 +345,11 @@ impl Answered {
         nearest.is_some_and(|leg| is_on(ack, leg, &self.legs))
     }
 
+    /// Whether `ack` is this dialog's by tags and CSeq, be there a fault in it or not.
+    pub(super) fn is_exact(&self, ack: &Ack) -> bool {
+        self.from_tag == ack.from_tag && self.to_tag == ack.to_tag && Some(self.cseq) == ack.cseq
+    }
+
     /// How `ack` fits, looked at on the leg it passed or the one nearest the callee.
     pub(super) fn matches(&self, ack: &Ack) -> Option<AckMatch> {
         let from = self.from_tag == ack.from_tag;
@@ -362,7 +384,10 @@ impl Answered {
         if !is_strict && ack.flow.dst != leg.flow.dst && !is_sent_to(next, ack.flow.dst) {
             return Some(AckFault::NextHop);
         }
-        (ack.branch != 0 && ack.branch == leg.invite_branch).then_some(AckFault::ReusedBranch)
+        if ack.branch != 0 && ack.branch == leg.invite_branch {
+            return Some(AckFault::ReusedBranch);
+        }
+        (self.late_offer && ack.bare).then_some(AckFault::WithoutAnswer)
     }
 
     /// The leg an ACK passed: same sockets, else same hosts, else the one nearest the callee.
@@ -398,8 +423,11 @@ pub fn passes(ack: &Ack, leg: &Leg) -> bool {
 
 /// User, host, port, transport and maddr are what routes a request (RFC 3261 §19.1.4).
 fn same_target(uri: &[u8], contact: &[u8]) -> bool {
+    if uri == contact {
+        return true;
+    }
     let (Some(a), Some(b)) = (Uri::parse(uri), Uri::parse(contact)) else {
-        return uri == contact;
+        return false;
     };
     is_same_place(&a, &b)
         && [b"transport".as_slice(), b"maddr"].iter().all(|name| {

@@ -1,19 +1,23 @@
 //! Keys: what makes two messages belong to one transaction.
 //!
-//! A key is a 64-bit digest; tables compare it inside one Call-ID only.
+//! A key is a 64-bit digest that is compared inside one Call-ID only and never finds a place in a
+//! table, so a fast hash without a secret does: who can choose texts of equal digest can choose
+//! equal texts as well. The table of calls is another matter ([`super::table`]).
 //!
 //! # References
 //! - RFC 3261 §17.1.3 (responses), §17.2.3 (requests, with the RFC 2543 fallback)
 
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::hash::{Hash as _, Hasher as _};
+
+use rustc_hash::FxHasher;
 
 use crate::sip::value::Via;
 use crate::sip::{Message, Method, MethodKind};
 
 /// Digest of a text.
 pub(super) fn digest(text: &[u8]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    text.hash(&mut hasher);
+    let mut hasher = FxHasher::default();
+    hasher.write(text);
     hasher.finish()
 }
 
@@ -28,14 +32,14 @@ pub(super) fn tag(tag: Option<&[u8]>) -> u64 {
 /// the RFC 2543 rule without the Request-URI, which responses do not carry: sent-by, branch if
 /// any, From tag, CSeq number and method.
 pub(super) fn transaction(message: &Message<'_>, via: Option<&Via<'_>>, method: Method<'_>) -> u64 {
-    let mut hasher = DefaultHasher::new();
+    let mut hasher = FxHasher::default();
     let kind = match method.kind {
         MethodKind::Ack => MethodKind::Invite,
         kind => kind,
     };
     kind.hash(&mut hasher);
     if kind == MethodKind::Other {
-        method.text.hash(&mut hasher);
+        hasher.write(method.text);
     }
     if let Some(via) = via {
         for byte in via.sent_by.host {
@@ -44,7 +48,7 @@ pub(super) fn transaction(message: &Message<'_>, via: Option<&Via<'_>>, method: 
         via.sent_by.port.hash(&mut hasher);
     }
     match via.and_then(Via::unique_branch) {
-        Some(branch) => branch.hash(&mut hasher),
+        Some(branch) => hasher.write(branch),
         None => {
             via.and_then(|via| via.branch).hash(&mut hasher);
             message.from_tag().hash(&mut hasher);

@@ -22,13 +22,10 @@ impl Mark {
     /// The same, unpacked.
     pub(super) const fn seen(self) -> Seen {
         let place = self.place.get();
-        let file = place >> FRAME_BITS;
-        #[expect(clippy::cast_possible_truncation, reason = "16 bits are left")]
-        let file = FileIndex(file as u16);
         Seen {
             time: self.time,
             at: FrameRef {
-                file,
+                file: FileIndex((place >> FRAME_BITS) as u16),
                 no: FrameNo((place & FRAMES) - 1),
             },
         }

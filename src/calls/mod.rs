@@ -1,6 +1,6 @@
 //! Calls: messages become transactions, attempts and answered dialogs.
 //!
-//! In: [`Sighted`] messages and ICMP errors in capture order. Out: [`Event`]s: every response as
+//! In: [`Sighted`] messages and [`Sighting`]s in capture order. Out: [`Event`]s: every response as
 //! it comes, what later messages add to it ([`Note`]), each INVITE's first final response
 //! ([`Attempt`]), and once nothing more can change what is said of them each answered dialog
 //! ([`AnsweredDialog`]), each request with all that answered it ([`Exchanged`]) and each session
@@ -15,24 +15,28 @@
 
 pub mod clock;
 pub mod connects;
+mod counted;
 mod coverage;
 pub mod dialog;
 pub mod hops;
 mod timers;
 mod key;
 mod lru;
+mod queue;
 mod mark;
 mod binding;
+pub mod media;
 pub mod outcome;
 mod state;
 mod table;
 pub mod transaction;
 
 pub use dialog::{Ack, AckFault, AckMatch, AnsweredDialog, Bye, Leg, Side};
+pub use media::{MediaSeen, MediaSpan};
 pub use outcome::{Exchanged, Final, Hop, Observed, Session, SessionEnd};
 pub use table::Calls;
 
-use crate::packet::IcmpError;
+use crate::packet::{Datagram, IcmpError, Segment};
 use crate::sip::{Message, Method, MethodKind, RawMessage};
 use crate::units::{Flow, FrameRef, Origin, Span, StatusCode, Timestamp};
 
@@ -55,6 +59,19 @@ impl Seen {
     }
 }
 
+/// Capture time goes on.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    /// By which frame.
+    pub at: FrameRef,
+    /// And which interface, as of [`Origin::interface`].
+    pub interface: u32,
+    /// Time of what was captured.
+    pub seen: Timestamp,
+    /// The time by which timers run; later than `seen` where that came late.
+    pub now: Timestamp,
+}
+
 /// A message on its way into the room.
 #[derive(Clone, Copy, Debug)]
 pub struct Sighted<'a> {
@@ -64,6 +81,17 @@ pub struct Sighted<'a> {
     pub message: &'a Message<'a>,
     /// The tap's copy of a message that was pushed before.
     pub duplicate: bool,
+}
+
+/// Evidence that is no SIP: looked up, and never kept whole.
+#[derive(Clone, Copy, Debug)]
+pub enum Sighting<'a> {
+    /// A datagram that no room took: media, perhaps.
+    Datagram(&'a Datagram<'a>),
+    /// A TCP segment: whether connections are opened.
+    Segment(&'a Segment<'a>),
+    /// An ICMP error that quotes what was sent.
+    Unreachable(&'a IcmpError<'a>),
 }
 
 /// A response's number in order of capture, from 0.

@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use smallvec::{Array, SmallVec};
+
+mod described;
 mod exchange;
 mod hop;
 mod invites;
@@ -9,12 +12,15 @@ mod in_dialog;
 mod session;
 mod settle;
 
+pub(super) use described::Described;
 pub(super) use session::Ongoing;
 pub(super) use settle::{Ending, Peers};
 
+use self::described::LateOffer;
 use self::hop::FinalSeen;
 use self::in_dialog::Hopped;
 use super::binding::Binding;
+use super::counted::Counted;
 use super::coverage::Coverage;
 use super::dialog::{Ack, Answered, Leg};
 use super::hops::Hops;
@@ -31,6 +37,7 @@ use crate::units::{Span, StatusCode};
 pub(super) struct Surroundings<'a> {
     pub(super) hops: &'a mut Hops,
     pub(super) timers: &'a mut Timers,
+    pub(super) counted: &'a mut Counted,
     pub(super) totals: &'a mut Totals,
     pub(super) limits: &'a Limits,
     pub(super) coverage: &'a Coverage,
@@ -54,6 +61,9 @@ pub(super) struct Call {
     acks: Vec<Ack>,
     /// CANCELs: digest of their sender, CSeq number, first sighting.
     cancels: Vec<(u64, Option<u32>, Seen)>,
+    /// Where the parties expect media.
+    described: Vec<Described>,
+    late_offers: Vec<LateOffer>,
     /// Elapsed capture time of the last message.
     pub(super) touched: Span,
     /// The elapsed time for which the table will look at the call again.
@@ -67,8 +77,9 @@ pub(super) struct Call {
     has_invite: bool,
 }
 
-/// Bytes a call takes beside its own: its places in the table, the queue and the list by age.
-const PLACE: usize = 128;
+/// Bytes a call takes beside its own: its places in the table, the queue and the list by age, and
+/// what an allocator adds to a dozen pieces of memory.
+const PLACE: usize = 320;
 
 /// A time that does not come.
 const NEVER: Span = Span::from_nanos(i64::MAX);
@@ -83,6 +94,8 @@ impl Call {
             answered: Vec::new(),
             acks: Vec::new(),
             cancels: Vec::new(),
+            described: Vec::new(),
+            late_offers: Vec::new(),
             touched: elapsed,
             queued: elapsed,
             soonest: NEVER,
@@ -118,11 +131,11 @@ impl Call {
             .sum();
         let transactions = self.transactions.iter();
         let hops: usize = transactions
-            .map(|hop| room(&hop.provisional) + hop.kept.as_deref().map_or(0, Kept::weight))
+            .map(|hop| spilled(&hop.provisional) + hop.kept.as_deref().map_or(0, Kept::weight))
             .sum();
         let exchanges = self.exchanges.iter();
         let exchanges: usize = exchanges
-            .map(|exchange| room(&exchange.counted) + exchange.texts.len())
+            .map(|exchange| spilled(&exchange.counted) + exchange.texts.len())
             .sum();
         PLACE
             + size_of::<Self>()
@@ -132,6 +145,7 @@ impl Call {
             + room(&self.answered)
             + room(&self.acks)
             + room(&self.cancels)
+            + self.described_weight()
             + hops
             + exchanges
             + dialogs
@@ -189,6 +203,7 @@ impl Call {
                 kept.request(raw, message, now.into());
             }
         }
+        self.count_attempt(exchange, message, around);
         self.asked(exchange, hop, seen, method);
         self.touch(exchange, around.elapsed);
         match method.kind {
@@ -264,7 +279,15 @@ impl Call {
             content: content(message, code),
         };
         let retransmission = self.is_repeat(transaction, &answer);
-        let is_relayed = code.get() == 100 && self.is_seen_beside(transaction, &answer);
+        let counted = !retransmission && self.count(transaction, &answer, around.limits);
+        self.received(
+            transaction,
+            seen,
+            method.kind,
+            &answer,
+            retransmission,
+            around,
+        );
         let Some(hop) = self.transactions.get_mut(transaction) else {
             return;
         };
@@ -272,59 +295,14 @@ impl Call {
             return;
         };
         let is_counting = exchange.counts_on(hop.key, &hop.flow);
-        if code.is_provisional() {
-            if !retransmission && hop.provisional.len() < around.limits.transactions_per_call {
-                grow(&mut hop.provisional).push(answer);
-                self.changed = true;
-            }
-            exchange.progress.provisional = true;
-            if let Some(kept) = &mut hop.kept {
-                kept.provisional(message, code, now);
-            }
-        } else {
-            exchange.progress.answered |= is_counting;
-            hop.succeeded |= code.is_success();
-            if !code.is_success() && method.kind == MethodKind::Invite && !hop.refused {
-                exchange.progress.refused.get_or_insert(around.elapsed);
-                exchange.progress.unacked = exchange.progress.unacked.saturating_add(1);
-            }
-            hop.refused |= !code.is_success();
-            if let Some(kept) = &mut hop.kept {
-                kept.final_response(&FinalSeen {
-                    message,
-                    method: method.kind,
-                    code,
-                    to_tag,
-                    now,
-                    binding: exchange.binding,
-                    cap: around.limits.transactions_per_call,
-                });
-                self.changed |= !retransmission;
-            }
-        }
         let hopped = Hopped {
             flow: hop.flow,
             invite: hop.request.map(Mark::seen),
             invite_branch: hop.branch,
             reinvite: !exchange.initial,
         };
-        let is_neighbour = hop.is_neighbour;
+        let (index, is_neighbour) = (hop.exchange, hop.is_neighbour);
 
-        // 100 is each hop's own word (RFC 3261 §8.2.6.1); everything else travels back unchanged.
-        let answered_before = exchange.counted.contains(&(code, to_tag));
-        let counted = !retransmission
-            && if code.get() == 100 {
-                !is_relayed
-            } else {
-                !answered_before
-            };
-        if counted
-            && !answered_before
-            && exchange.counted.len() < around.limits.transactions_per_call
-        {
-            grow(&mut exchange.counted).push((code, to_tag));
-            self.changed = true;
-        }
         exchange.rang |= method.kind == MethodKind::Invite && (180..=189).contains(&code.get());
         let is_challenge = matches!(code.get(), 401 | 407) && can_be_challenged(method.kind);
 
@@ -339,8 +317,6 @@ impl Call {
         } else if code.get() == 487 && method.kind == MethodKind::Invite && !retransmission {
             context = cancelled(exchange, &self.cancels);
         }
-        let index = hop.exchange;
-        self.touch(index, around.elapsed);
         let is_answer = method.kind == MethodKind::Invite && code.is_success();
         let mut note = None;
         if is_answer {
@@ -376,6 +352,59 @@ impl Call {
         }
     }
 
+    /// What a response adds to its hop.
+    fn received(
+        &mut self,
+        transaction: usize,
+        seen: &Sighted<'_>,
+        method: MethodKind,
+        answer: &Answer,
+        is_repeat: bool,
+        around: &Surroundings<'_>,
+    ) {
+        let message = seen.message;
+        let now = Seen::of(&seen.raw.origin).into();
+        let cap = around.limits.transactions_per_call;
+        let Answer { code, to_tag, .. } = *answer;
+        let Some(hop) = self.transactions.get_mut(transaction) else {
+            return;
+        };
+        let Some(exchange) = self.exchanges.get_mut(hop.exchange) else {
+            return;
+        };
+        if code.is_provisional() {
+            exchange.progress.provisional = true;
+            if let Some(kept) = &mut hop.kept {
+                kept.provisional(message, code, now);
+            }
+            if !is_repeat && hop.provisional.len() < cap {
+                hop.provisional.push(*answer);
+            }
+        } else {
+            exchange.progress.answered |= exchange.counts_on(hop.key, &hop.flow);
+            hop.succeeded |= code.is_success();
+            if !code.is_success() && method == MethodKind::Invite && !hop.refused {
+                exchange.progress.refused.get_or_insert(around.elapsed);
+                exchange.progress.unacked = exchange.progress.unacked.saturating_add(1);
+            }
+            hop.refused |= !code.is_success();
+            if let Some(kept) = &mut hop.kept {
+                kept.final_response(&FinalSeen {
+                    message,
+                    method,
+                    code,
+                    to_tag,
+                    now,
+                    binding: exchange.binding,
+                    cap,
+                });
+            }
+        }
+        let exchange = hop.exchange;
+        self.changed |= !is_repeat;
+        self.touch(exchange, around.elapsed);
+    }
+
     /// Whether a response was seen on this hop before.
     fn is_repeat(&self, transaction: usize, answer: &Answer) -> bool {
         let Some(hop) = self.transactions.get(transaction) else {
@@ -392,6 +421,26 @@ impl Call {
                 .get(hop.exchange)
                 .is_some_and(|e| e.counted.contains(&(answer.code, answer.to_tag))),
         }
+    }
+
+    /// Whether a response that is seen for the first time on its hop is one to count.
+    fn count(&mut self, transaction: usize, answer: &Answer, limits: &Limits) -> bool {
+        // 100 is each hop's own word (RFC 3261 §8.2.6.1); everything else travels back unchanged.
+        let is_own = answer.code.get() == 100 && !self.is_seen_beside(transaction, answer);
+        let hop = self.transactions.get(transaction);
+        let exchange = hop.and_then(|hop| self.exchanges.get_mut(hop.exchange));
+        let Some(exchange) = exchange else {
+            return false;
+        };
+        let known = (answer.code, answer.to_tag);
+        if exchange.counted.contains(&known) {
+            return is_own;
+        }
+        if exchange.counted.len() < limits.transactions_per_call {
+            exchange.counted.push(known);
+            self.changed = true;
+        }
+        true
     }
 
     /// Whether a response was seen on the other side of a NAT: under the same top Via.
@@ -524,6 +573,15 @@ fn cancelled(exchange: &Exchange, cancels: &[(u64, Option<u32>, Seen)]) -> Optio
 /// Bytes a list takes, used or not.
 const fn room<T>(list: &Vec<T>) -> usize {
     list.capacity() * size_of::<T>()
+}
+
+/// The same of a list whose first elements lie where it does itself.
+fn spilled<A: Array>(list: &SmallVec<A>) -> usize {
+    if list.spilled() {
+        list.capacity() * size_of::<A::Item>()
+    } else {
+        0
+    }
 }
 
 /// Makes room for one more: a call has one or two of most things, and there are many calls.

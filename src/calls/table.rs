@@ -1,33 +1,42 @@
 //! The table of calls in progress: finds them, lets time pass for them, gives them up.
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::counted::Counted;
 use super::coverage::Coverage;
 use super::hops::Hops;
 use super::key;
 use super::lru::{Lru, Slot};
+use super::media::Media;
+use super::queue::Queue;
 use super::state::{Call, Ending, Peers, Surroundings};
 use super::timers::Timers;
-use super::{Event, ResponseSeen, Seen, Sighted, Totals, is_about_sip};
+use super::{Event, Moment, ResponseSeen, Seen, Sighted, Sighting, Totals, is_about_sip};
 use crate::defect::{Defect, DefectKind};
 use crate::limits::Limits;
-use crate::packet::{IcmpError, Segment};
+use crate::packet::IcmpError;
 use crate::sip::{Indexer, StartLine};
-use crate::units::{FrameRef, Span, StatusCode, Timestamp};
+use crate::units::{FileIndex, FrameRef, Span, StatusCode, Timestamp};
+
+mod announce;
 
 /// All calls in progress.
 #[derive(Debug)]
 pub struct Calls {
     limits: Limits,
     coverage: Coverage,
-    by_id: HashMap<Arc<[u8]>, Slot>,
+    /// Strangers choose Call-IDs, so their hash is keyed by chance when the program starts: a
+    /// capture cannot be written so that they collide, and whoever wrote it does not see the table
+    /// at work, from which the key could be guessed. Nothing that is told depends on its order.
+    by_id: HashMap<Arc<[u8]>, Slot, foldhash::quality::RandomState>,
     in_progress: Lru<Call>,
     /// When to look at which call again; an entry may be stale, the call then says when it is due.
-    due: BinaryHeap<Reverse<(Span, Slot)>>,
+    due: Queue,
     hops: Hops,
+    counted: Counted,
     timers: Timers,
+    media: Media,
     totals: Totals,
     next_serial: u64,
     /// Bytes of state of all calls.
@@ -35,17 +44,24 @@ pub struct Calls {
     quoted: Indexer,
 }
 
+/// A pause of the capture that is told: in quiet networks shorter silences are ordinary.
+const TOLD_PAUSE: Span = Span::from_secs(120);
+
+const PAUSED: &str = "between the end of the capture before it and the beginning of this one are more than two minutes of which nothing was captured: calls that were open then are judged by what was seen, and nothing is said about what is missing";
+
 impl Calls {
     /// An empty table.
     pub fn new(limits: &Limits) -> Self {
         Self {
             limits: *limits,
             coverage: Coverage::default(),
-            by_id: HashMap::new(),
+            by_id: HashMap::default(),
             in_progress: Lru::default(),
-            due: BinaryHeap::new(),
+            due: Queue::default(),
             hops: Hops::default(),
+            counted: Counted::new(limits.counted_calls),
             timers: Timers::default(),
+            media: Media::default(),
             totals: Totals::default(),
             next_serial: 0,
             weight: 0,
@@ -61,20 +77,38 @@ impl Calls {
     /// Lets capture time pass; to be called for every frame, SIP or not.
     pub fn tick(
         &mut self,
-        at: FrameRef,
-        interface: u32,
-        time: Timestamp,
+        moment: &Moment,
         out: &mut impl FnMut(Event<'_>),
         defects: &mut impl FnMut(Defect),
     ) {
-        if self.coverage.tick((at.file, interface), time) {
+        if self.coverage.tick(moment) {
             defects(Defect::new(
                 DefectKind::TimeStep,
-                at,
+                moment.at,
                 "capture time steps (a clock was set, or files were joined): calls open across the step are not judged",
             ));
         }
         self.expire(out);
+    }
+
+    /// The capture of `at` begins at `until` where the one `before` ended at `from`; to be called
+    /// before [`Self::tick`] for its first frame.
+    pub fn goes_on(
+        &mut self,
+        at: FrameRef,
+        before: FileIndex,
+        (from, until): (Timestamp, Timestamp),
+        defects: &mut impl FnMut(Defect),
+    ) {
+        self.coverage.goes_on(at.file, before, from, until);
+        if until.since(from) >= TOLD_PAUSE {
+            defects(Defect::new(DefectKind::CaptureGap, at, PAUSED));
+        }
+    }
+
+    /// Times are another clock's from `time` on. Calls open across that are not judged.
+    pub fn change_clock(&mut self, time: Timestamp) {
+        self.coverage.change_clock(time);
     }
 
     /// Packets were found to be missing somewhere between `from` and `until`.
@@ -123,10 +157,12 @@ impl Calls {
         let Some(call) = self.in_progress.get_mut(slot) else {
             return;
         };
+        call.follow_offer(seen);
         let elapsed = self.coverage.elapsed();
         call.touched = elapsed;
         let mut around = Surroundings {
             hops: &mut self.hops,
+            counted: &mut self.counted,
             timers: &mut self.timers,
             totals: &mut self.totals,
             limits: &self.limits,
@@ -141,14 +177,18 @@ impl Calls {
             Some(None) => {}
             None => call.request(seen, &mut around, out),
         }
+        self.announce(slot, seen);
+        let Some(call) = self.in_progress.get_mut(slot) else {
+            return;
+        };
         self.weight = reweighed(self.weight, call);
         let due = call.due_soon();
         if due < call.queued {
             call.queued = due;
-            self.due.push(Reverse((due, slot)));
+            self.due.push(due, slot);
         }
         self.in_progress.touch(slot);
-        while self.weight > self.limits.calls_bytes
+        while self.is_full()
             && let Some(oldest) = self.in_progress.oldest().filter(|oldest| *oldest != slot)
         {
             self.evict(oldest, raw.origin.at, out, defects);
@@ -156,16 +196,37 @@ impl Calls {
         self.forget_stale();
     }
 
-    /// Takes a TCP segment: whether connections are opened is evidence.
+    /// Whether calls must be given up.
+    fn is_full(&self) -> bool {
+        self.weight > self.limits.calls_bytes || self.media.len() > self.limits.media_sockets
+    }
+
+    /// Takes evidence that is no SIP; what is about no call is nothing.
     #[inline]
-    pub fn connection(&mut self, segment: &Segment<'_>) {
-        if segment.flags.syn || segment.flags.rst {
-            self.hops.connects.push(segment);
+    pub fn witness(&mut self, sighting: Sighting<'_>) {
+        match sighting {
+            Sighting::Datagram(datagram) => self.media.push(datagram),
+            Sighting::Segment(segment) => {
+                if segment.flags.syn || segment.flags.rst {
+                    self.hops.connects.push(segment);
+                }
+            }
+            Sighting::Unreachable(error) => self.unreachable(error),
         }
     }
 
+    /// Messages taken so far, tap copies among them.
+    pub const fn messages(&self) -> u64 {
+        self.totals.requests + self.totals.responses + self.totals.duplicates
+    }
+
+    /// The tap repeated so many messages that were not put together again.
+    pub const fn copied(&mut self, messages: u64) {
+        self.totals.duplicates += messages;
+    }
+
     /// Takes an ICMP error: evidence about what it quotes.
-    pub fn unreachable(&mut self, error: &IcmpError<'_>) {
+    fn unreachable(&mut self, error: &IcmpError<'_>) {
         if !is_about_sip(error) {
             return;
         }
@@ -221,7 +282,7 @@ impl Calls {
         call.queued = due;
         let slot = self.in_progress.insert(call);
         self.by_id.insert(id, slot);
-        self.due.push(Reverse((due, slot)));
+        self.due.push(due, slot);
         slot
     }
 
@@ -247,25 +308,16 @@ impl Calls {
             return;
         }
         let calls = &mut self.in_progress;
-        let mut entries = std::mem::take(&mut self.due).into_vec();
-        entries.retain(|Reverse((due, slot))| {
-            calls.get_mut(*slot).is_some_and(|call| call.queued == *due)
-        });
         // Where time stands still (packets without a time, a clock that steps), the call that took
         // over a slot is due when the one before was: both entries look alive, and are one.
-        entries.sort_unstable();
-        entries.dedup();
-        self.due = BinaryHeap::from(entries);
+        self.due
+            .retain(|(due, slot)| calls.get_mut(slot).is_some_and(|call| call.queued == due));
     }
 
     /// Looks at the calls that are due.
     fn expire(&mut self, out: &mut impl FnMut(Event<'_>)) {
         let elapsed = self.coverage.elapsed();
-        while let Some(&Reverse((due, slot))) = self.due.peek() {
-            if due > elapsed {
-                return;
-            }
-            self.due.pop();
+        while let Some((due, slot)) = self.due.pop(elapsed) {
             let Some(call) = self.in_progress.get_mut(slot) else {
                 continue;
             };
@@ -276,7 +328,7 @@ impl Calls {
             let actually = call.due();
             if actually > elapsed {
                 call.queued = actually;
-                self.due.push(Reverse((actually, slot)));
+                self.due.push(actually, slot);
                 continue;
             }
             if call.is_over(elapsed) {
@@ -290,12 +342,14 @@ impl Calls {
             let peers = Peers {
                 hops: &self.hops,
                 timers: &self.timers,
+                media: &self.media,
+                slot,
             };
             call.settle(Some(elapsed), &ending, &peers, out);
             self.weight = reweighed(self.weight, call);
             let due = call.due();
             call.queued = due;
-            self.due.push(Reverse((due, slot)));
+            self.due.push(due, slot);
         }
     }
 
@@ -313,8 +367,13 @@ impl Calls {
         let peers = Peers {
             hops: &self.hops,
             timers: &self.timers,
+            media: &self.media,
+            slot,
         };
         call.settle(None, &ending, &peers, out);
+        for socket in call.sockets() {
+            self.media.withdraw(socket, slot);
+        }
     }
 }
 

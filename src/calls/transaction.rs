@@ -3,6 +3,8 @@
 //! # References
 //! - RFC 3261 §17; RFC 6026 §7
 
+use smallvec::SmallVec;
+
 use super::binding::Binding;
 use super::mark::Mark;
 use super::outcome::Final;
@@ -24,7 +26,7 @@ pub(super) struct Transaction {
     /// The request's first copy, if it was seen.
     pub(super) request: Option<Mark>,
     /// Provisional answers seen on this hop.
-    pub(super) provisional: Vec<Answer>,
+    pub(super) provisional: SmallVec<[Answer; 2]>,
     /// A final answer from 300 on was seen.
     pub(super) refused: bool,
     /// A 2xx was seen.
@@ -113,7 +115,7 @@ pub(super) struct Exchange {
     /// Via values of the request on that hop.
     pub(super) vias: usize,
     /// Answers counted, by To tag and code.
-    pub(super) counted: Vec<(StatusCode, u64)>,
+    pub(super) counted: SmallVec<[(StatusCode, u64); 3]>,
     /// The first final has been told as an attempt.
     pub(super) attempt_told: bool,
     /// A 18x was seen.

@@ -10,6 +10,9 @@
 //! first time to see when they begin; what cannot be opened twice, like standard input, is open
 //! from the beginning.
 //!
+//! A capture that begins where another ended is told to go on from it ([`Border`]), and clocks that
+//! are known to be wrong are set right: [`Merge::shift`] moves a capture's times.
+//!
 //! Capped: captures open at once by [`Limits::open_captures`] or by what the system allows; those
 //! beyond come late, with a defect.
 
@@ -21,10 +24,14 @@ use std::io::{self, Read};
 use std::path::PathBuf;
 
 use super::glance::{Glance, begins};
-use super::{Error, Format, Next, Reader, Summary};
+use super::{Error, Format, Frame, Next, Reader, Summary};
 use crate::defect::{Defect, DefectKind};
 use crate::limits::Limits;
-use crate::units::{FileIndex, FrameNo, FrameRef, Timestamp};
+use crate::units::{FileIndex, FrameNo, FrameRef, Span, Timestamp};
+
+mod border;
+
+pub use border::Border;
 
 /// Where a capture's bytes come from.
 pub enum Source {
@@ -60,6 +67,10 @@ pub struct Merge {
     room: usize,
     crowded: bool,
     ended: Vec<Ended>,
+    /// Of the captures ended, those that no other goes on from yet, by place in `ended`.
+    last: Vec<usize>,
+    /// Which captures go on where which ended, to be told.
+    borders: Vec<Border>,
     now: Step,
 }
 
@@ -72,6 +83,8 @@ pub struct Ended {
     pub path: String,
     /// What is known of it.
     pub summary: Summary,
+    /// By how much its times were moved.
+    pub shift: Span,
     /// What stopped its reading before its end.
     pub error: Option<Error>,
 }
@@ -83,6 +96,8 @@ struct Waiting {
     first: Timestamp,
     format: Format,
     bytes: Bytes,
+    /// What is added to its times.
+    shift: Span,
 }
 
 enum Bytes {
@@ -94,6 +109,17 @@ struct Open {
     file: FileIndex,
     path: String,
     reader: Box<Reader<Box<dyn Read>>>,
+    shift: Span,
+    /// Another capture is known that it goes on from.
+    goes_on: bool,
+}
+
+impl Open {
+    /// When it begins, once it gave a frame.
+    fn first(&self) -> Option<Timestamp> {
+        let first = self.reader.summary().first;
+        first.map(|first| first.plus(self.shift))
+    }
 }
 
 /// What comes next, nothing borrowed yet.
@@ -117,6 +143,8 @@ impl Merge {
             room: limits.open_captures.max(1),
             crowded: false,
             ended: Vec::new(),
+            last: Vec::new(),
+            borders: Vec::new(),
             now: Step::Other(FileIndex::default(), Next::End),
         };
         let mut refused = Vec::new();
@@ -131,9 +159,36 @@ impl Merge {
                 Err(error) => refused.push((path, error)),
             }
         }
-        let due = |waiting: &Waiting| Reverse((waiting.first, waiting.file));
-        merge.waiting.sort_by_key(due);
+        merge.sort();
         (merge, refused)
+    }
+
+    fn sort(&mut self) {
+        let due = |waiting: &Waiting| Reverse((waiting.first, waiting.file));
+        self.waiting.sort_by_key(due);
+    }
+
+    /// The captures that can be opened once more, in command line order: name and place.
+    pub fn files(&self) -> Vec<(FileIndex, String, PathBuf)> {
+        let files = self.waiting.iter().filter_map(|waiting| {
+            let Bytes::File(place) = &waiting.bytes else {
+                return None;
+            };
+            Some((waiting.file, waiting.path.clone(), place.clone()))
+        });
+        let mut files: Vec<_> = files.collect();
+        files.sort_by_key(|(file, ..)| *file);
+        files
+    }
+
+    /// Adds `shift` to all times of a capture that is one of [`Self::files`]; to be called before
+    /// the first [`Self::advance`].
+    pub fn shift(&mut self, file: FileIndex, shift: Span) {
+        if let Some(waiting) = self.waiting.iter_mut().find(|w| w.file == file) {
+            waiting.first = waiting.first.plus(shift);
+            waiting.shift = shift;
+        }
+        self.sort();
     }
 
     fn add(
@@ -166,6 +221,7 @@ impl Merge {
             first,
             format,
             bytes,
+            shift: Span::default(),
         })
     }
 
@@ -180,7 +236,16 @@ impl Merge {
             Step::Other(file, next) => (file, next),
             Step::Current(place) => {
                 let open = self.open.get(place).and_then(Option::as_ref);
-                let current = open.and_then(|open| Some((open.file, open.reader.current()?)));
+                let current = open.and_then(|open| {
+                    let next = match open.reader.current()? {
+                        Next::Frame(frame) => Next::Frame(Frame {
+                            time: frame.time.plus(open.shift),
+                            ..frame
+                        }),
+                        next => next,
+                    };
+                    Some((open.file, next))
+                });
                 current.unwrap_or((FileIndex::default(), Next::End))
             }
         }
@@ -235,6 +300,7 @@ impl Merge {
                 return Step::Other(FileIndex::default(), Next::End);
             };
             self.moving = Some(place);
+            self.begin(place);
             return Step::Current(place);
         }
     }
@@ -244,8 +310,13 @@ impl Merge {
         let open = self.open.get_mut(place)?.as_mut()?;
         let file = open.file;
         let next = match open.reader.next_frame() {
+            // The last capture, or the only one: there is nothing to merge it with.
+            Ok(Next::Frame(_)) if self.heads.is_empty() && self.waiting.is_empty() => {
+                Step::Current(place)
+            }
             Ok(Next::Frame(frame)) => {
-                self.heads.push(Reverse((frame.time, file, place)));
+                let time = frame.time.plus(open.shift);
+                self.heads.push(Reverse((time, file, place)));
                 return None;
             }
             Ok(Next::End) => {
@@ -297,6 +368,7 @@ impl Merge {
             first,
             format,
             bytes,
+            shift,
         } = self.waiting.pop()?;
         let reader = match bytes {
             Bytes::Opened(reader) => Ok(reader),
@@ -309,6 +381,7 @@ impl Merge {
                         first,
                         format,
                         bytes: Bytes::File(name),
+                        shift,
                     });
                     return None;
                 }
@@ -317,7 +390,13 @@ impl Merge {
         };
         match reader {
             Ok(reader) => {
-                let open = Some(Open { file, path, reader });
+                let open = Some(Open {
+                    file,
+                    path,
+                    reader,
+                    shift,
+                    goes_on: false,
+                });
                 let free = self.open.iter().position(Option::is_none);
                 let place = free.unwrap_or(self.open.len());
                 match self.open.get_mut(place) {
@@ -331,6 +410,7 @@ impl Merge {
                 file,
                 path,
                 summary: Summary::new(format),
+                shift,
                 error: Some(error),
             }),
         }
@@ -338,14 +418,18 @@ impl Merge {
     }
 
     fn close(&mut self, place: usize, error: Option<Error>) {
-        if let Some(open) = self.open.get_mut(place).and_then(Option::take) {
-            self.ended.push(Ended {
-                file: open.file,
-                path: open.path,
-                summary: open.reader.summary().clone(),
-                error,
-            });
-        }
+        let Some(open) = self.open.get_mut(place).and_then(Option::take) else {
+            return;
+        };
+        let summary = open.reader.summary().clone();
+        self.end(&open, &summary);
+        self.ended.push(Ended {
+            file: open.file,
+            path: open.path,
+            summary,
+            shift: open.shift,
+            error,
+        });
     }
 
     #[cold]

@@ -41,6 +41,10 @@ const SECRETS: u32 = 10;
 /// Section header, whatever the byte order.
 const SECTION_HEADER: u32 = u32::from_le_bytes(SECTION);
 
+/// Blocks that Wireshark shows as frames, though no network carried them: journal entries, events of
+/// systems (sysdig), and blocks of other makers. They are counted, so that frame numbers are its.
+const OTHER_FRAMES: [u32; 6] = [9, 0x204, 0x216, 0x221, 0x0bad, 0x4000_0bad];
+
 /// Type and two lengths.
 const EMPTY_BLOCK: usize = 12;
 /// The shortest section header: an empty block, byte order, version and section length.
@@ -176,7 +180,10 @@ impl Sections {
                     names::read(records, self.order, self.max_names, &mut summary.names);
                     None
                 }
-                _ => None,
+                kind => {
+                    summary.packets += u64::from(OTHER_FRAMES.contains(&kind));
+                    None
+                }
             };
             tape.hold(len);
             if let Some(found) = found {

@@ -1,24 +1,26 @@
 //! `Taps`: packets that two captures of the same minutes both hold.
 //!
-//! In: SIP datagrams and all TCP segments, and whether captures overlap. Out:
-//! whether one is a copy of what another file showed, whatever the two clocks say; at the end how
-//! far the clocks are apart.
+//! In: SIP datagrams and all TCP segments, and whether captures overlap. Out: whether one is a copy
+//! of what another tap showed, whatever the two clocks say; at the end how far the clocks are apart.
 //!
 //! A copy has the same sockets, the same bytes and the same IPv4 Identification, and comes as
-//! much later or earlier as all the copies between these two files do (DOMAIN C.3 widened by the
+//! much later or earlier as all the copies between these two taps do (DOMAIN C.3 widened by the
 //! offset of the clocks, which is the median of what was seen). As long as the offset is not known
 //! the Identification proves a copy; without one (0, or IPv6) a copy is what comes before a
-//! sender could have repeated itself. Times are never corrected: reports show what was captured.
+//! sender could have repeated itself. Files that go on from each other are one tap.
+//!
+//! Offsets may be known before the captures are merged ([`Taps::know`]). A clock that is off by more
+//! than [`Taps::DISORDER`] is then set right by [`super::Merge::shift`]; [`Taps::aligned`] is told,
+//! so that the report says so. What stands in two captures farther apart all the same was counted
+//! twice, and that is said.
 //!
 //! Capped: sightings by [`Limits::tap_sightings`] (a new one replaces an old one of its slot),
 //! pairs of files by [`Limits::tap_pairs`]; what is beyond is not compared.
 
 use std::collections::BTreeMap;
-use std::hash::{Hash as _, Hasher as _};
 
-use rustc_hash::FxHasher;
-
-use crate::defect::{Defect, DefectKind};
+use super::echoes::{self, Echoes};
+use super::lineage::Lineage;
 use crate::limits::Limits;
 use crate::units::{FileIndex, Flow, FrameNo, FrameRef, Origin, Span, Timestamp};
 
@@ -29,22 +31,15 @@ const NEAR_WITHOUT_ID: Span = Span::from_millis(20);
 /// A sender repeats itself after T1 = 500 ms (RFC 3261 §17.1.1.1), jitter taken off.
 const BEFORE_REPEATS: Span = Span::from_millis(400);
 /// Nobody repeats a message after 64*T1 (RFC 3261 §17.1.1.2).
-const LONGEST: Span = Span::from_secs(32);
-/// Offsets below this are what two well-kept clocks have.
-const TOLD: Span = Span::from_millis(5);
-/// Offsets this near are one: the files of two rings.
-const SAME: Span = Span::from_millis(10);
+pub(super) const LONGEST: Span = Span::from_secs(32);
 /// Common packets it takes to believe an offset.
 const ENOUGH: usize = 3;
 /// Common packets remembered of a pair, to follow clocks that drift.
 const REMEMBERED: usize = 33;
-/// Bytes of a segment that are compared; its numbers and length tell it from others already.
-const SEGMENT_BYTES: usize = 64;
 /// Sightings remembered of one message: 11 copies of a 2xx are the most, few are near in time.
 const PLACES: usize = 8;
 
-const AHEAD: &str = "the clock of this capture is {} ms ahead of that of another of the same packets; times are shown as captured, and copies were recognised: to set it right use editcap -t";
-const BEHIND: &str = "the clock of this capture is {} ms behind that of another of the same packets; times are shown as captured, and copies were recognised: to set it right use editcap -t";
+mod telling;
 
 /// Compares captures of the same minutes.
 #[derive(Debug)]
@@ -54,6 +49,11 @@ pub struct Taps {
     slots: Vec<Slot>,
     pairs: BTreeMap<(FileIndex, FileIndex), Pair>,
     max_pairs: usize,
+    echoes: Echoes,
+    /// Of one tap nothing is a copy of what it showed before.
+    lineage: Lineage,
+    /// By how much the clocks of captures were set right, and by how many packets that is known.
+    shifts: BTreeMap<FileIndex, (Span, u64)>,
     /// Captures of the same time were met; until then nothing is a copy.
     overlap: bool,
 }
@@ -69,17 +69,20 @@ struct Slot {
 
 #[derive(Clone, Copy, Debug)]
 struct Seen {
-    file: FileIndex,
+    /// Its first file.
+    tap: FileIndex,
     time: Timestamp,
 }
 
-/// Two files that hold the same packets.
+/// Two taps that hold the same packets.
 #[derive(Clone, Debug)]
 struct Pair {
-    /// By how much the second file's times are greater, of the last common packets.
+    /// By how much the second one's times are greater, of the last common packets.
     offsets: Vec<Span>,
     next: usize,
-    /// The median of `offsets`, once enough of them agree.
+    /// What was known beforehand.
+    given: Option<Span>,
+    /// The median of `offsets`, once enough of them agree; what was known before until then.
     offset: Option<Span>,
     /// Common packets.
     count: u64,
@@ -88,6 +91,9 @@ struct Pair {
 }
 
 impl Taps {
+    /// An offset up to which two captures can be read as they are: beyond, time would run back.
+    pub const DISORDER: Span = Span::from_secs(1);
+
     /// Nothing seen yet.
     pub fn new(limits: &Limits) -> Self {
         Self {
@@ -95,6 +101,9 @@ impl Taps {
             slots: Vec::new(),
             pairs: BTreeMap::new(),
             max_pairs: limits.tap_pairs,
+            echoes: Echoes::new(limits),
+            lineage: Lineage::default(),
+            shifts: BTreeMap::new(),
             overlap: false,
         }
     }
@@ -104,11 +113,36 @@ impl Taps {
         self.overlap = true;
     }
 
+    /// `shift` was added to the times of `file`, whose clock is off; `count` packets tell so.
+    pub fn aligned(&mut self, file: FileIndex, shift: Span, count: u64) {
+        self.shifts.insert(file, (shift, count));
+    }
+
+    /// What is known of two captures from looking into them: by how much the second one's times are
+    /// greater, as they are merged.
+    pub fn know(&mut self, (first, second): (FileIndex, FileIndex), offset: Span) {
+        if self.pairs.len() < self.max_pairs {
+            let at = FrameRef {
+                file: second,
+                no: FrameNo(0),
+            };
+            let pair = self.pairs.entry((first, second));
+            let pair = pair.or_insert_with(|| Pair::new(at));
+            pair.given = Some(offset);
+            pair.offset = Some(offset);
+        }
+    }
+
+    /// `file` begins where `before` ended.
+    pub fn goes_on(&mut self, file: FileIndex, before: FileIndex) {
+        self.lineage.goes_on(file, before);
+    }
+
     /// Takes a SIP datagram; whether it is a copy of one that another capture holds.
     pub fn datagram(&mut self, flow: &Flow, origin: &Origin<'_>, payload: &[u8]) -> bool {
-        let mut hasher = hasher(flow, origin, payload.len());
-        hasher.write(payload);
-        self.sight(origin, hasher.finish(), 0)
+        let digest = echoes::datagram(flow, origin, payload);
+        self.echoes.push_datagram(digest, origin, payload);
+        self.sight(origin, digest, 0)
     }
 
     /// Takes a TCP segment, by its sequence and acknowledgment numbers and its payload; whether it
@@ -121,37 +155,11 @@ impl Taps {
         numbers: (u32, u32),
         payload: &[u8],
     ) -> bool {
-        let mut hasher = hasher(flow, origin, payload.len());
-        numbers.hash(&mut hasher);
-        hasher.write(payload.get(..SEGMENT_BYTES).unwrap_or(payload));
-        self.sight(origin, hasher.finish(), 1)
-    }
-
-    /// Tells the offsets of the clocks.
-    pub fn finish(&self, defect: &mut dyn FnMut(Defect)) {
-        let mut told: Vec<(Span, u64, FrameRef)> = self
-            .pairs
-            .values()
-            .filter_map(|pair| Some((pair.offset?, pair.count, pair.first)))
-            .filter(|(offset, ..)| size(*offset) >= TOLD)
-            .collect();
-        // The pair with the most common packets speaks for all whose offset is the same.
-        told.sort_by_key(|&(_, count, first)| (std::cmp::Reverse(count), first));
-        while let Some(&(offset, _, first)) = told.first() {
-            let is_same = |other: Span| size(minus(other, offset)) <= SAME;
-            let count = told.iter().filter(|(other, ..)| is_same(*other));
-            let count = count.map(|(_, count, _)| count).sum();
-            told.retain(|(other, ..)| !is_same(*other));
-            let detail = if offset > Span::default() {
-                AHEAD
-            } else {
-                BEHIND
-            };
-            let mut offset_defect = Defect::new(DefectKind::ClockOffset, first, detail);
-            offset_defect.count = count;
-            let millis = (size(offset).nanos().unsigned_abs() + 500_000) / 1_000_000;
-            defect(offset_defect.with_number(millis));
+        let digest = echoes::segment(flow, origin, numbers, payload);
+        if !payload.is_empty() {
+            self.echoes.push_segment(digest, origin);
         }
+        self.sight(origin, digest, 1)
     }
 
     /// `half`: 0 or 1, so that streams do not push datagrams out.
@@ -171,7 +179,7 @@ impl Taps {
             };
         }
         let now = Seen {
-            file: origin.at.file,
+            tap: self.lineage.tap(origin.at.file),
             time: origin.time,
         };
         let before = *slot;
@@ -179,12 +187,12 @@ impl Taps {
         if !self.overlap {
             return false;
         }
-        let others = || before.seen.iter().flatten().filter(|s| s.file != now.file);
-        // The first sightings of each file are of one packet; of later ones one cannot know.
-        if before.first_of(now.file).is_none() {
+        let others = || before.seen.iter().flatten().filter(|s| s.tap != now.tap);
+        // The first sightings of each tap are of one packet; of later ones one cannot know.
+        if before.first_of(now.tap).is_none() {
             for seen in others() {
                 let is_first = before
-                    .first_of(seen.file)
+                    .first_of(seen.tap)
                     .is_some_and(|f| f.time == seen.time);
                 if is_first {
                     self.compare(*seen, now, origin.at);
@@ -192,7 +200,7 @@ impl Taps {
             }
         }
         others().any(|seen| {
-            let pair = self.pairs.get(&order(seen.file, now.file));
+            let pair = self.pairs.get(&order(seen.tap, now.tap));
             is_copy_of(*seen, now, pair.and_then(|pair| pair.offset), origin.ip_id)
         })
     }
@@ -202,25 +210,19 @@ impl Taps {
         if size(apart) > LONGEST {
             return;
         }
-        let key = order(seen.file, now.file);
+        let key = order(seen.tap, now.tap);
         let room = self.pairs.len() < self.max_pairs || self.pairs.contains_key(&key);
         if !room {
             return;
         }
-        let pair = self.pairs.entry(key).or_insert_with(|| Pair {
-            offsets: Vec::new(),
-            next: 0,
-            offset: None,
-            count: 0,
-            first: if now.file == key.1 {
-                at
-            } else {
-                FrameRef {
-                    file: key.1,
-                    no: FrameNo(0),
-                }
-            },
-        });
+        let unknown = FrameRef {
+            file: key.1,
+            no: FrameNo(0),
+        };
+        let pair = self.pairs.entry(key).or_insert_with(|| Pair::new(unknown));
+        if pair.count == 0 && now.tap == key.1 {
+            pair.first = at;
+        }
         pair.push(apart);
     }
 }
@@ -233,14 +235,25 @@ impl Slot {
         self.next = (self.next + 1) % PLACES;
     }
 
-    /// The earliest sighting in `file` that is remembered.
-    fn first_of(&self, file: FileIndex) -> Option<Seen> {
-        let of_file = self.seen.iter().flatten().filter(|seen| seen.file == file);
-        of_file.min_by_key(|seen| seen.time).copied()
+    /// The earliest sighting of `tap` that is remembered.
+    fn first_of(&self, tap: FileIndex) -> Option<Seen> {
+        let of_tap = self.seen.iter().flatten().filter(|seen| seen.tap == tap);
+        of_tap.min_by_key(|seen| seen.time).copied()
     }
 }
 
 impl Pair {
+    const fn new(first: FrameRef) -> Self {
+        Self {
+            offsets: Vec::new(),
+            next: 0,
+            given: None,
+            offset: None,
+            count: 0,
+            first,
+        }
+    }
+
     fn push(&mut self, apart: Span) {
         self.count += 1;
         if self.offsets.len() < REMEMBERED {
@@ -257,11 +270,11 @@ impl Pair {
         let near = |offset: &&Span| size(minus(**offset, median)) <= NEAR_WITHOUT_ID;
         let agree = sorted.iter().filter(near).count();
         let is_known = agree >= ENOUGH && agree * 2 > sorted.len();
-        self.offset = is_known.then_some(median);
+        self.offset = is_known.then_some(median).or(self.given);
     }
 }
 
-/// Whether two sightings in two files are of one packet.
+/// Whether two sightings of two taps are of one packet.
 fn is_copy_of(seen: Seen, now: Seen, offset: Option<Span>, ip_id: u16) -> bool {
     let apart = between(seen, now);
     match (offset, ip_id) {
@@ -272,9 +285,9 @@ fn is_copy_of(seen: Seen, now: Seen, offset: Option<Span>, ip_id: u16) -> bool {
     }
 }
 
-/// By how much the time in the file that is named later is greater.
+/// By how much the time of the tap whose first file is named later is greater.
 fn between(a: Seen, b: Seen) -> Span {
-    if a.file < b.file {
+    if a.tap < b.tap {
         b.time.since(a.time)
     } else {
         a.time.since(b.time)
@@ -291,15 +304,6 @@ const fn minus(a: Span, b: Span) -> Span {
 
 const fn size(span: Span) -> Span {
     Span::from_nanos(span.nanos().saturating_abs())
-}
-
-/// What all digests begin with.
-fn hasher(flow: &Flow, origin: &Origin<'_>, len: usize) -> FxHasher {
-    let mut hasher = FxHasher::default();
-    flow.hash(&mut hasher);
-    hasher.write_u16(origin.ip_id);
-    hasher.write_usize(len);
-    hasher
 }
 
 #[cfg(test)]

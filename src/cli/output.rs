@@ -52,7 +52,10 @@ impl Output {
                 let folder = target
                     .parent()
                     .filter(|folder| !folder.as_os_str().is_empty());
-                let file = new_file(folder.unwrap_or(Path::new(".")))
+                let folder = folder.unwrap_or(Path::new("."));
+                // The error of the file beside would show its name, which nobody gave.
+                let file = fs::metadata(folder)
+                    .and_then(|_| new_file(folder).map_err(|error| error.kind().into()))
                     .with_context(|| format!("cannot write {shown}"))?;
                 Ok(Self::Beside(file, target))
             }

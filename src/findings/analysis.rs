@@ -5,7 +5,7 @@ use super::burst::BurstOptions;
 use super::codes::Codes;
 use super::metrics::{Measured, Metrics};
 use super::registry;
-use super::rule::{End, Finding, Rule};
+use super::rule::{End, Finding, Frames, Rule};
 use crate::calls::Event;
 use crate::limits::Limits;
 use crate::units::Timestamp;
@@ -31,6 +31,8 @@ pub struct Analysis {
     pub metrics: Vec<Measured>,
     /// Peers or minutes are missing from them for lack of room.
     pub metrics_full: bool,
+    /// What the rules left out of account for lack of room.
+    pub given_up: u64,
 }
 
 impl Findings {
@@ -57,6 +59,13 @@ impl Findings {
             for rule in &mut self.rules {
                 rule.begin(first);
             }
+        }
+    }
+
+    /// Says how frames are to be named.
+    pub fn name_frames(&mut self, frames: Frames) {
+        for rule in &mut self.rules {
+            rule.name_frames(frames);
         }
     }
 
@@ -108,6 +117,7 @@ impl Findings {
         for rule in &mut self.rules {
             rule.finish(end, &mut |finding| findings.push(finding));
         }
+        let given_up = self.rules.iter().map(|rule| rule.given_up()).sum();
         findings.sort_by(|a, b| {
             let worst = b
                 .severity
@@ -123,6 +133,7 @@ impl Findings {
             codes: self.codes,
             metrics_full: self.metrics.is_full(),
             metrics: self.metrics.finish(),
+            given_up,
         }
     }
 }

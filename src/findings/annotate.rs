@@ -141,6 +141,7 @@ impl Annotator {
             text.to,
             Some(text.phrase),
         ];
+        buffer.reserve(parts.iter().flatten().map(|part| part.len()).sum());
         for ((part, end), missing) in parts.into_iter().zip(&mut ends).zip(&mut missing) {
             *missing = part.is_none();
             buffer.extend_from_slice(part.unwrap_or_default());

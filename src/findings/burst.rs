@@ -1,8 +1,9 @@
 //! The burst detector: tells a burst of refusals from steady noise and from traffic growth.
 //!
-//! In: the times of INVITE finals in order, each with whether it is a refusal of the series. Out:
-//! [`Burst`]s. Deterministic; memory is the refusals of the baseline's hour and the attempts of
-//! one window, both capped by [`crate::limits::Limits::burst_events`].
+//! In: the times of INVITE finals in order ([`Finals`], which all series share), and those of the
+//! refusals of one series. Out: [`Burst`]s. Deterministic; memory is the finals of one window, and of
+//! each series the refusals of the baseline's hour, both capped. Where the cap cuts the hour short
+//! the baseline is what is left of it.
 //!
 //! A burst opens at a refusal when the window behind it holds at least `min` of them, at least
 //! `share` of all finals, and so many would come by chance with a probability under `p` given the
@@ -50,6 +51,10 @@ impl Default for BurstOptions {
 const BASELINE: Span = Span::from_secs(3600);
 /// Less of before is no baseline.
 const LEAST_BASELINE_S: f64 = 300.0;
+/// Of a baseline that is cut short for lack of room, so many refusals are enough.
+const LEAST_OF_CUT: u64 = 1000;
+/// Bursts kept of one series.
+const BURSTS: usize = 1024;
 /// Without a baseline the share must be this many times as high (0.05 → 0.20).
 const SHARE_WITHOUT_BASELINE: f64 = 4.0;
 
@@ -83,19 +88,70 @@ struct Refusal {
     finals: u64,
 }
 
+/// The finals of the window that ends now.
+#[derive(Debug)]
+pub struct Finals {
+    window: Span,
+    cap: usize,
+    /// Finals so far.
+    count: u64,
+    /// The times of those in the window.
+    times: VecDeque<Timestamp>,
+}
+
+impl Finals {
+    /// None yet; at most `cap` of a window are remembered.
+    pub fn new(window: Span, cap: usize) -> Self {
+        Self {
+            window,
+            cap: cap.max(16),
+            count: 0,
+            times: VecDeque::new(),
+        }
+    }
+
+    /// The time that the next final gets: times do not decrease, an earlier one counts as now.
+    pub fn next(&self, time: Timestamp) -> Timestamp {
+        self.times.back().map_or(time, |last| time.max(*last))
+    }
+
+    /// Whether a final at `time` comes after all so far. What was refused before is to be judged
+    /// then: what comes at one moment belongs together.
+    pub fn moves_on(&self, time: Timestamp) -> bool {
+        self.times.back().is_some_and(|last| time > *last)
+    }
+
+    /// Takes the next final, at the time that [`Self::next`] gave.
+    pub fn push(&mut self, time: Timestamp) {
+        self.count += 1;
+        let gone = minus(time, self.window);
+        while self.times.front().is_some_and(|first| *first <= gone) {
+            self.times.pop_front();
+        }
+        if self.times.len() >= self.cap {
+            self.times.pop_front();
+        }
+        self.times.push_back(time);
+    }
+
+    /// How many came after `from`.
+    fn since(&self, from: Timestamp) -> usize {
+        self.times.len() - self.times.partition_point(|time| *time <= from)
+    }
+}
+
 /// The detector of one series.
 #[derive(Debug)]
 pub struct Detector {
     options: BurstOptions,
     cap: usize,
     first: Timestamp,
-    /// Finals so far.
-    finals: u64,
-    /// Times of finals in the window.
-    window: VecDeque<Timestamp>,
+    needs_baseline: bool,
     /// Refusals of baseline and window; `dropped` more were before them.
     refusals: VecDeque<Refusal>,
     dropped: u64,
+    /// The last refusal that had to go although the baseline needs it.
+    cut: Option<Timestamp>,
     closed: Vec<Burst>,
     open: Option<Open>,
     /// Finals at the same time as the last refusal that came after it belong to its window.
@@ -117,101 +173,115 @@ struct Open {
 }
 
 impl Detector {
-    /// A detector for a capture whose first packet is at `first`.
+    /// A detector for a capture whose first packet is at `first`; at most `cap` refusals are
+    /// remembered.
     pub fn new(options: BurstOptions, cap: usize, first: Timestamp) -> Self {
         Self {
             options,
             cap: cap.max(16),
             first,
-            finals: 0,
-            window: VecDeque::new(),
+            needs_baseline: false,
             refusals: VecDeque::new(),
             dropped: 0,
+            cut: None,
             closed: Vec::new(),
             open: None,
             pending: None,
         }
     }
 
-    /// Takes the next final; times do not decrease (an earlier one counts as now).
-    pub fn push(&mut self, time: Timestamp, refused: bool) {
-        let last = self.window.back().copied().unwrap_or(time);
-        let time = time.max(last);
-        if time > last {
-            self.judge_pending();
-        }
-        self.finals += 1;
-        if self.window.len() >= self.cap {
-            self.window.pop_front();
-        }
-        self.window.push_back(time);
-        if !refused {
-            return;
-        }
+    /// The same, of a series in which nothing is said without a baseline.
+    #[must_use]
+    pub const fn with_baseline_only(mut self) -> Self {
+        self.needs_baseline = true;
+        self
+    }
+
+    /// Takes a refusal, which is the last of `finals`.
+    pub fn push(&mut self, time: Timestamp, finals: &Finals) {
         if self.refusals.len() >= self.cap {
-            self.refusals.pop_front();
-            self.dropped += 1;
-            self.pending = self.pending.and_then(|pending| pending.checked_sub(1));
+            self.drop_oldest();
         }
         self.refusals.push_back(Refusal {
             time,
-            finals: self.finals,
+            finals: finals.count,
         });
         self.pending.get_or_insert(self.refusals.len() - 1);
     }
 
+    /// Refusals that are remembered.
+    pub fn remembered(&self) -> usize {
+        self.refusals.len()
+    }
+
+    /// Forgets the oldest refusal for lack of room.
+    pub fn drop_oldest(&mut self) {
+        if let Some(oldest) = self.refusals.pop_front() {
+            self.cut = Some(oldest.time);
+            self.dropped += 1;
+            self.pending = self.pending.map(|pending| pending.saturating_sub(1));
+        }
+    }
+
     /// Ends the series with the capture, at `end`; all bursts in order.
-    pub fn finish(mut self, end: Timestamp) -> Vec<Burst> {
-        self.judge_pending();
+    pub fn finish(mut self, finals: &Finals, end: Timestamp) -> Vec<Burst> {
+        self.judge(finals);
         if let Some(Open { burst, .. }) = self.open.take() {
             let open = end.since(burst.end) <= self.options.quiet;
-            self.closed.push(Burst { open, ..burst });
+            self.close(Burst { open, ..burst });
         }
         self.closed
     }
 
-    /// Judges the refusals whose moment is complete.
-    fn judge_pending(&mut self) {
+    fn close(&mut self, burst: Burst) {
+        if self.closed.len() < BURSTS {
+            self.closed.push(burst);
+        }
+    }
+
+    /// Judges the refusals that are not judged yet; their moment is complete.
+    pub fn judge(&mut self, finals: &Finals) {
         let Some(from) = self.pending.take() else {
             return;
         };
         for index in from..self.refusals.len() {
             if let Some(refusal) = self.refusals.get(index).copied() {
-                self.judge(index, refusal);
+                self.judge_one(index, refusal, finals);
             }
         }
         self.forget();
     }
 
-    fn judge(&mut self, index: usize, refusal: Refusal) {
+    fn judge_one(&mut self, index: usize, refusal: Refusal, finals: &Finals) {
         let in_window = self.refusals_between(minus(refusal.time, self.options.window), index);
         if let Some(open) = self.open.take() {
-            match self.extend(open, index, refusal, in_window) {
+            match self.extend(open, index, refusal, in_window, finals) {
                 Some(open) => {
                     self.open = Some(open);
                     return;
                 }
-                None => self.closed.push(open.burst),
+                None => self.close(open.burst),
             }
         }
         let expected = self.expected(minus(refusal.time, self.options.window));
-        if self.triggers(refusal, in_window, expected) {
+        if self.triggers(refusal, in_window, expected, finals) {
             self.open = Some(self.open_at(index, refusal, in_window, expected));
         }
     }
 
     /// Whether the refusal opens a burst where `expected` are usual.
-    fn triggers(&self, refusal: Refusal, in_window: u64, expected: Option<f64>) -> bool {
-        if in_window < u64::from(self.options.min) {
+    fn triggers(
+        &self,
+        refusal: Refusal,
+        in_window: u64,
+        expected: Option<f64>,
+        finals: &Finals,
+    ) -> bool {
+        let is_blind = self.needs_baseline && expected.is_none();
+        if in_window < u64::from(self.options.min) || is_blind {
             return false;
         }
-        let window_start = minus(refusal.time, self.options.window);
-        let finals = self
-            .window
-            .iter()
-            .rev()
-            .take_while(|time| **time > window_start)
-            .count();
+        let finals = finals.since(minus(refusal.time, self.options.window));
         #[expect(clippy::cast_precision_loss, reason = "counts of one minute")]
         let share = in_window as f64 / finals as f64;
         let least = match expected {
@@ -226,6 +296,7 @@ impl Detector {
     /// Refusals expected in a window, from the hour before `until`.
     fn expected(&self, until: Timestamp) -> Option<f64> {
         let from = self.first.max(minus(until, BASELINE));
+        let from = self.cut.map_or(from, |cut| from.max(cut));
         let mut seconds = until.since(from).as_secs_f64();
         let mut count = self.refusals_from_to(from, until);
         for burst in self
@@ -240,7 +311,10 @@ impl Detector {
                 count = count.saturating_sub(self.refusals_from_to(start, end));
             }
         }
-        if seconds < LEAST_BASELINE_S {
+        // What had to go for lack of room leaves less than five minutes only where refusals are many.
+        let is_known = seconds >= LEAST_BASELINE_S
+            || (self.cut.is_some() && seconds >= 1.0 && count >= LEAST_OF_CUT);
+        if !is_known {
             return None;
         }
         // Half an event more than were seen: a rate that was never seen is not zero.
@@ -316,6 +390,7 @@ impl Detector {
         index: usize,
         refusal: Refusal,
         in_window: u64,
+        finals: &Finals,
     ) -> Option<Open> {
         if refusal.time.since(open.burst.end) > self.options.quiet {
             return None;
@@ -331,7 +406,7 @@ impl Detector {
             let first = open.burst.refusals.0;
             open.burst.attempts += refusal
                 .finals
-                .saturating_sub(self.finals_at(open.burst.refusals.1));
+                .saturating_sub(self.finals_at(open.burst.refusals.1, finals));
             open.burst.refusals.1 = number;
             open.burst.count = number - first + 1;
             open.burst.end = refusal.time;
@@ -341,11 +416,11 @@ impl Detector {
     }
 
     /// Finals up to and with the refusal of this number.
-    fn finals_at(&self, number: u64) -> u64 {
+    fn finals_at(&self, number: u64, finals: &Finals) -> u64 {
         usize::try_from(number.saturating_sub(self.dropped))
             .ok()
             .and_then(|index| self.refusals.get(index))
-            .map_or(self.finals, |refusal| refusal.finals)
+            .map_or(finals.count, |refusal| refusal.finals)
     }
 
     /// Refusals from `from` to `to`, both included.
@@ -372,18 +447,10 @@ impl Detector {
 
     /// Lets go of what neither window nor baseline needs.
     fn forget(&mut self) {
-        let Some(now) = self.window.back().copied() else {
+        let Some(now) = self.refusals.back().map(|refusal| refusal.time) else {
             return;
         };
-        let window_start = minus(now, self.options.window);
-        while self
-            .window
-            .front()
-            .is_some_and(|time| *time <= window_start)
-        {
-            self.window.pop_front();
-        }
-        let from = minus(window_start, BASELINE);
+        let from = minus(minus(now, self.options.window), BASELINE);
         let keep_from = match &self.open {
             Some(open) => from.min(open.burst.start),
             None => from,
@@ -404,7 +471,7 @@ fn minus(time: Timestamp, span: Span) -> Timestamp {
 }
 
 /// P(X ≥ `count`) for a Poisson variable of mean `mean` > 0, summed upward in log space.
-fn poisson_tail(count: u64, mean: f64) -> f64 {
+pub(super) fn poisson_tail(count: u64, mean: f64) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "counts of one minute")]
     let n = count as f64;
     let mut term = (-mean + n * mean.ln() - ln_factorial(n)).exp();

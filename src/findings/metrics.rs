@@ -19,6 +19,7 @@ mod attempts;
 mod measures;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use attempts::{Attempt, Attempts, Key};
 pub use measures::{Mean, Measures, Ratio};
@@ -91,26 +92,27 @@ impl Metrics {
             MethodKind::Register => true,
             _ => return,
         };
+        let call_id: Arc<[u8]> = kept(exchanged.call_id, self.call_id_bytes).into();
+        let key = |peer| Key {
+            call_id: Arc::clone(&call_id),
+            from_tag: if is_register { 0 } else { exchanged.from_tag },
+            is_register,
+            peer,
+        };
         for (index, hop) in exchanged.hops.iter().enumerate() {
             let peer = Peer::of(&hop.flow);
             // Two sockets of one pair of hosts are one hop to whoever looks at the pair.
             let is_seen = |earlier: &Hop| Peer::of(&earlier.flow) == peer;
             if !exchanged.hops.iter().take(index).any(is_seen) {
-                self.hop(exchanged, hop, is_register, Some(peer));
+                self.hop(exchanged, hop, key(Some(peer)));
             }
             if index == 0 {
-                self.hop(exchanged, hop, is_register, None);
+                self.hop(exchanged, hop, key(None));
             }
         }
     }
 
-    fn hop(&mut self, exchanged: &Exchanged<'_>, hop: &Hop, is_register: bool, peer: Option<Peer>) {
-        let key = Key {
-            call_id: kept(exchanged.call_id, self.call_id_bytes),
-            from_tag: if is_register { 0 } else { exchanged.from_tag },
-            is_register,
-            peer,
-        };
+    fn hop(&mut self, exchanged: &Exchanged<'_>, hop: &Hop, key: Key) {
         let attempt = Attempt::of(exchanged, hop);
         for (key, done) in self.attempts.push(key, attempt, exchanged.goes_on) {
             self.count(&key, &done);

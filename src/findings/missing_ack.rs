@@ -9,13 +9,19 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use super::rule::{CallRef, Confidence, End, Finding, Peer, Rule, Severity, Topic, kept, readable};
-use crate::calls::{Ack, AckFault, AckMatch, AnsweredDialog, Leg, Side, dialog::is_on};
+use super::grouping::{Gathered, Groups, Said};
+use super::rule::{
+    CallRef, Confidence, End, Finding, Frames, Peer, Rule, Severity, Topic, kept, readable,
+};
+use crate::calls::{
+    Ack, AckFault, AckMatch, AnsweredDialog, Exchanged, Leg, MediaSeen, Side, dialog::is_on,
+};
 use crate::limits::Limits;
-use crate::units::{Span, Timestamp};
+use crate::units::{FrameRef, Span, Timestamp};
 
 mod causes;
 pub mod decide;
+mod non2xx;
 mod words;
 
 use causes::Cause;
@@ -24,15 +30,14 @@ use decide::{Decision, Facts, Repeats, Standing, Verdict, decide, timing};
 /// The rule's name.
 pub const NAME: &str = "missing-ack";
 
-/// Pairs of hosts told apart in one verdict; dialogs beyond are counted under the last pair.
-const PAIRS: usize = 1024;
-
 /// The rule.
 #[derive(Debug)]
 pub struct MissingAck {
-    calls_per_finding: usize,
     call_id_bytes: usize,
-    groups: BTreeMap<Key, Group>,
+    frames: Frames,
+    groups: Groups<Key>,
+    judged: BTreeMap<Key, Judged>,
+    non2xx: non2xx::Non2xx,
 }
 
 /// What a finding shares.
@@ -45,31 +50,23 @@ struct Key {
     cause: Option<causes::Kind>,
 }
 
+/// What dialogs of one key have in common beside it.
 #[derive(Debug)]
-struct Group {
+struct Judged {
     decision: Decision,
     /// The ACK need not have passed the tap in at least one of them.
     path_open: bool,
-    kept_calls: usize,
-    pairs: BTreeMap<Peer, Pair>,
-}
-
-#[derive(Debug)]
-struct Pair {
-    count: u64,
-    start: Timestamp,
-    end: Timestamp,
-    evidence: String,
-    calls: Vec<CallRef>,
 }
 
 impl MissingAck {
     /// A rule for one capture.
     pub fn new(limits: &Limits) -> Self {
         Self {
-            calls_per_finding: limits.calls_per_finding,
             call_id_bytes: limits.call_id_bytes,
-            groups: BTreeMap::new(),
+            frames: Frames::default(),
+            groups: Groups::new(limits),
+            judged: BTreeMap::new(),
+            non2xx: non2xx::Non2xx::new(limits),
         }
     }
 }
@@ -79,11 +76,16 @@ impl Rule for MissingAck {
         static TOPICS: LazyLock<Vec<Topic>> = LazyLock::new(|| {
             words::TOPICS
                 .iter()
+                .chain([&non2xx::TOPIC])
                 .chain(causes::TOPICS)
                 .copied()
                 .collect()
         });
         &TOPICS
+    }
+
+    fn name_frames(&mut self, frames: Frames) {
+        self.frames = frames;
     }
 
     fn dialog(&mut self, dialog: &AnsweredDialog<'_>) {
@@ -94,7 +96,7 @@ impl Rule for MissingAck {
             return;
         }
         let (severity, confidence) = weigh(&decision, &facts);
-        let cause = causes::of(dialog, leg, &facts, &decision);
+        let cause = causes::of(dialog, leg, &facts, &decision, self.frames);
         let key = Key {
             cause: cause.as_ref().map(|cause| cause.kind),
             severity: std::cmp::Reverse(severity),
@@ -103,54 +105,33 @@ impl Rule for MissingAck {
             qualifier: words::qualifier(&decision),
         };
         let path_open = leg.path() != crate::calls::dialog::Path::Pinned;
-        let group = self.groups.entry(key).or_insert_with(|| Group {
-            decision: decision.clone(),
+        let judged = self.judged.entry(key.clone()).or_insert_with(|| Judged {
+            decision,
             path_open: false,
-            kept_calls: 0,
-            pairs: BTreeMap::new(),
         });
-        group.path_open |= path_open;
-        let time = leg.first().time;
-        let mut peer = Peer::of(&leg.flow);
-        if group.pairs.len() >= PAIRS && !group.pairs.contains_key(&peer) {
-            peer = group.pairs.keys().next_back().copied().unwrap_or(peer);
-        }
-        let pair = group.pairs.entry(peer).or_insert_with(|| Pair {
-            count: 0,
-            start: time,
-            end: time,
-            evidence: evidence(dialog, leg, &facts, cause.as_ref()),
-            calls: Vec::new(),
-        });
-        pair.count += 1;
-        pair.start = pair.start.min(time);
-        pair.end = pair.end.max(time);
-        if group.kept_calls < self.calls_per_finding {
-            group.kept_calls += 1;
-            pair.calls.push(call_ref(dialog, leg, self.call_id_bytes));
-        }
+        judged.path_open |= path_open;
+        let frames = self.frames;
+        self.groups.add(
+            key,
+            Peer::of(&leg.flow),
+            leg.first().time,
+            || call_ref(dialog, leg, self.call_id_bytes),
+            || evidence(dialog, leg, &facts, cause.as_ref(), frames),
+        );
+    }
+
+    fn exchanged(&mut self, exchanged: &Exchanged<'_>) {
+        self.non2xx.exchanged(exchanged);
     }
 
     fn finish(&mut self, _end: &End, out: &mut dyn FnMut(Finding)) {
-        for (key, group) in std::mem::take(&mut self.groups) {
-            let Group {
-                decision,
-                path_open,
-                pairs,
-                ..
-            } = group;
-            let total: u64 = pairs.values().map(|pair| pair.count).sum();
-            let has_others = pairs.len() > 1;
-            // A pair with half of them or more is a matter of its own.
-            let (own, rest): (Vec<_>, Vec<_>) = pairs
-                .into_iter()
-                .partition(|(_, pair)| has_others && pair.count * 2 >= total);
-            for pairs in own.into_iter().map(|pair| vec![pair]).chain([rest]) {
-                if let Some(finding) = finding(&key, &decision, path_open, pairs) {
-                    out(finding);
-                }
+        self.non2xx.finish(out);
+        let judged = &self.judged;
+        self.groups.finish(&mut |key, gathered| {
+            if let Some(judged) = judged.get(key) {
+                out(finding(key, judged, gathered));
             }
-        }
+        });
     }
 }
 
@@ -239,6 +220,8 @@ fn facts_of(dialog: &AnsweredDialog<'_>, index: usize) -> Option<Facts> {
         invite: leg.invite.is_some(),
         two_way: known.two_way,
         loss: dialog.loss,
+        paused: dialog.paused,
+        gap: dialog.gap,
         live: false,
         path: leg.path(),
         stated: dialog.byes.iter().any(|bye| bye.says_no_ack),
@@ -255,7 +238,11 @@ fn facts_of(dialog: &AnsweredDialog<'_>, index: usize) -> Option<Facts> {
     };
     // A callee without ACK would have hung up by then, so an answer proves that it had one.
     let alone = 1.3 * timing(&facts).window;
-    facts.live = dialog.last_success.is_some_and(|time| at(time) > alone);
+    let heard = dialog.media.and_then(|media| media.both_until());
+    facts.live = dialog
+        .last_success
+        .max(heard)
+        .is_some_and(|time| at(time) > alone);
     Some(facts)
 }
 
@@ -297,7 +284,7 @@ fn weigh(decision: &Decision, facts: &Facts) -> (Severity, Confidence) {
         _ => false,
     };
     match weighed {
-        _ if !(facts.loss && rests_on_absence) => weighed,
+        _ if !((facts.loss || facts.gap) && rests_on_absence) => weighed,
         (Severity::Error, Confidence::Confirmed) => (Severity::Warning, Confidence::Probable),
         (Severity::Info, Confidence::Confirmed) => (Severity::Info, Confidence::Probable),
         _ => (Severity::Info, Confidence::Inconclusive),
@@ -337,50 +324,21 @@ fn weigh_alone(decision: &Decision, facts: &Facts) -> (Severity, Confidence) {
     }
 }
 
-fn finding(
-    key: &Key,
-    decision: &Decision,
-    path_open: bool,
-    pairs: Vec<(Peer, Pair)>,
-) -> Option<Finding> {
-    let count: u64 = pairs.iter().map(|(_, pair)| pair.count).sum();
-    let start = pairs.iter().map(|(_, pair)| pair.start).min()?;
-    let end = pairs.iter().map(|(_, pair)| pair.end).max()?;
-    let mut peers: Vec<_> = pairs
-        .iter()
-        .map(|(peer, pair)| (*peer, pair.count))
-        .collect();
-    peers.sort_by_key(|(peer, count)| (std::cmp::Reverse(*count), *peer));
-    let evidence = pairs
-        .iter()
-        .min_by_key(|(_, pair)| pair.start)?
-        .1
-        .evidence
-        .clone();
-    let mut calls: Vec<_> = pairs.into_iter().flat_map(|(_, pair)| pair.calls).collect();
-    calls.sort_by_key(|call| (call.time, call.file, call.frames.first().copied()));
-    let words = words::of(decision, path_open, count);
-    Some(Finding {
+fn finding(key: &Key, judged: &Judged, gathered: Gathered) -> Finding {
+    let words = words::of(&judged.decision, judged.path_open, gathered.count);
+    gathered.finding(Said {
         rule: NAME,
         verdict: Some(key.verdict),
-        qualifier: (!key.qualifier.is_empty()).then(|| key.qualifier.clone()),
+        qualifier: key.qualifier.clone(),
         severity: key.severity.0,
         confidence: key.confidence,
-        raise: words.raise.map(str::to_owned),
+        raise: words.raise,
+        cause: key.cause.map(causes::Kind::name),
         title: words.title,
         detail: words.detail,
-        evidence: Some(evidence),
         remediation: key
             .cause
-            .map_or(words.remediation, causes::Kind::remediation)
-            .to_owned(),
-        cause: key.cause.map(causes::Kind::name),
-        count,
-        start,
-        end,
-        peers,
-        calls,
-        burst: None,
+            .map_or(words.remediation, causes::Kind::remediation),
     })
 }
 
@@ -409,13 +367,31 @@ fn call_ref(dialog: &AnsweredDialog<'_>, leg: &Leg, text_bytes: usize) -> CallRe
     }
 }
 
+/// What was in the way while the dialog was open.
+fn doubts(dialog: &AnsweredDialog<'_>, facts: &Facts) -> impl Iterator<Item = &'static str> {
+    let is_gap = facts.gap || facts.paused && facts.end < timing(facts).window;
+    let doubts = [
+        (facts.loss, "packets are missing from the capture meanwhile"),
+        (
+            is_gap,
+            "between two of the files nothing was captured meanwhile",
+        ),
+        (dialog.evicted, "given up before all was known"),
+    ];
+    doubts
+        .into_iter()
+        .filter_map(|(holds, words)| holds.then_some(words))
+}
+
 /// One dialog's evidence, by frame.
 fn evidence(
     dialog: &AnsweredDialog<'_>,
     leg: &Leg,
     facts: &Facts,
     cause: Option<&Cause>,
+    frames: Frames,
 ) -> String {
+    let frame = |at: FrameRef| frames.name(at);
     let start = leg.first().time;
     let after = |time: Timestamp| readable(time.since(start));
     let mut parts = Vec::new();
@@ -425,17 +401,17 @@ fn evidence(
         "INVITE"
     };
     match leg.invite {
-        Some(invite) => parts.push(format!("{kind} in frame {}", invite.at.no)),
+        Some(invite) => parts.push(format!("{kind} in frame {}", frame(invite.at))),
         None => parts.push(format!("{kind} not captured")),
     }
     let copies = leg.copies_seen;
     parts.push(match copies {
-        1 => format!("2xx once, in frame {}", leg.first().at.no),
+        1 => format!("2xx once, in frame {}", frame(leg.first().at)),
         _ => format!(
             "2xx {copies} times in {}, frames {} to {}",
             after(leg.last().time),
-            leg.first().at.no,
-            leg.last().at.no
+            frame(leg.first().at),
+            frame(leg.last().at)
         ),
     });
     let mut any_ack = false;
@@ -448,7 +424,10 @@ fn evidence(
             }
         };
         let lost = ack.undeliverable.map_or_else(String::new, |seen| {
-            format!(", reported undeliverable by ICMP in frame {}", seen.at.no)
+            format!(
+                ", reported undeliverable by ICMP in frame {}",
+                frame(seen.at)
+            )
         });
         let again = match ack.repeats.len() {
             0 => String::new(),
@@ -457,7 +436,7 @@ fn evidence(
         parts.push(format!(
             "ACK{again} after {}, frame {}{fault}{lost}",
             after(ack.seen.time),
-            ack.seen.at.no
+            frame(ack.seen.at)
         ));
     }
     if !any_ack {
@@ -467,7 +446,10 @@ fn evidence(
             .iter()
             .find(|(_, fit)| matches!(fit, AckMatch::Exact(_)))
         {
-            parts.push(format!("an ACK on another hop, frame {}", ack.seen.at.no));
+            parts.push(format!(
+                "an ACK on another hop, frame {}",
+                frame(ack.seen.at)
+            ));
         }
     }
     for bye in dialog.byes.iter().take(2) {
@@ -484,11 +466,11 @@ fn evidence(
         parts.push(format!(
             "BYE by the {by} after {}, frame {}{said}",
             after(bye.seen.time),
-            bye.seen.at.no
+            frame(bye.seen.at)
         ));
     }
     if let Some(cancel) = dialog.cancel {
-        parts.push(format!("CANCEL in frame {}", cancel.at.no));
+        parts.push(format!("CANCEL in frame {}", frame(cancel.at)));
     }
     let timing = timing(facts);
     let ended = match timing.repeats {
@@ -500,14 +482,36 @@ fn evidence(
         "{ended} (T1 {:.2} s, 64*T1 {:.0} s)",
         timing.t1, timing.window
     ));
-    if facts.loss {
-        parts.push("packets are missing from the capture meanwhile".to_owned());
+    if let Some(media) = &dialog.media {
+        parts.push(heard(media, start));
     }
-    if dialog.evicted {
-        parts.push("given up before all was known".to_owned());
-    }
+    parts.extend(doubts(dialog, facts).map(str::to_owned));
     if let Some(cause) = cause {
         parts.push(format!("{}: {}", cause.kind.name(), cause.evidence));
     }
     parts.join("; ")
+}
+
+/// What was seen of a dialog's media, as evidence; times are from `start`, its 2xx.
+pub(super) fn heard(media: &MediaSeen, start: Timestamp) -> String {
+    let after = |time: Timestamp| readable(time.since(start));
+    match (media.to_uas, media.to_uac) {
+        (Some(to_uas), Some(to_uac)) => format!(
+            "RTP both ways until {} after the 2xx, frames {} and {}",
+            after(to_uas.last.time.min(to_uac.last.time)),
+            to_uas.last.at.no.min(to_uac.last.at.no),
+            to_uas.last.at.no.max(to_uac.last.at.no)
+        ),
+        (Some(span), None) => format!(
+            "RTP towards the callee alone, until {} after the 2xx, frame {}",
+            after(span.last.time),
+            span.last.at.no
+        ),
+        (None, Some(span)) => format!(
+            "RTP towards the caller alone, until {} after the 2xx, frame {}",
+            after(span.last.time),
+            span.last.at.no
+        ),
+        (None, None) => "no RTP".to_owned(),
+    }
 }

@@ -9,11 +9,31 @@
 
 pub mod rule;
 pub mod annotate;
+pub mod grouping;
+pub mod in_order;
+pub mod reading;
+pub mod heard;
+#[cfg(test)]
+mod testing;
 pub mod burst;
 pub mod partition;
 pub mod examiner;
+pub mod refusals;
+pub mod authentication_loop;
+pub mod drops_at_32_s;
+pub mod fragments_lost;
 pub mod identity_burst;
 pub mod missing_ack;
+pub mod ack_without_answer;
+pub mod no_failover;
+pub mod one_sided_bye;
+pub mod peer_outage;
+pub mod registration_lapsed;
+pub mod registration_storm;
+pub mod request_unanswered;
+pub mod response_burst;
+pub mod response_retransmitted;
+pub mod routing_loop;
 pub mod codes;
 pub mod metrics;
 pub mod trust;
@@ -24,5 +44,5 @@ pub use analysis::{Analysis, Findings};
 pub use annotate::{Annotated, Text};
 pub use burst::BurstOptions;
 pub use rule::{
-    BurstFacts, CallRef, Confidence, Explanation, Finding, Peer, Rule, Severity, Topic,
+    BurstFacts, CallRef, Confidence, Explanation, Finding, Frames, Peer, Rule, Severity, Topic,
 };

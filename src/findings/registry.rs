@@ -1,19 +1,61 @@
 //! The rules there are.
 
+use super::ack_without_answer::{self, AckWithoutAnswer};
+use super::authentication_loop::{self, AuthenticationLoop};
 use super::burst::BurstOptions;
-use super::identity_burst::IdentityBurst;
-use super::missing_ack::MissingAck;
+use super::drops_at_32_s::{self, DropsAt32S};
+use super::fragments_lost::{self, FragmentsLost};
+use super::identity_burst::{self, IdentityBurst};
+use super::missing_ack::{self, MissingAck};
+use super::no_failover::{self, NoFailover};
+use super::one_sided_bye::{self, OneSidedBye};
+use super::peer_outage::{self, PeerOutage};
+use super::registration_lapsed::{self, RegistrationLapsed};
+use super::registration_storm::{self, RegistrationStorm};
+use super::request_unanswered::{self, RequestUnanswered};
+use super::response_burst::{self, ResponseBurst};
+use super::response_retransmitted::{self, ResponseRetransmitted};
+use super::routing_loop::{self, RoutingLoop};
 use super::rule::{Rule, Topic};
 use crate::limits::Limits;
 
 /// The names of the rules, for `--fail-on`.
-pub const RULES: &[&str] = &[super::identity_burst::NAME, super::missing_ack::NAME];
+pub const RULES: &[&str] = &[
+    ack_without_answer::NAME,
+    authentication_loop::NAME,
+    drops_at_32_s::NAME,
+    fragments_lost::NAME,
+    identity_burst::NAME,
+    missing_ack::NAME,
+    no_failover::NAME,
+    one_sided_bye::NAME,
+    peer_outage::NAME,
+    registration_lapsed::NAME,
+    registration_storm::NAME,
+    request_unanswered::NAME,
+    response_burst::NAME,
+    response_retransmitted::NAME,
+    routing_loop::NAME,
+];
 
 /// All rules, ready for a capture.
 pub fn rules(limits: &Limits, burst: BurstOptions) -> Vec<Box<dyn Rule>> {
     vec![
         Box::new(MissingAck::new(limits)),
         Box::new(IdentityBurst::new(limits, burst)),
+        Box::new(AckWithoutAnswer::new(limits)),
+        Box::new(ResponseBurst::new(limits, burst)),
+        Box::new(RequestUnanswered::new(limits)),
+        Box::new(PeerOutage::new(limits)),
+        Box::new(NoFailover::new(limits)),
+        Box::new(FragmentsLost::new(limits)),
+        Box::new(RoutingLoop::new(limits)),
+        Box::new(ResponseRetransmitted::new(limits)),
+        Box::new(OneSidedBye::new(limits)),
+        Box::new(DropsAt32S::new(limits)),
+        Box::new(AuthenticationLoop::new(limits)),
+        Box::new(RegistrationStorm::new(limits)),
+        Box::new(RegistrationLapsed::new(limits)),
     ]
 }
 

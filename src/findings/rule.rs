@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use crate::calls::{AnsweredDialog, Attempt, Exchanged, ResponseSeen, Session};
-use crate::units::{FileIndex, Flow, FrameNo, Span, Timestamp};
+use crate::units::{FileIndex, Flow, FrameNo, FrameRef, Span, Timestamp};
 
 /// How bad a finding is, worst last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -195,6 +195,9 @@ pub trait Rule: std::fmt::Debug {
     /// The capture begins.
     fn begin(&mut self, _first: Timestamp) {}
 
+    /// How frames are to be named; not said where one capture is read.
+    fn name_frames(&mut self, _frames: Frames) {}
+
     /// An INVITE got its first final response.
     fn attempt(&mut self, _attempt: &Attempt<'_>) {}
 
@@ -212,6 +215,11 @@ pub trait Rule: std::fmt::Debug {
 
     /// The capture has ended.
     fn finish(&mut self, end: &End, out: &mut dyn FnMut(Finding));
+
+    /// How much was left out of account for lack of room.
+    fn given_up(&self) -> u64 {
+        0
+    }
 }
 
 /// A Call-ID as findings keep it: whole, unless a stranger made it longer than `cap` bytes.
@@ -239,6 +247,24 @@ impl PeerCounts {
         let mut all: Vec<_> = self.0.iter().map(|(peer, count)| (*peer, *count)).collect();
         all.sort_by_key(|(peer, count)| (std::cmp::Reverse(*count), *peer));
         all
+    }
+}
+
+/// How frames are named in texts.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Frames {
+    /// Several captures are read, so a frame is named with its capture, as the reports' tables do.
+    pub of_several: bool,
+}
+
+impl Frames {
+    /// `12`, or `1:12` of the second capture.
+    pub fn name(self, at: FrameRef) -> String {
+        if self.of_several {
+            format!("{}:{}", at.file.0, at.no)
+        } else {
+            at.no.to_string()
+        }
     }
 }
 

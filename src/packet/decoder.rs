@@ -3,7 +3,8 @@
 use super::defrag::Defrag;
 use super::ip::{Envelope, Outer};
 use super::link::{self, Head, Peeled};
-use super::relay::HepStreams;
+use super::link_names;
+use super::wlan_fragments::WlanFragments;
 use super::{Layer, Packet, esp, wlan};
 use crate::capture::Frame;
 use crate::defect::{Defect, DefectKind};
@@ -14,11 +15,10 @@ use crate::units::{FrameRef, Timestamp};
 #[derive(Debug)]
 pub struct Decoder {
     pub(super) defrag: Defrag,
-    pub(super) hep_streams: HepStreams,
+    wlan_fragments: WlanFragments,
     /// A buffer to use again.
     pub(super) inflated: Vec<u8>,
     pub(super) message_bytes: usize,
-    pub(super) frames_per_message: usize,
 }
 
 /// One frame on its way through the layers.
@@ -65,10 +65,9 @@ impl Decoder {
     pub fn new(limits: &Limits) -> Self {
         Self {
             defrag: Defrag::new(limits),
-            hep_streams: HepStreams::new(limits.hep_streams),
+            wlan_fragments: WlanFragments::new(limits),
             inflated: Vec::new(),
             message_bytes: limits.message_bytes,
-            frames_per_message: limits.frames_per_message,
         }
     }
 
@@ -76,9 +75,10 @@ impl Decoder {
     /// and said, even where no fragment comes any more.
     pub fn tick(&mut self, now: Timestamp, defects: &mut impl FnMut(Defect)) {
         self.defrag.expire(now, defects);
+        self.wlan_fragments.expire(now, defects);
     }
 
-    /// Decodes one frame: a packet comes out, or none, or of an aggregate or a HEP stream several;
+    /// Decodes one frame: a packet comes out, or none, or of an aggregate several;
     /// and any number of defects.
     #[inline]
     pub fn push(
@@ -126,10 +126,36 @@ impl Decoder {
                     }
                 }
             }
+            Peeled::Fragment(fragment) if fragment.body.is_snapped() => {
+                pass.header_cut(fragment.body, "");
+            }
+            Peeled::Fragment(fragment) => {
+                let whole = self
+                    .wlan_fragments
+                    .push(&fragment, pass.at, pass.time, pass.defects);
+                let Some(whole) = whole else { return };
+                let body = Layer {
+                    bytes: &whole.bytes,
+                    wire: whole.bytes.len(),
+                };
+                let outer = Outer {
+                    depth: outer.depth,
+                    earlier: &whole.frames,
+                    fragmented: outer.fragmented,
+                };
+                match link::climb(Head::Llc, body) {
+                    Peeled::Ip(packet) => self.inner_ip(pass, packet, outer),
+                    Peeled::Closed(kind, detail) => pass.defect(kind, detail),
+                    _ => {}
+                }
+            }
             Peeled::Exported(frame) => self.exported(pass, frame, outer),
             Peeled::Other => {}
             Peeled::Short => {
-                pass.header_cut(layer, "the frame, or a tunnel in it, ends inside its headers");
+                pass.header_cut(
+                    layer,
+                    "the frame, or a tunnel in it, ends inside its headers",
+                );
             }
             Peeled::Closed(kind, detail) => pass.defect(kind, detail),
             Peeled::TooDeep => pass.too_deep(),
@@ -137,7 +163,7 @@ impl Decoder {
                 Defect::new(
                     DefectKind::UnknownLink,
                     pass.at,
-                    "link type {} is not decoded; capture on an Ethernet, cooked (any) or loopback interface, or convert to one of them",
+                    link_names::not_decoded(number),
                 )
                 .with_number(u64::from(number)),
             ),
@@ -163,5 +189,6 @@ impl Decoder {
     /// The capture has ended: what still waits for fragments will not get them.
     pub fn finish(&mut self, defects: &mut impl FnMut(Defect)) {
         self.defrag.finish(defects);
+        self.wlan_fragments.finish(defects);
     }
 }

@@ -15,17 +15,21 @@
 //! # References
 //! - RFC 791, RFC 8200 §4.5, RFC 5722 (overlaps)
 
-use std::collections::VecDeque;
-use std::hash::{BuildHasher as _, Hash};
+use std::hash::BuildHasher as _;
 use std::net::IpAddr;
 
 use etherparse::defrag::IpDefragBuf;
 use etherparse::{IpFragOffset, IpNumber};
-use rustc_hash::{FxBuildHasher, FxHashMap};
+use rustc_hash::FxBuildHasher;
 
+use super::capwap;
+use super::waiting::Table;
 use crate::defect::{Defect, DefectKind};
 use crate::limits::Limits;
 use crate::units::{FrameRef, Span, Timestamp};
+
+const MISSING: &str = "the other IP fragments of the datagram are not in the capture; look for loss, a filter that drops fragments (a port filter does: add 'or ip[6:2] & 0x1fff != 0'), or another path";
+const MISSING_OF_CAPWAP: &str = "the other fragments of a packet between an access point and its controller (CAPWAP) are not in the capture; look for loss, or capture behind the controller";
 
 /// What fragments of one datagram have in common (RFC 791, RFC 8200 §4.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -55,25 +59,14 @@ pub(super) struct Whole {
 /// The datagrams being put together.
 #[derive(Debug)]
 pub(super) struct Defrag {
-    waiting: Table<Slot>,
+    waiting: Table<Key, Slot>,
     /// Pieces of what was put together lately.
-    done: Table<Done>,
+    done: Table<Key, Done>,
     cap: usize,
     wait: Span,
     frames_per_message: usize,
     /// A buffer to use again.
     spare: Vec<u8>,
-}
-
-/// A map of which the oldest entry can be found.
-///
-/// Invariant: each entry's key stands in `order` with the entry's serial number; other entries of
-/// `order` are stale, and less than half of it.
-#[derive(Debug)]
-struct Table<T> {
-    entries: FxHashMap<Key, (u64, Timestamp, T)>,
-    order: VecDeque<(Key, u64)>,
-    serial: u64,
 }
 
 #[derive(Debug)]
@@ -84,6 +77,8 @@ struct Slot {
     frames: Vec<FrameRef>,
     /// All its pieces are copies of pieces of a datagram that was put together already.
     only_copies: bool,
+    /// What is told where pieces never come.
+    missing: &'static str,
 }
 
 #[derive(Debug)]
@@ -182,6 +177,11 @@ impl Defrag {
                 seen: Vec::new(),
                 frames: Vec::new(),
                 only_copies: true,
+                missing: if key.protocol == capwap::AS_PROTOCOL {
+                    MISSING_OF_CAPWAP
+                } else {
+                    MISSING
+                },
             };
             self.waiting.insert(key, time, slot);
         }
@@ -222,11 +222,7 @@ impl Defrag {
     /// No fragment comes any more.
     pub(super) fn finish(&mut self, defects: &mut impl FnMut(Defect)) {
         while let Some(slot) = self.waiting.pop_oldest() {
-            slot.give_up(
-                DefectKind::IpFragmentsMissing,
-                "the other IP fragments of the datagram are not in the capture; look for loss, a filter that drops fragments (a port filter does: add 'or ip[6:2] & 0x1fff != 0'), or another path",
-                defects,
-            );
+            slot.give_up(DefectKind::IpFragmentsMissing, slot.missing, defects);
         }
     }
 
@@ -236,11 +232,7 @@ impl Defrag {
             && now.since(started) > self.wait
         {
             if let Some(slot) = self.waiting.pop_oldest() {
-                slot.give_up(
-                    DefectKind::IpFragmentsMissing,
-                    "the other IP fragments of the datagram are not in the capture; look for loss, a filter that drops fragments (a port filter does: add 'or ip[6:2] & 0x1fff != 0'), or another path",
-                    defects,
-                );
+                slot.give_up(DefectKind::IpFragmentsMissing, slot.missing, defects);
             }
         }
         while let Some(ended) = self.done.oldest()
@@ -296,61 +288,10 @@ impl Slot {
         fit
     }
 
-    fn give_up(self, kind: DefectKind, detail: &'static str, defects: &mut impl FnMut(Defect)) {
+    fn give_up(&self, kind: DefectKind, detail: &'static str, defects: &mut impl FnMut(Defect)) {
         if !self.only_copies {
             defects(Defect::new(kind, self.first, detail));
         }
-    }
-}
-
-impl<T> Table<T> {
-    fn new() -> Self {
-        Self {
-            entries: FxHashMap::default(),
-            order: VecDeque::new(),
-            serial: 0,
-        }
-    }
-
-    fn len(&self) -> usize {
-        self.entries.len()
-    }
-
-    fn get_mut(&mut self, key: &Key) -> Option<&mut T> {
-        self.entries.get_mut(key).map(|(_, _, entry)| entry)
-    }
-
-    /// Adds an entry under a key that has none.
-    fn insert(&mut self, key: Key, time: Timestamp, entry: T) {
-        if self.order.len() > 2 * self.entries.len() + 16 {
-            let entries = &self.entries;
-            self.order
-                .retain(|(key, serial)| entries.get(key).is_some_and(|entry| entry.0 == *serial));
-        }
-        self.serial += 1;
-        self.entries.insert(key, (self.serial, time, entry));
-        self.order.push_back((key, self.serial));
-    }
-
-    fn remove(&mut self, key: &Key) -> Option<T> {
-        self.entries.remove(key).map(|(_, _, entry)| entry)
-    }
-
-    /// When the oldest entry was made.
-    fn oldest(&mut self) -> Option<Timestamp> {
-        while let Some((key, serial)) = self.order.front() {
-            match self.entries.get(key) {
-                Some((live, time, _)) if live == serial => return Some(*time),
-                _ => self.order.pop_front(),
-            };
-        }
-        None
-    }
-
-    fn pop_oldest(&mut self) -> Option<T> {
-        self.oldest()?;
-        let (key, _) = self.order.pop_front()?;
-        self.remove(&key)
     }
 }
 
@@ -359,6 +300,6 @@ impl Defrag {
     /// Entries of all tables and queues.
     pub(super) fn remembered(&self) -> usize {
         let tables = self.waiting.len() + self.done.len();
-        tables + self.waiting.order.len() + self.done.order.len()
+        tables + self.waiting.queued() + self.done.queued()
     }
 }

@@ -54,6 +54,16 @@ pub(super) fn open(packet: Layer<'_>) -> Gre<'_> {
                 _ => Gre::Inside(Peeled::Short),
             }
         }
+        // MikroTik's Ethernet over IP: the payload's length and the tunnel's number as the key.
+        1 if protocol == 0x6400 && has_key => match (packet.u16_be(4), packet.skip(8)) {
+            // Keep-alives are empty.
+            (Some(0), _) => Gre::Inside(Peeled::Other),
+            (Some(len), Some(inner)) => {
+                let frame = inner.cut(usize::from(len).min(inner.wire));
+                Gre::Inside(link::peel(ETHERNET, frame))
+            }
+            _ => Gre::Inside(Peeled::Short),
+        },
         _ => Gre::Unknown(protocol),
     }
 }
@@ -90,6 +100,9 @@ fn named(protocol: u16, has_sequence: bool, inner: Layer<'_>) -> Gre<'_> {
             Some(packet) if packet.is_ip() => Gre::Inside(Peeled::Ip(packet)),
             _ => Gre::Unknown(protocol),
         },
+        // 802.11 frames between Aruba's access points and controllers; sixteen numbers apart, one
+        // a queue.
+        0x8200..=0x83f0 if protocol & 0x0f == 0 => Gre::Inside(link::climb(Head::Link(105), inner)),
         // Keep-alives, Cisco discovery, next hop resolution, ARP, IS-IS: nobody's call.
         0 | 0x00fe | 0x2000 | 0x2001 | 0x0806 => Gre::Inside(Peeled::Other),
         _ => Gre::Unknown(protocol),

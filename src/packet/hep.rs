@@ -1,7 +1,7 @@
 //! HEP: messages that capture agents mirror to Homer.
 //!
-//! In: the payload of a datagram, or the bytes of a TCP stream. Out: [`Hep`] with the addresses,
-//! ports, transport and time that the agent saw. Unknown chunks are passed over.
+//! In: one packet, the payload of a datagram or cut out of a stream. Out: [`Hep`] with the
+//! addresses, ports, transport and time that the agent saw. Unknown chunks are passed over.
 //!
 //! Capped: an inflated payload by [`crate::limits::Limits::message_bytes`].
 //!
@@ -9,19 +9,26 @@
 //! - HEP3/EEP3 specification, revision 37, <https://github.com/sipcapture/HEP>
 //! - Versions 1 and 2: <https://github.com/sipcapture/hep-erlang>
 
+use std::hash::{Hash as _, Hasher as _};
 use std::io::Read as _;
 use std::net::IpAddr;
 
 use flate2::read::{DeflateDecoder, GzDecoder, ZlibDecoder};
+use rustc_hash::FxHasher;
 
 use super::Layer;
-use crate::units::{Endpoint, NANOS_PER_SEC, Span, Timestamp, Transport};
+use crate::defect::DefectKind;
+use crate::units::{Endpoint, Flow, NANOS_PER_SEC, RELAYED, Span, Timestamp, Transport};
 
 /// The port collectors listen on.
 pub(super) const PORT: u16 = 9060;
 
-/// The magic and the total length.
-pub(super) const HEAD: usize = 6;
+/// Bytes: the magic and the total length.
+pub(crate) const HEAD: usize = 6;
+
+/// What is told of a payload that does not inflate.
+pub(super) const NOT_INFLATED: &str =
+    "compressed HEP payloads do not inflate to a whole message; what did was read";
 
 /// Farther from the capture's time than this a version 2 time is not believed: its byte order
 /// depends on the agent.
@@ -29,17 +36,19 @@ const NEAR: Span = Span::from_secs(24 * 3600);
 
 /// What an agent sent.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Hep<'a> {
+pub(crate) struct Hep<'a> {
     /// Address and port, if both were told.
-    pub(super) src: Option<Endpoint>,
+    src: Option<Endpoint>,
     /// Address and port, if both were told.
-    pub(super) dst: Option<Endpoint>,
+    dst: Option<Endpoint>,
     /// By the IP protocol number.
-    pub(super) transport: Option<Transport>,
+    transport: Option<Transport>,
     /// When the agent saw it.
-    pub(super) time: Option<Timestamp>,
+    time: Option<Timestamp>,
+    /// The agent's number.
+    agent: Option<u32>,
     /// It is SIP, or its kind was not told.
-    pub(super) is_sip: bool,
+    is_sip: bool,
     /// What the agent saw.
     pub(super) payload: Option<Payload<'a>>,
 }
@@ -53,14 +62,86 @@ pub(super) struct Payload<'a> {
     pub(super) is_snapped: bool,
 }
 
+/// A SIP message that an agent mirrored: by whom to whom, when, and what is there of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Mirrored<'a> {
+    pub(crate) flow: Flow,
+    pub(crate) time: Timestamp,
+    /// The interface that stands for the agent, see [`RELAYED`].
+    pub(crate) agent: u32,
+    pub(crate) bytes: &'a [u8],
+    /// Some of it is missing.
+    pub(crate) is_cut: bool,
+    /// What is wrong with it.
+    pub(crate) defect: Option<(DefectKind, &'static str)>,
+}
+
+impl<'a> Hep<'a> {
+    /// The message, if it is SIP; what the agent did not tell is that of the packet: `seen` and
+    /// `captured`. What was compressed is inflated into `buffer`, at most `cap` bytes.
+    pub(crate) fn mirrored<'m>(
+        &self,
+        seen: &Flow,
+        captured: Timestamp,
+        cap: usize,
+        buffer: &'m mut Vec<u8>,
+    ) -> Option<Mirrored<'m>>
+    where
+        'a: 'm,
+    {
+        let payload = self.payload.filter(|_| self.is_sip)?;
+        // Agents behind one address have numbers of their own.
+        let mut agent = FxHasher::default();
+        (seen.src.addr, self.agent).hash(&mut agent);
+        let [.., a, b, c, d] = agent.finish().to_be_bytes();
+        let mut mirrored = Mirrored {
+            flow: Flow {
+                src: self.src.unwrap_or(seen.src),
+                dst: self.dst.unwrap_or(seen.dst),
+                transport: self.transport.unwrap_or(Transport::Udp),
+            },
+            time: self.time.unwrap_or(captured),
+            agent: RELAYED | u32::from_be_bytes([a, b, c, d]),
+            bytes: payload.bytes,
+            is_cut: payload.is_snapped,
+            defect: None,
+        };
+        if payload.is_compressed {
+            if !inflate(payload.bytes, cap, buffer) {
+                mirrored.is_cut = true;
+                mirrored.defect = Some((DefectKind::Malformed, NOT_INFLATED));
+            }
+            mirrored.bytes = buffer;
+        }
+        Some(mirrored)
+    }
+}
+
 /// Whether it begins as version 3 does.
 #[inline]
-pub(super) fn has_magic(bytes: &[u8]) -> bool {
+pub(crate) fn has_magic(bytes: &[u8]) -> bool {
     matches!(bytes.first_chunk::<4>(), Some(b"HEP3" | b"EEP3"))
 }
 
+/// Whether it can become that.
+pub(crate) fn may_have_magic(bytes: &[u8]) -> bool {
+    let known = bytes.len().min(4);
+    known > 0
+        && [b"HEP3", b"EEP3"]
+            .iter()
+            .any(|magic| bytes.get(..known) == magic.get(..known))
+}
+
+/// Reads a version 3 packet that is there whole.
+pub(crate) fn read(packet: &[u8]) -> Option<Hep<'_>> {
+    version_3(Layer {
+        bytes: packet,
+        wire: packet.len(),
+    })
+}
+
 /// How long the version 3 packet is that begins here, by its head.
-pub(super) fn total_len(bytes: &[u8]) -> Option<usize> {
+pub(crate) fn total_len(bytes: &[u8]) -> Option<usize> {
     let head = bytes
         .first_chunk::<HEAD>()
         .filter(|head| has_magic(*head))?;
@@ -124,6 +205,9 @@ fn version_3(packet: Layer<'_>) -> Option<Hep<'_>> {
                     .array::<4>(0)
                     .map_or(0, |bytes| u32::from_be_bytes(*bytes));
             }
+            0x0c => {
+                hep.agent = value.array::<4>(0).map(|bytes| u32::from_be_bytes(*bytes));
+            }
             0x0b => hep.is_sip = value.bytes.first() == Some(&1),
             0x0f | 0x10 => {
                 hep.payload = Some(Payload {
@@ -184,6 +268,7 @@ fn version_1_or_2(packet: Layer<'_>, captured: Timestamp) -> Option<Hep<'_>> {
         dst: Some(Endpoint::new(addr(8 + addr_len)?, packet.u16_be(6)?)),
         transport: Some(transport),
         time,
+        agent: None,
         is_sip: true,
         payload: Some(Payload {
             bytes: payload.bytes,
@@ -211,7 +296,7 @@ const fn transport(number: u8) -> Option<Transport> {
 }
 
 /// Inflates `bytes` into `out`: at most `cap` bytes; whether that was all of it.
-pub(super) fn inflate(bytes: &[u8], cap: usize, out: &mut Vec<u8>) -> bool {
+fn inflate(bytes: &[u8], cap: usize, out: &mut Vec<u8>) -> bool {
     out.clear();
     let limit = u64::try_from(cap).unwrap_or(u64::MAX).saturating_add(1);
     let result = match bytes {

@@ -8,10 +8,11 @@
 //! # References
 //! - <https://www.tcpdump.org/linktypes.html>
 //! - IEEE 802.1Q, IEEE 802.1ad, IEEE 802.1ah, IEEE 802.2
-//! - RFC 3032 (MPLS), RFC 2516 (PPPoE), RFC 4385 (pseudowires)
+//! - RFC 3032 (MPLS), RFC 2516 (PPPoE), RFC 4385 (pseudowires), RFC 8300 (NSH), RFC 6325 (TRILL)
+//! - RFC 2427 (frame relay), RFC 2625 (Fibre Channel)
 
 use super::wlan::{self, Wlan};
-use super::{Layer, MAX_NESTING, ppp};
+use super::{Layer, MAX_NESTING, ppp, recorder};
 use crate::capture::LinkType;
 use crate::defect::DefectKind;
 
@@ -25,6 +26,8 @@ pub(super) enum Peeled<'a> {
     Ip(Layer<'a>),
     /// Several 802.11 subframes; see [`wlan::next_subframe`].
     Aggregate(Layer<'a>),
+    /// A part of an 802.11 frame.
+    Fragment(wlan::Fragment<'a>),
     /// A packet of Wireshark's "Export PDUs to File".
     Exported(Layer<'a>),
     /// Something else (ARP, LLDP, spanning tree, …).
@@ -124,8 +127,40 @@ fn link(number: u16, frame: Layer<'_>) -> Step<'_> {
         },
         // PPPoE without the Ethernet head.
         51 => Step::On(Head::Type(0x8864), frame),
+        // Token ring, with a route or without; FDDI. Other frames than LLC's are the ring's own.
+        6 => match frame.bytes {
+            [_, 0x40..=0x7f, ..] if frame.bytes.len() >= 15 => {
+                let route = match (frame.bytes.get(8), frame.bytes.get(14)) {
+                    (Some(0x80..), Some(control)) => usize::from(control & 0x1f),
+                    _ => 0,
+                };
+                Step::on(Head::Llc, frame, 14 + route)
+            }
+            _ if frame.bytes.len() < 15 => Step::End(Peeled::Short),
+            _ => Step::End(Peeled::Other),
+        },
+        10 => match frame.bytes.first() {
+            Some(0x50..=0x57) => Step::on(Head::Llc, frame, 13),
+            Some(_) => Step::End(Peeled::Other),
+            None => Step::End(Peeled::Short),
+        },
         // RFC 1483 over ATM: LLC.
         100 => Step::On(Head::Llc, frame),
+        // Frame relay; Cisco HDLC and frame relay with an octet for the direction.
+        107 => recorder::frame_relay(frame),
+        205 => Step::on(Head::Link(104), frame, 1),
+        206 => Step::on(Head::Link(107), frame, 1),
+        // IP over Fibre Channel (RFC 2625): two addresses, then LLC.
+        122 => Step::on(Head::Llc, frame, 16),
+        // SunATM: what is in it, and the circuit.
+        123 => match frame.bytes.first().map(|kind| kind & 0x0f) {
+            Some(1) => Step::on(Head::Link(1), frame, 6),
+            Some(2) => Step::on(Head::Llc, frame, 4),
+            Some(_) => Step::End(Peeled::Other),
+            None => Step::End(Peeled::Short),
+        },
+        // IP over FireWire: two addresses of 8 bytes, then the type.
+        138 => behind_type(frame, 16),
         // Raw IP; 12 and 14 are what some systems write for it.
         12 | 14 | 101 | 228 | 229 => Step::End(Peeled::Ip(frame)),
         105 => wlan_payload(frame),
@@ -143,20 +178,28 @@ fn link(number: u16, frame: Layer<'_>) -> Step<'_> {
         },
         219 => Step::On(Head::Type(0x8847), frame),
         239 => nflog(frame),
-        // A netANALYZER head of 4 bytes.
+        // A netANALYZER head of 4 bytes; the same with the preamble.
         240 => Step::on(Head::Link(1), frame, 4),
+        241 => Step::on(Head::Link(1), frame, 12),
+        // InfiniBand: a route of 40 bytes, then the type.
+        242 => match frame.u16_be(40) {
+            Some(number) => Step::on(Head::Type(number), frame, 44),
+            None => Step::End(Peeled::Short),
+        },
         252 => Step::End(Peeled::Exported(frame)),
         // Linux cooked v2: the protocol is the first field of 20 bytes.
         276 => match frame.u16_be(0) {
             Some(number) => Step::on(Head::Type(number), frame, 20),
             None => Step::End(Peeled::Short),
         },
-        _ => Step::End(Peeled::Unknown(number)),
+        // Ethernet behind the preamble of a passive optical network.
+        259 => Step::on(Head::Link(1), frame, 8),
+        _ => recorder::step(number, frame).unwrap_or(Step::End(Peeled::Unknown(number))),
     }
 }
 
 /// The protocol number at `at`, and behind it what it names.
-fn behind_type(frame: Layer<'_>, at: usize) -> Step<'_> {
+pub(super) fn behind_type(frame: Layer<'_>, at: usize) -> Step<'_> {
     match frame.u16_be(at) {
         Some(number) => Step::on(Head::Type(number), frame, at + 2),
         None => Step::End(Peeled::Short),
@@ -170,9 +213,21 @@ fn typed(number: u16, layer: Layer<'_>) -> Step<'_> {
         0x0800 | 0x86dd => Step::End(Peeled::Ip(layer)),
         // 802.1Q, 802.1ad and what was used before it: tag, then the type within.
         0x8100 | 0x88a8 | 0x9100 | 0x9200 | 0x9300 => behind_type(layer, 2),
-        // Cisco's metadata, virtual interfaces' tags, rings: the type follows.
+        // Cisco's metadata, virtual interfaces' tags, rings, 802.1CB: the type follows.
         0x8909 => behind_type(layer, 6),
-        0x8926 | 0x892f => behind_type(layer, 4),
+        0x8926 | 0x892f | 0xf1c1 => behind_type(layer, 4),
+        // 802.1BR's tag.
+        0x893f => behind_type(layer, 6),
+        // TRILL: options by words, then Ethernet (RFC 6325 §3).
+        0x22f3 => match layer.u16_be(0) {
+            Some(flags) => {
+                let options = usize::from((flags >> 6) & 0x1f) * 4;
+                Step::on(Head::Link(1), layer, 6 + options)
+            }
+            None => Step::End(Peeled::Short),
+        },
+        // LLC in frames longer than an 802.3 length can say.
+        0x8870 => llc(layer),
         // 802.3: a length in the type's place, or the cooked head's word for LLC.
         0..0x0600 => llc(layer),
         0x8847 | 0x8848 => mpls(layer),
@@ -187,12 +242,31 @@ fn typed(number: u16, layer: Layer<'_>) -> Step<'_> {
             DefectKind::Encrypted,
             "MACsec frames are encrypted on the link; capture on one of its ends, behind MACsec",
         )),
-        0x894f => Step::End(Peeled::Closed(
-            DefectKind::Tunnel,
-            "network service headers (NSH) are not opened; capture in front of the service chain, or behind it",
-        )),
+        0x894f => nsh(layer),
         _ => Step::End(Peeled::Other),
     }
+}
+
+/// A network service header (RFC 8300 §2.2): its length in words and the next protocol.
+fn nsh(layer: Layer<'_>) -> Step<'_> {
+    let Some(&[version, len, _, next]) = layer.array::<4>(0) else {
+        return Step::End(Peeled::Short);
+    };
+    let len = usize::from(len & 0x3f) * 4;
+    let head = match next {
+        1 => Head::Type(0x0800),
+        2 => Head::Type(0x86dd),
+        3 => Head::Link(1),
+        4 => Head::Type(0x894f),
+        5 => Head::Type(0x8847),
+        _ => return Step::End(Peeled::Other),
+    };
+    // Version 0; a base header and a service path at least. Of an operations packet, bit O, the
+    // inside is not traffic.
+    if version & 0xe0 != 0 || len < 8 {
+        return Step::End(Peeled::Other);
+    }
+    Step::on(head, layer, len)
 }
 
 /// LLC: SNAP with a type, or IP's own access point.
@@ -260,10 +334,7 @@ fn wlan_payload(frame: Layer<'_>) -> Step<'_> {
             DefectKind::Encrypted,
             "802.11 data frames are encrypted; decrypt the capture with the network's key, or capture on the wire behind the access point",
         )),
-        Wlan::Fragment => Step::End(Peeled::Closed(
-            DefectKind::Tunnel,
-            "802.11 fragments are not put together; capture on the wire behind the access point",
-        )),
+        Wlan::Fragment(fragment) => Step::End(Peeled::Fragment(fragment)),
     }
 }
 

@@ -9,8 +9,7 @@
 //! fragment costs no allocation. Of tunnels the innermost packet comes out, with its own addresses;
 //! a tunnel that is recognised but not opened is a defect. Capped: nested headers by
 //! [`MAX_NESTING`], datagrams being put together by
-//! [`crate::limits::Limits::ip_reassemblies`], agents' connections by
-//! [`crate::limits::Limits::hep_streams`].
+//! [`crate::limits::Limits::ip_reassemblies`].
 //!
 //! `link` finds the IP packet in a frame, `ip` its payload, `defrag` puts fragments together,
 //! `transport` reads UDP, TCP and ICMP; `tunnel` opens what they carry and hands the inner layer
@@ -26,14 +25,21 @@
 mod layer;
 mod wlan;
 mod ppp;
+mod recorder;
 mod link;
+mod link_names;
 mod ip;
+mod waiting;
 mod defrag;
+mod wlan_fragments;
 mod transport;
 mod gre;
 mod esp;
 mod tunnel;
-mod hep;
+mod capwap;
+mod acdr;
+mod udp_tunnel;
+pub(crate) mod hep;
 mod exported;
 mod relay;
 mod sctp;

@@ -4,7 +4,7 @@
 //! snap length cut off is told by `snapped` and `wire_len`.
 //!
 //! # References
-//! - RFC 768, RFC 9293 §3.1, RFC 792, RFC 4443, RFC 4884 §5
+//! - RFC 768, RFC 3828, RFC 9293 §3.1, RFC 792, RFC 4443, RFC 4884 §5
 
 use std::net::IpAddr;
 
@@ -12,8 +12,7 @@ use etherparse::{Ipv4HeaderSlice, Ipv6HeaderSlice, TcpHeaderSlice, UdpHeaderSlic
 
 use super::decoder::{Decoder, Pass};
 use super::ip::{Envelope, extension_header, is_extension};
-use super::relay::Part;
-use super::{Datagram, IcmpError, Layer, MAX_NESTING, Packet, Segment, TcpFlags, tunnel};
+use super::{Datagram, IcmpError, Layer, MAX_NESTING, Packet, Segment, TcpFlags, udp_tunnel};
 use crate::defect::{Defect, DefectKind};
 use crate::units::{Endpoint, Flow, Origin, Transport};
 
@@ -22,6 +21,7 @@ const TCP: u8 = 6;
 const UDP: u8 = 17;
 const ICMPV6: u8 = 58;
 const SCTP: u8 = 132;
+const UDP_LITE: u8 = 136;
 
 const UDP_HEAD: usize = 8;
 const TCP_HEAD: usize = 20;
@@ -45,6 +45,7 @@ impl Decoder {
             UDP => self.udp(pass, envelope, layer, depth),
             TCP => self.tcp(pass, envelope, layer),
             SCTP => pass.sctp(envelope, layer),
+            UDP_LITE => pass.udp_lite(envelope, layer),
             ICMP if envelope.src.is_ipv4() => pass.icmp(envelope, layer),
             ICMPV6 if envelope.src.is_ipv6() => pass.icmp(envelope, layer),
             _ => self.ip_tunnel(pass, envelope, protocol, layer, depth),
@@ -89,7 +90,7 @@ impl Decoder {
             dst: Endpoint::new(envelope.dst, header.destination_port()),
             transport: Transport::Udp,
         };
-        if tunnel::is_candidate(&flow, payload.bytes)
+        if udp_tunnel::is_candidate(&flow, payload.bytes)
             && self.udp_tunnel(pass, envelope, &flow, payload, depth)
         {
             return;
@@ -138,17 +139,6 @@ impl Decoder {
             dst: Endpoint::new(envelope.dst, header.destination_port()),
             transport: Transport::Tcp,
         };
-        if self.hep_streams.is_candidate(payload.bytes) {
-            let part = Part {
-                flow,
-                seq: header.sequence_number(),
-                is_last: header.fin() || header.rst(),
-                payload,
-            };
-            if self.hep_segment(pass, part) {
-                return;
-            }
-        }
         let origin = pass.origin(envelope, layer.is_snapped());
         (pass.out)(Packet::Segment(Segment {
             flow,
@@ -168,6 +158,26 @@ impl Decoder {
 }
 
 impl<O: FnMut(Packet<'_>), D: FnMut(Defect)> Pass<'_, O, D> {
+    /// UDP-Lite: as UDP, but the length says what the checksum covers (RFC 3828 §3.1).
+    #[cold]
+    fn udp_lite(&mut self, envelope: Envelope<'_>, layer: Layer<'_>) {
+        let (Some(src), Some(dst), Some(payload)) =
+            (layer.u16_be(0), layer.u16_be(2), layer.skip(UDP_HEAD))
+        else {
+            return self.header_cut(layer, "the packet ends inside its UDP-Lite header");
+        };
+        let origin = self.origin(envelope, payload.is_snapped());
+        (self.out)(Packet::Datagram(Datagram {
+            flow: Flow {
+                src: Endpoint::new(envelope.src, src),
+                dst: Endpoint::new(envelope.dst, dst),
+                transport: Transport::Udp,
+            },
+            origin,
+            payload: payload.bytes,
+        }));
+    }
+
     #[cold]
     fn icmp(&mut self, envelope: Envelope<'_>, layer: Layer<'_>) {
         let v6 = envelope.src.is_ipv6();

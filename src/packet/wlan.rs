@@ -16,13 +16,28 @@ pub(super) enum Wlan<'a> {
     Aggregate(Layer<'a>),
     /// Encrypted data.
     Encrypted,
-    /// A part of a data frame.
-    Fragment,
+    /// A part of a data frame in clear.
+    Fragment(Fragment<'a>),
     /// A beacon, an acknowledgment, data without data.
     Other,
     /// Less than its head.
     Short,
 }
+
+/// A part of a data frame: its body, and to what it belongs.
+#[derive(Clone, Copy)]
+pub(super) struct Fragment<'a> {
+    /// Receiver, transmitter, number of the frame, and of its queue.
+    pub(super) of: (Address, Address, u16, u8),
+    /// Counts from 0.
+    pub(super) number: u8,
+    /// Others follow.
+    pub(super) more: bool,
+    pub(super) body: Layer<'a>,
+}
+
+/// A MAC address.
+pub(super) type Address = [u8; 6];
 
 /// Finds the data.
 pub(super) fn payload(frame: Layer<'_>) -> Wlan<'_> {
@@ -36,12 +51,9 @@ pub(super) fn payload(frame: Layer<'_>) -> Wlan<'_> {
     if flags & 0x40 != 0 {
         return Wlan::Encrypted;
     }
-    let Some(sequence) = frame.bytes.get(22) else {
+    let Some(sequence) = frame.u16_le(22) else {
         return Wlan::Short;
     };
-    if flags & 0x04 != 0 || sequence & 0x0f != 0 {
-        return Wlan::Fragment;
-    }
     let has_quality = kind & 0x80 != 0;
     let mut len = 24;
     // Between two access points: a fourth address.
@@ -49,10 +61,12 @@ pub(super) fn payload(frame: Layer<'_>) -> Wlan<'_> {
         len += 6;
     }
     let mut is_aggregate = false;
+    let mut queue = 0;
     if has_quality {
         let Some(control) = frame.bytes.get(len) else {
             return Wlan::Short;
         };
+        queue = control & 0x0f;
         is_aggregate = control & 0x80 != 0;
         len += 2;
         // High throughput control.
@@ -63,6 +77,17 @@ pub(super) fn payload(frame: Layer<'_>) -> Wlan<'_> {
     let Some(behind) = frame.skip(len) else {
         return Wlan::Short;
     };
+    let (more, [number, _]) = (flags & 0x04 != 0, (sequence & 0x0f).to_le_bytes());
+    if (more || number != 0)
+        && let (Some(receiver), Some(transmitter)) = (frame.array(4), frame.array(10))
+    {
+        return Wlan::Fragment(Fragment {
+            of: (*receiver, *transmitter, sequence >> 4, queue),
+            number,
+            more,
+            body: behind,
+        });
+    }
     if is_aggregate {
         return Wlan::Aggregate(behind);
     }

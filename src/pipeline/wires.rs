@@ -1,27 +1,33 @@
 //! `Wires`: the stages between packets and framed messages.
 //!
 //! In: datagrams, TCP segments, SCTP packets. Out: framed messages. The chain of a TCP segment is
-//! reassembler, TLS, WebSocket, framer; each hands on what is not its own.
+//! reassembler, TLS, HEP, WebSocket, framer; each hands on what is not its own.
 
 use crate::defect::{Defect, DefectKind};
+use crate::hep::{self, Hep};
 use crate::limits::Limits;
 use crate::packet::{Datagram, SctpPacket, Segment};
 use crate::sctp::Sctp;
 use crate::sip::framing::Framer;
 use crate::sip::sniff::{self, Verdict};
 use crate::sip::{RawMessage, sniff::StartLine};
-use crate::stream::{Appetite, Chunk, Reassembler};
+use crate::stream::{Appetite, Chunk, Event, Reassembler, proxied};
 use crate::tls::{self, KeyLog, Tls};
+use crate::units::is_sip_port;
 use crate::websocket::{Item, Websocket};
 
 const DTLS: &str =
     "DTLS connections, in which SIP may be; they are not decrypted: capture behind their end";
+
+const WIREGUARD: &str = "WireGuard tunnels, in which SIP may be; they are not decrypted: capture on the tunnel's interface";
+const SIGCOMP: &str = "messages compressed with SigComp are not decompressed; capture inside the P-CSCF, or turn the compression off for the test";
 
 /// The stages, in order.
 #[derive(Debug)]
 pub struct Wires {
     reassembler: Reassembler,
     tls: Tls,
+    hep: Hep,
     websocket: Websocket,
     sctp: Sctp,
     framer: Framer,
@@ -33,6 +39,7 @@ impl Wires {
         Self {
             reassembler: Reassembler::new(limits),
             tls: Tls::new(log, limits),
+            hep: Hep::new(limits),
             websocket: Websocket::new(is_sip, limits),
             sctp: Sctp::new(limits),
             framer: Framer::new(limits),
@@ -49,24 +56,46 @@ impl Wires {
         self.tls.unread()
     }
 
-    /// Takes a UDP datagram.
+    /// Takes a UDP datagram; false if it is nothing that is read here.
     pub fn datagram(
         &mut self,
         datagram: &Datagram<'_>,
         out: &mut dyn FnMut(RawMessage<'_>),
         defects: &dyn Fn(Defect),
-    ) {
-        let Self { sctp, framer, .. } = self;
-        let mut inner =
-            |message: Datagram<'_>| framer.message(&message, out, &mut &*defects) == Verdict::Sip;
+    ) -> bool {
+        let Self {
+            sctp, hep, framer, ..
+        } = self;
+        let mut inner = |message: Datagram<'_>| user_message(hep, framer, &message, out, defects);
         if sctp.datagram(datagram, &mut inner, &mut &*defects) {
-            return;
+            return true;
         }
-        if tls::is_dtls_client_hello(datagram.payload) {
-            let at = datagram.origin.at;
-            return defects(Defect::new(DefectKind::Encrypted, at, DTLS));
+        let at = datagram.origin.at;
+        match datagram.payload {
+            payload if tls::is_dtls_client_hello(payload) => {
+                defects(Defect::new(DefectKind::Encrypted, at, DTLS));
+                return true;
+            }
+            // The first message of its handshake has this length and no other.
+            [1, 0, 0, 0, ..] if datagram.payload.len() == 148 => {
+                defects(Defect::new(DefectKind::Encrypted, at, WIREGUARD));
+                return true;
+            }
+            // Five bits that no other protocol on these ports begins with (RFC 3320 §7).
+            [0xf8..=0xff, ..] if is_sip_port(datagram.flow.dst.port) => {
+                defects(Defect::new(DefectKind::Tunnel, at, SIGCOMP));
+                return true;
+            }
+            _ => {}
         }
-        framer.datagram(datagram, out, &mut &*defects);
+        if let Some(payload) = proxied::behind_head(datagram.payload) {
+            let datagram = Datagram {
+                payload,
+                ..*datagram
+            };
+            return framer.datagram(&datagram, out, &mut &*defects) != Verdict::No;
+        }
+        framer.datagram(datagram, out, &mut &*defects) != Verdict::No
     }
 
     /// Takes a TCP segment.
@@ -79,6 +108,7 @@ impl Wires {
         let Self {
             reassembler,
             tls,
+            hep,
             websocket,
             framer,
             ..
@@ -86,14 +116,22 @@ impl Wires {
         reassembler.push(
             segment,
             &mut |chunk| {
+                let Some(chunk) = behind_head(chunk) else {
+                    return Appetite::Maybe;
+                };
                 tls.push(
                     &chunk,
-                    &mut |chunk| plain(websocket, framer, &chunk, out, defects),
+                    &mut |chunk| plain(hep, websocket, framer, &chunk, out, defects),
                     &mut &*defects,
                 )
             },
             &mut &*defects,
         );
+    }
+
+    /// Whether the segment taken last only repeats what came before.
+    pub const fn is_repeated(&self) -> bool {
+        self.reassembler.is_repeated()
     }
 
     /// Takes an SCTP packet.
@@ -103,10 +141,12 @@ impl Wires {
         out: &mut dyn FnMut(RawMessage<'_>),
         defects: &dyn Fn(Defect),
     ) {
-        let Self { sctp, framer, .. } = self;
+        let Self {
+            sctp, hep, framer, ..
+        } = self;
         sctp.push(
             packet,
-            &mut |message| framer.message(&message, out, &mut &*defects) == Verdict::Sip,
+            &mut |message| user_message(hep, framer, &message, out, defects),
             &mut &*defects,
         );
     }
@@ -116,6 +156,7 @@ impl Wires {
         let Self {
             reassembler,
             tls,
+            hep,
             websocket,
             sctp,
             framer,
@@ -124,41 +165,89 @@ impl Wires {
             &mut |chunk| {
                 tls.push(
                     &chunk,
-                    &mut |chunk| plain(websocket, framer, &chunk, out, defects),
+                    &mut |chunk| plain(hep, websocket, framer, &chunk, out, defects),
                     &mut &*defects,
                 )
             },
             &mut &*defects,
         );
         tls.finish(
-            &mut |chunk| plain(websocket, framer, &chunk, out, defects),
+            &mut |chunk| plain(hep, websocket, framer, &chunk, out, defects),
             &mut &*defects,
         );
+        hep.finish();
         websocket.finish();
         sctp.finish(&mut &*defects);
         framer.finish(out, &mut &*defects);
     }
 }
 
+/// A chunk without the head of a load balancer; `None` where there was nothing else.
+fn behind_head(chunk: Chunk<'_>) -> Option<Chunk<'_>> {
+    let event = match chunk.event {
+        Event::Bytes(bytes) => proxied::behind_head(bytes).map(Event::Bytes),
+        Event::Probe(bytes) => proxied::behind_head(bytes).map(Event::Probe),
+        Event::Gap(_) | Event::End => None,
+    };
+    match event {
+        Some(Event::Bytes([]) | Event::Probe([])) => None,
+        Some(event) => Some(Chunk { event, ..chunk }),
+        None => Some(chunk),
+    }
+}
+
 /// A chunk that is not encrypted, or not any more.
 fn plain(
+    hep: &mut Hep,
     websocket: &mut Websocket,
     framer: &mut Framer,
     chunk: &Chunk<'_>,
     out: &mut dyn FnMut(RawMessage<'_>),
     defects: &dyn Fn(Defect),
 ) -> Appetite {
-    websocket.push(
+    hep.push(
         chunk,
         &mut |item| match item {
-            Item::Chunk(chunk) => framer.push(&chunk, out, &mut &*defects),
-            Item::Message(message) => match framer.message(&message, out, &mut &*defects) {
-                Verdict::Sip => Appetite::More,
-                _ => Appetite::Nothing,
-            },
+            hep::Item::Message(mirrored) => whole(framer, &mirrored, out, defects),
+            hep::Item::Chunk(chunk) => websocket.push(
+                &chunk,
+                &mut |item| match item {
+                    Item::Chunk(chunk) => framer.push(&chunk, out, &mut &*defects),
+                    Item::Message(message) => whole(framer, &message, out, defects),
+                },
+                &mut &*defects,
+            ),
         },
         &mut &*defects,
     )
+}
+
+/// A message that came whole.
+fn whole(
+    framer: &mut Framer,
+    message: &Datagram<'_>,
+    out: &mut dyn FnMut(RawMessage<'_>),
+    defects: &dyn Fn(Defect),
+) -> Appetite {
+    match framer.message(message, out, &mut &*defects) {
+        Verdict::Sip => Appetite::More,
+        _ => Appetite::Nothing,
+    }
+}
+
+/// A message of SCTP; whether it is SIP, or an agent's.
+fn user_message(
+    hep: &mut Hep,
+    framer: &mut Framer,
+    message: &Datagram<'_>,
+    out: &mut dyn FnMut(RawMessage<'_>),
+    defects: &dyn Fn(Defect),
+) -> bool {
+    let mut mirrored = |mirrored: Datagram<'_>| {
+        framer.message(&mirrored, out, &mut &*defects);
+    };
+    hep.message(message, &mut mirrored, &mut &*defects)
+        || framer.message(message, out, &mut &*defects) == Verdict::Sip
 }
 
 /// Whether bytes begin with a SIP message, as strictly as where none is expected.

@@ -8,6 +8,8 @@
 use std::fmt;
 
 use time::OffsetDateTime;
+use time::format_description::BorrowedFormatItem;
+use time::macros::format_description;
 
 use crate::units::{NANOS_PER_SEC, Span, Timestamp};
 
@@ -32,13 +34,10 @@ fn civil(time: Timestamp) -> OffsetDateTime {
 
 /// `2026-09-21T14:13:20.123456000Z` (RFC 3339 §5.6, always nine digits).
 pub fn rfc3339(time: Timestamp) -> String {
-    let at = civil(time);
-    format!(
-        "{}T{}.{:09}Z",
-        Date(at),
-        TimeOfDay(at),
-        at.time().nanosecond()
-    )
+    const FORM: &[BorrowedFormatItem<'_>] =
+        format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:9]Z");
+    // A date has all these components, so it does not fail.
+    civil(time).format(FORM).unwrap_or_default()
 }
 
 /// A time to the second for headings and windows, with its date.

@@ -269,6 +269,7 @@ pub(crate) fn view(findings: usize) -> View {
             bytes: 345_678_901,
             first: Some(Time(START)),
             last: Some(Time(START.plus(Span::from_secs(7200)))),
+            moved_s: None,
             cut_short: true,
         }],
         totals: Totals {

@@ -23,6 +23,8 @@ pub struct Json<W: Write> {
     out: W,
     /// Responses written; the head is written before the first.
     responses: u64,
+    /// An item's line, written at once: serde writes a few bytes at a time.
+    line: Vec<u8>,
 }
 
 /// Compact JSON that a terminal can be shown: characters that steer one are escaped, which says
@@ -35,6 +37,11 @@ impl Formatter for Visible {
         out: &mut W,
         fragment: &str,
     ) -> io::Result<()> {
+        // Nearly all is ASCII without controls, which is told without a branch for each letter.
+        let is_odd = |byte: u8| !matches!(byte, b' '..=b'~');
+        if !fragment.bytes().fold(false, |any, byte| any | is_odd(byte)) {
+            return out.write_all(fragment.as_bytes());
+        }
         let mut rest = fragment;
         while let Some((at, c)) = rest.char_indices().find(|(_, c)| is_unsafe_in_terminal(*c)) {
             let (plain, tail) = rest.split_at(at);
@@ -51,7 +58,11 @@ impl Formatter for Visible {
 impl<W: Write> Json<W> {
     /// A report on `out`, which should be buffered. Nothing is written yet.
     pub const fn new(out: W) -> Self {
-        Self { out, responses: 0 }
+        Self {
+            out,
+            responses: 0,
+            line: Vec::new(),
+        }
     }
 
     fn write_head(&mut self) -> io::Result<()> {
@@ -64,8 +75,10 @@ impl<W: Write> Json<W> {
     }
 
     fn write<T: Serialize>(&mut self, item: &T) -> io::Result<()> {
-        let mut serializer = serde_json::Serializer::with_formatter(&mut self.out, Visible);
-        Ok(item.serialize(&mut serializer)?)
+        self.line.clear();
+        let mut serializer = serde_json::Serializer::with_formatter(&mut self.line, Visible);
+        item.serialize(&mut serializer)?;
+        self.out.write_all(&self.line)
     }
 
     fn write_array<T: Serialize>(&mut self, key: &str, items: &[T]) -> io::Result<()> {

@@ -197,6 +197,9 @@ pub struct Capture {
     pub first: Option<Time>,
     /// Time of the latest packet.
     pub last: Option<Time>,
+    /// Seconds that were added to its times, `first` and `last` among them, because its clock is
+    /// off.
+    pub moved_s: Option<f64>,
     /// The file ends inside a packet.
     pub cut_short: bool,
 }

@@ -4,11 +4,12 @@
 //! router tapped on both sides repeat a packet bit for bit within milliseconds, IPv4
 //! Identification included; a sender that repeats itself takes a new one and waits 100 ms or
 //! more (DOMAIN C.3). A message that an agent mirrored (HEP) is a copy of the same message on the
-//! wire, whichever came first (DOMAIN F.6); of it neither Identification nor TTL is known.
+//! wire, whichever came first (DOMAIN F.6); of it neither Identification nor TTL is known. The
+//! two are compared by the capture's clock, since the agent's own may be off; an agent may be late.
 //!
 //! Fixed memory: a table of the last sightings in which a new one replaces an old one of the same
 //! slot. Of what came by TCP only agents' copies are sought: the reassembler drops the others by
-//! sequence number.
+//! sequence number, and [`super::carriers`] counts them.
 
 use std::hash::Hasher as _;
 
@@ -20,8 +21,11 @@ use crate::units::{Flow, Origin, Span, Timestamp};
 const COPY_WINDOW: Span = Span::from_millis(50);
 /// Without an Identification (0, or IPv6) only bytes and time can tell.
 const COPY_WINDOW_WITHOUT_ID: Span = Span::from_millis(20);
-/// Agents tell the time of their own clock.
+/// Between an agent's copy and the wire's are the agent's delay and the network's.
 const MIRROR_WINDOW: Span = Span::from_secs(1);
+/// What the wire showed later than an agent says it was sent, an agent that is late repeats; nobody
+/// repeats a message after 64*T1 (RFC 3261 §17.1.1.2).
+const LATE: Span = Span::from_secs(32);
 /// Slots: more than the messages of 50 ms at 200,000 messages a second.
 const SLOTS: usize = 1 << 14;
 
@@ -35,6 +39,8 @@ pub struct Duplicates {
 struct Sighting {
     digest: u64,
     time: Timestamp,
+    /// By the capture's clock.
+    captured: Timestamp,
     ip_id: u16,
     is_mirrored: bool,
 }
@@ -47,6 +53,7 @@ impl Default for Duplicates {
                 Sighting {
                     digest: 0,
                     time: never,
+                    captured: never,
                     ip_id: 0,
                     is_mirrored: false,
                 };
@@ -57,36 +64,56 @@ impl Default for Duplicates {
 }
 
 impl Duplicates {
-    /// Whether the message is a copy of one seen before. The first sighting is not.
-    pub fn push(&mut self, flow: &Flow, origin: &Origin<'_>, payload: &[u8]) -> bool {
+    /// Whether the message is a copy of one seen before. The first sighting is not. `captured` is
+    /// its time by the capture's clock, which is its own unless an agent relayed it.
+    pub fn push(
+        &mut self,
+        flow: &Flow,
+        origin: &Origin<'_>,
+        captured: Timestamp,
+        payload: &[u8],
+    ) -> bool {
         let digest = digest(flow, payload);
         let slot = usize::try_from(digest % SLOTS as u64).unwrap_or(0);
         let Some(seen) = self.slots.get_mut(slot) else {
             return false;
         };
-        let is_mirrored = origin.ttl == 0;
-        let window = if seen.is_mirrored != is_mirrored {
-            MIRROR_WINDOW
-        } else if seen.ip_id != origin.ip_id || !is_mirrored && flow.transport.is_reliable() {
-            Span::default()
-        } else if origin.ip_id == 0 {
-            COPY_WINDOW_WITHOUT_ID
+        let is_mirrored = origin.is_relayed();
+        let is_copy = if seen.digest != digest {
+            false
+        } else if is_mirrored && !seen.is_mirrored {
+            let behind = captured.since(seen.captured).nanos();
+            (-LATE.nanos()..MIRROR_WINDOW.nanos()).contains(&behind)
+        } else if !is_mirrored && seen.is_mirrored {
+            let apart = captured.since(seen.captured).nanos();
+            apart.saturating_abs() < MIRROR_WINDOW.nanos()
         } else {
-            COPY_WINDOW
+            let may_be = is_mirrored || !flow.transport.is_reliable();
+            let apart = origin.time.since(seen.time);
+            may_be && seen.ip_id == origin.ip_id && is_copy_in_time(apart, origin.ip_id)
         };
-        let apart = origin.time.since(seen.time).nanos().saturating_abs();
-        let is_copy = seen.digest == digest && apart < window.nanos();
         // Of an agent's copy and the wire's the wire's is kept: it tells retransmissions.
         if !is_copy || seen.is_mirrored && !is_mirrored {
             *seen = Sighting {
                 digest,
                 time: origin.time,
+                captured,
                 ip_id: origin.ip_id,
                 is_mirrored,
             };
         }
         is_copy
     }
+}
+
+/// Whether two sightings of the same bytes are so near that they are one packet.
+pub(super) fn is_copy_in_time(apart: Span, ip_id: u16) -> bool {
+    let window = if ip_id == 0 {
+        COPY_WINDOW_WITHOUT_ID
+    } else {
+        COPY_WINDOW
+    };
+    apart.nanos().saturating_abs() < window.nanos()
 }
 
 fn digest(flow: &Flow, payload: &[u8]) -> u64 {
@@ -131,12 +158,24 @@ mod tests {
         }
     }
 
+    /// Pushes a sighting of which the capture's clock says the same.
+    fn push(duplicates: &mut Duplicates, flow: &Flow, origin: &Origin<'_>, payload: &[u8]) -> bool {
+        duplicates.push(flow, origin, origin.time, payload)
+    }
+
     /// Pushes sightings of one payload (milliseconds, Identification); says which are copies.
     fn check(sightings: &[(i64, u16)], copies: &[bool]) {
         let mut duplicates = Duplicates::default();
         let found: Vec<_> = sightings
             .iter()
-            .map(|&(millis, id)| duplicates.push(&flow(), &origin(millis, id), b"SIP/2.0 200 OK"))
+            .map(|&(millis, id)| {
+                push(
+                    &mut duplicates,
+                    &flow(),
+                    &origin(millis, id),
+                    b"SIP/2.0 200 OK",
+                )
+            })
             .collect();
         assert_eq!(found, copies);
     }
@@ -164,8 +203,13 @@ mod tests {
     #[test]
     fn other_sockets_are_another_hop() {
         let mut duplicates = Duplicates::default();
-        assert!(!duplicates.push(&flow(), &origin(0, 7), b"x"));
-        assert!(!duplicates.push(&flow().reversed(), &origin(0, 7), b"x"));
+        assert!(!push(&mut duplicates, &flow(), &origin(0, 7), b"x"));
+        assert!(!push(
+            &mut duplicates,
+            &flow().reversed(),
+            &origin(0, 7),
+            b"x"
+        ));
     }
 
     #[test]
@@ -187,9 +231,26 @@ mod tests {
             ];
             let mut duplicates = Duplicates::default();
             for (origin, is_copy) in sightings {
-                assert_eq!(duplicates.push(&flow, &origin, b"x"), is_copy, "{origin:?}");
+                assert_eq!(
+                    push(&mut duplicates, &flow, &origin, b"x"),
+                    is_copy,
+                    "{origin:?}"
+                );
             }
         }
+    }
+
+    #[test]
+    fn an_agents_copy_is_told_by_the_captures_clock_however_late_it_is() {
+        let mut duplicates = Duplicates::default();
+        let at = |millis| origin(millis, 0).time;
+        assert!(!push(&mut duplicates, &flow(), &origin(0, 7), b"x"));
+        assert!(duplicates.push(&flow(), &mirrored(-60_000), at(300), b"x"));
+        // The sender repeats itself, and both copies of the agent come behind that.
+        assert!(!push(&mut duplicates, &flow(), &origin(1500, 8), b"x"));
+        assert!(duplicates.push(&flow(), &mirrored(-60_000), at(0), b"x"));
+        assert!(duplicates.push(&flow(), &mirrored(-58_500), at(1500), b"x"));
+        assert!(!duplicates.push(&flow(), &mirrored(-56_500), at(3500), b"x"));
     }
 
     #[test]
@@ -199,7 +260,7 @@ mod tests {
             ..flow()
         };
         let mut duplicates = Duplicates::default();
-        assert!(!duplicates.push(&flow, &origin(0, 7), b"x"));
-        assert!(!duplicates.push(&flow, &origin(0, 7), b"x"));
+        assert!(!push(&mut duplicates, &flow, &origin(0, 7), b"x"));
+        assert!(!push(&mut duplicates, &flow, &origin(0, 7), b"x"));
     }
 }

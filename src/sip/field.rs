@@ -56,48 +56,48 @@ pub enum Name {
 /// How many names there are, [`Name::Other`] included.
 pub const NAMES: usize = Name::Other as usize + 1;
 
-/// Long names in lower case, shortest first, and the compact form where there is one.
+/// Long names as they are mostly written, shortest first, and the compact form where there is one.
 const TABLE: &[(Name, &str, u8)] = &[
-    (Name::To, "to", b't'),
-    (Name::Via, "via", b'v'),
-    (Name::From, "from", b'f'),
-    (Name::CSeq, "cseq", 0),
-    (Name::Date, "date", 0),
-    (Name::RSeq, "rseq", 0),
-    (Name::RAck, "rack", 0),
-    (Name::Route, "route", 0),
-    (Name::Allow, "allow", 0),
-    (Name::Event, "event", b'o'),
-    (Name::Reason, "reason", 0),
-    (Name::Accept, "accept", 0),
-    (Name::Server, "server", 0),
-    (Name::MinSe, "min-se", 0),
-    (Name::CallId, "call-id", b'i'),
-    (Name::Contact, "contact", b'm'),
-    (Name::Warning, "warning", 0),
-    (Name::Expires, "expires", 0),
-    (Name::Require, "require", 0),
-    (Name::Identity, "identity", b'y'),
-    (Name::ReferTo, "refer-to", b'r'),
-    (Name::Supported, "supported", b'k'),
-    (Name::ErrorInfo, "error-info", 0),
-    (Name::UserAgent, "user-agent", 0),
-    (Name::SessionId, "session-id", 0),
-    (Name::RetryAfter, "retry-after", 0),
-    (Name::Unsupported, "unsupported", 0),
-    (Name::MinExpires, "min-expires", 0),
-    (Name::MaxForwards, "max-forwards", 0),
-    (Name::ContentType, "content-type", b'c'),
-    (Name::RecordRoute, "record-route", 0),
-    (Name::Authorization, "authorization", 0),
-    (Name::IdentityInfo, "identity-info", b'n'),
-    (Name::ContentLength, "content-length", b'l'),
-    (Name::SessionExpires, "session-expires", b'x'),
-    (Name::WwwAuthenticate, "www-authenticate", 0),
-    (Name::ProxyAuthenticate, "proxy-authenticate", 0),
-    (Name::SubscriptionState, "subscription-state", 0),
-    (Name::ProxyAuthorization, "proxy-authorization", 0),
-    (Name::PAssertedIdentity, "p-asserted-identity", 0),
+    (Name::To, "To", b't'),
+    (Name::Via, "Via", b'v'),
+    (Name::From, "From", b'f'),
+    (Name::CSeq, "CSeq", 0),
+    (Name::Date, "Date", 0),
+    (Name::RSeq, "RSeq", 0),
+    (Name::RAck, "RAck", 0),
+    (Name::Route, "Route", 0),
+    (Name::Allow, "Allow", 0),
+    (Name::Event, "Event", b'o'),
+    (Name::Reason, "Reason", 0),
+    (Name::Accept, "Accept", 0),
+    (Name::Server, "Server", 0),
+    (Name::MinSe, "Min-SE", 0),
+    (Name::CallId, "Call-ID", b'i'),
+    (Name::Contact, "Contact", b'm'),
+    (Name::Warning, "Warning", 0),
+    (Name::Expires, "Expires", 0),
+    (Name::Require, "Require", 0),
+    (Name::Identity, "Identity", b'y'),
+    (Name::ReferTo, "Refer-To", b'r'),
+    (Name::Supported, "Supported", b'k'),
+    (Name::ErrorInfo, "Error-Info", 0),
+    (Name::UserAgent, "User-Agent", 0),
+    (Name::SessionId, "Session-ID", 0),
+    (Name::RetryAfter, "Retry-After", 0),
+    (Name::Unsupported, "Unsupported", 0),
+    (Name::MinExpires, "Min-Expires", 0),
+    (Name::MaxForwards, "Max-Forwards", 0),
+    (Name::ContentType, "Content-Type", b'c'),
+    (Name::RecordRoute, "Record-Route", 0),
+    (Name::Authorization, "Authorization", 0),
+    (Name::IdentityInfo, "Identity-Info", b'n'),
+    (Name::ContentLength, "Content-Length", b'l'),
+    (Name::SessionExpires, "Session-Expires", b'x'),
+    (Name::WwwAuthenticate, "WWW-Authenticate", 0),
+    (Name::ProxyAuthenticate, "Proxy-Authenticate", 0),
+    (Name::SubscriptionState, "Subscription-State", 0),
+    (Name::ProxyAuthorization, "Proxy-Authorization", 0),
+    (Name::PAssertedIdentity, "P-Asserted-Identity", 0),
 ];
 
 /// Where in [`TABLE`] the names of each length begin and end.
@@ -122,19 +122,32 @@ const fn by_length() -> [(u8, u8); 20] {
     ranges
 }
 
+/// Whether `text`, which has the length of `name`, is that name; it begins with `first` and ends
+/// with `last`, which tell most of them apart.
+fn is_name(name: &[u8], text: &[u8], first: u8, last: u8) -> bool {
+    let [its_first, .., its_last] = name else {
+        return false;
+    };
+    its_first.eq_ignore_ascii_case(&first)
+        && its_last.eq_ignore_ascii_case(&last)
+        && (name == text || name.eq_ignore_ascii_case(text))
+}
+
 impl Name {
     /// The name behind `text`, long or compact, in any case (RFC 3261 §7.3.1).
     pub fn of(text: &[u8]) -> Self {
         let found = match text {
+            [0] => None,
             [letter] => TABLE
                 .iter()
                 .find(|row| row.2 == letter.to_ascii_lowercase()),
-            _ => BY_LENGTH
+            [first, .., last] => BY_LENGTH
                 .get(text.len())
                 .and_then(|rows| TABLE.get(usize::from(rows.0)..usize::from(rows.1)))
                 .unwrap_or_default()
                 .iter()
-                .find(|row| row.1.as_bytes().eq_ignore_ascii_case(text)),
+                .find(|row| is_name(row.1.as_bytes(), text, *first, *last)),
+            [] => None,
         };
         found.map_or(Self::Other, |row| row.0)
     }
@@ -171,6 +184,7 @@ mod tests {
             ("X", Name::SessionExpires),
             ("x-anything", Name::Other),
             ("q", Name::Other),
+            ("\0", Name::Other),
             ("", Name::Other),
         ] {
             assert_eq!(Name::of(text.as_bytes()), name, "{text}");

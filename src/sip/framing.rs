@@ -1,7 +1,7 @@
 //! `framing`: where one message ends and the next begins.
 //!
 //! In: datagrams, and the chunks of streams. Out: [`RawMessage`]s, and for each chunk the answer
-//! whether more of its stream is wanted. This is the only reader of Content-Length.
+//! whether more of its stream is wanted. Content-Length counts here and nowhere else.
 //! WebSocket, SCTP and decrypted TLS join here: each of their messages frames as a datagram does,
 //! or their bytes feed a stream's parser.
 //!
@@ -14,16 +14,17 @@
 //! - RFC 3261 §7.5 (framing), §18.3 (Content-Length by transport), §20.14
 //! - RFC 5626 §3.5.1 (CRLF keep-alive)
 
-mod content_length;
 mod flows;
 mod parser;
+mod strangers;
 mod unfinished;
 
 use rustc_hash::FxHashMap;
 
-use self::content_length::{ContentLength, content_length, head_len};
 use self::flows::KnownFlows;
+use self::strangers::Strangers;
 use self::unfinished::{Outlet, Unfinished};
+use super::head::{ContentLength, Head};
 use super::sniff::{self, Verdict};
 use super::{Framing, RawMessage};
 use crate::defect::{Defect, DefectKind};
@@ -50,11 +51,14 @@ pub struct Counts {
 pub struct Framer {
     streams: FxHashMap<StreamId, Unfinished>,
     flows: KnownFlows,
+    strangers: Strangers,
     /// The stream whose gap was the last event and that has no state yet.
     gap_before: Option<StreamId>,
     /// The sum of the bytes `streams` keep.
     buffered: usize,
     counts: Counts,
+    /// Storage for the lines of the message at hand.
+    head: Head,
     limits: Limits,
 }
 
@@ -64,9 +68,11 @@ impl Framer {
         Self {
             streams: FxHashMap::default(),
             flows: KnownFlows::new(limits.sip_flows),
+            strangers: Strangers::new(),
             gap_before: None,
             buffered: 0,
             counts: Counts::default(),
+            head: Head::new(limits.header_fields),
             limits: *limits,
         }
     }
@@ -114,7 +120,7 @@ impl Framer {
         match verdict {
             Verdict::Sip => {
                 self.flows.insert(&datagram.flow);
-                frame_datagram(datagram, out);
+                frame_datagram(datagram, &mut self.head, out);
             }
             Verdict::SipLike => defects(sip_like(&datagram.flow, datagram.origin.at)),
             Verdict::Keepalive => self.counts.keepalives += 1,
@@ -137,6 +143,7 @@ impl Framer {
                     streams,
                     flows,
                     counts,
+                    head,
                     limits,
                     ..
                 } = self;
@@ -145,7 +152,7 @@ impl Framer {
                     return Appetite::More;
                 };
                 let before = stream.len();
-                stream.gap(lost, &mut outlet(out, defects, flows, counts, limits));
+                stream.gap(lost, &mut outlet(out, defects, flows, counts, head, limits));
                 self.buffered -= before;
                 Appetite::More
             }
@@ -181,6 +188,7 @@ impl Framer {
                 defects,
                 &mut self.flows,
                 &mut self.counts,
+                &mut self.head,
                 &self.limits,
             ));
         }
@@ -203,6 +211,7 @@ impl Framer {
             streams,
             flows,
             counts,
+            head,
             limits,
             ..
         } = self;
@@ -213,12 +222,14 @@ impl Framer {
         let verdict = stream.feed(
             &chunk.origin,
             bytes,
-            &mut outlet(out, defects, flows, counts, limits),
+            &mut outlet(out, defects, flows, counts, head, limits),
         );
         self.buffered = self.buffered - before + stream.len();
         if let Some(verdict) = verdict {
             if verdict == Verdict::SipLike {
                 defects(sip_like(&chunk.flow, chunk.origin.at));
+            } else if !sniff::is_expected(ports(&chunk.flow)) {
+                self.strangers.refuse(chunk.stream, stream.begins);
             }
             self.buffered -= stream.len();
             self.streams.remove(&chunk.stream);
@@ -239,10 +250,13 @@ impl Framer {
     ) -> Appetite {
         let ports = ports(&chunk.flow);
         let sticky = self.is_sticky(&chunk.flow, bytes);
-        let expected = sticky || sniff::is_sip_port(ports.0) || sniff::is_sip_port(ports.1);
+        let expected = sticky || sniff::is_expected(ports);
         let probe = matches!(chunk.event, Event::Probe(_));
         let after_gap = self.gap_before == Some(chunk.stream);
         self.gap_before = None;
+        if !sticky && self.strangers.contains(chunk.stream) {
+            return Appetite::Nothing;
+        }
         let resync = match sniff::stream_start(bytes, ports, sticky) {
             Verdict::Sip | Verdict::NeedMore => false,
             Verdict::Keepalive => {
@@ -264,7 +278,13 @@ impl Framer {
                 }
                 true
             }
-            Verdict::No => return Appetite::Nothing,
+            Verdict::No => {
+                let begins = !probe && !after_gap;
+                if !sniff::may_precede_sip(bytes) && (!expected || sniff::is_http(bytes)) {
+                    self.strangers.refuse(chunk.stream, begins);
+                }
+                return Appetite::Nothing;
+            }
         };
         let stream = Unfinished::new(chunk, sticky, resync, after_gap);
         self.streams.insert(chunk.stream, stream);
@@ -302,6 +322,7 @@ fn outlet<'s>(
     defects: &'s mut dyn FnMut(Defect),
     flows: &'s mut KnownFlows,
     counts: &'s mut Counts,
+    head: &'s mut Head,
     limits: &'s Limits,
 ) -> Outlet<'s> {
     Outlet {
@@ -309,6 +330,7 @@ fn outlet<'s>(
         defects,
         flows,
         counts,
+        head,
         limits,
     }
 }
@@ -327,8 +349,13 @@ fn sip_like(flow: &Flow, at: FrameRef) -> Defect {
 ///
 /// Bytes behind the Content-Length are dropped, as RFC 3261 §18.3 says, and flagged
 /// `trailing_octets`; where they prove to be a message themselves they are framed too, which is
-/// laxer than the RFC. A Content-Length that is missing or bad leaves the rest as the body.
-pub fn frame_datagram(datagram: &Datagram<'_>, out: &mut dyn FnMut(RawMessage<'_>)) {
+/// laxer than the RFC. A Content-Length that is missing or bad leaves the rest as the body. `head`
+/// is storage.
+pub fn frame_datagram(
+    datagram: &Datagram<'_>,
+    head: &mut Head,
+    out: &mut dyn FnMut(RawMessage<'_>),
+) {
     let mut rest = sniff::skip_line_ends(datagram.payload, usize::MAX);
     let mut follows = false;
     while !rest.is_empty() {
@@ -337,15 +364,15 @@ pub fn frame_datagram(datagram: &Datagram<'_>, out: &mut dyn FnMut(RawMessage<'_
             ..Framing::default()
         };
         let mut len = rest.len();
-        let head = head_len(rest, 0).unwrap_or(len);
-        framing.head_unfinished = head_len(rest, 0).is_none();
-        match content_length(rest.get(..head).unwrap_or(rest)) {
+        head.read(rest);
+        framing.head_unfinished = !head.is_ended();
+        match head.content_length() {
             _ if framing.head_unfinished => {}
             ContentLength::Missing => {}
             ContentLength::Bad => framing.bad_content_length = true,
             ContentLength::Is(body) => {
                 let body = usize::try_from(body).unwrap_or(usize::MAX);
-                let end = head.saturating_add(body);
+                let end = head.len().saturating_add(body);
                 framing.truncated_body = end > len;
                 len = end.min(len);
             }
@@ -357,7 +384,8 @@ pub fn frame_datagram(datagram: &Datagram<'_>, out: &mut dyn FnMut(RawMessage<'_
             flow: datagram.flow,
             origin: datagram.origin,
             bytes: message,
-            head_len: head,
+            head_len: head.len(),
+            head,
             framing,
         });
         // Proof as on a port that is not SIP's: a start line and the header fields.

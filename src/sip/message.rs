@@ -1,18 +1,15 @@
 //! `Message`: an index of the header fields over the wire bytes of one message.
 //!
 //! It copies nothing and never fails on what can still be used: what is odd comes back as
-//! [`Oddities`] beside it. The index itself lives in an [`Indexer`] that is used again for every
-//! message, so that reading a message allocates nothing.
-//!
-//! Capped: [`crate::limits::Limits::header_fields`] fields; later ones are not indexed and the
-//! message is marked.
+//! [`Oddities`] beside it. Where its lines are the [`Head`] knows, which framing has read already.
 //!
 //! # References
 //! - RFC 3261 §7, RFC 4475 (what must be taken, what may be refused), RFC 5118
 
 mod checks;
 
-use super::field::{NAMES, Name};
+use super::field::Name;
+use super::head::Head;
 use super::method::{Method, MethodKind};
 use super::value::{Address, CSeq, Via, is_space, list, trim};
 use crate::units::StatusCode;
@@ -90,7 +87,7 @@ impl Oddities {
         self.0 == 0
     }
 
-    const fn add(&mut self, other: Self) {
+    pub(super) const fn add(&mut self, other: Self) {
         self.0 |= other.0;
     }
 
@@ -103,158 +100,26 @@ impl Oddities {
     }
 }
 
-/// One header field: its name and where its value lies.
-#[derive(Clone, Copy, Debug)]
-struct Field {
-    name: Name,
-    /// Index of the next field of the same name, [`NONE`] at the last.
-    next: u16,
-    name_start: u32,
-    name_end: u32,
-    value_start: u32,
-    value_end: u32,
-}
-
-const NONE: u16 = u16::MAX;
-
-/// The index's storage, used again for every message.
+/// Reads messages that framing has not cut out: an ICMP error quotes them.
 #[derive(Debug)]
 pub struct Indexer {
-    fields: Vec<Field>,
-    first: [u16; NAMES],
-    last: [u16; NAMES],
-    max_fields: usize,
+    head: Head,
 }
 
 impl Indexer {
     /// An indexer for at most `max_fields` header fields a message.
     pub fn new(max_fields: usize) -> Self {
-        let max_fields = max_fields.min(usize::from(NONE) - 1);
         Self {
-            fields: Vec::with_capacity(max_fields),
-            first: [NONE; NAMES],
-            last: [NONE; NAMES],
-            max_fields,
+            head: Head::new(max_fields),
         }
     }
 
-    /// Indexes one framed message; `None` only if it has no start line at all.
-    ///
-    /// `head_len` is where the body begins ([`super::RawMessage::head_len`]).
+    /// Reads one message; `None` only if it has no start line at all. Its head is looked for in
+    /// the first `head_len` bytes.
     pub fn index<'a>(&'a mut self, bytes: &'a [u8], head_len: usize) -> Option<Message<'a>> {
-        self.fields.clear();
-        self.first = [NONE; NAMES];
-        self.last = [NONE; NAMES];
-        let mut oddities = Oddities::default();
-        let head = bytes.get(..head_len).unwrap_or(bytes);
-        let line_end = memchr::memchr(b'\n', head).unwrap_or(head.len());
-        let start = start_line(head.get(..line_end)?, &mut oddities)?;
-        self.index_fields(head, line_end + 1, &mut oddities);
-        let mut message = Message {
-            bytes,
-            body: bytes.get(head_len..).unwrap_or_default(),
-            start,
-            cseq: CSeq {
-                number: None,
-                method: &[],
-            },
-            oddities,
-            via: None,
-            vias: 0,
-            from: None,
-            to: None,
-            from_tag: None,
-            to_tag: None,
-            fields: &self.fields,
-            first: &self.first,
-        };
-        checks::run(&mut message);
-        Some(message)
+        self.head.read(bytes.get(..head_len).unwrap_or(bytes));
+        Message::read(bytes, &self.head)
     }
-
-    fn index_fields(&mut self, head: &[u8], mut at: usize, oddities: &mut Oddities) {
-        while at < head.len() {
-            let line_start = at;
-            // A field ends at the first line end that no blank follows (RFC 3261 §7.3.1).
-            let mut end = at;
-            loop {
-                let rest = head.get(end..).unwrap_or_default();
-                let Some(lf) = memchr::memchr(b'\n', rest) else {
-                    end = head.len();
-                    at = end;
-                    break;
-                };
-                at = end + lf + 1;
-                end = at;
-                // An empty line ends the head; it cannot be a field that is continued.
-                let is_folded = matches!(head.get(at), Some(b' ' | b'\t'));
-                if !is_folded || trim(head.get(line_start..at).unwrap_or_default()).is_empty() {
-                    break;
-                }
-            }
-            let line = head.get(line_start..end).unwrap_or_default();
-            if trim(line).is_empty() {
-                continue;
-            }
-            let Some(colon) = memchr::memchr(b':', line) else {
-                oddities.add(Oddities::BAD_HEADER_LINE);
-                continue;
-            };
-            let (name_text, value) = line.split_at(colon);
-            let name_text = trim(name_text);
-            let value = trim(value.get(1..).unwrap_or_default());
-            if self.fields.len() == self.max_fields {
-                oddities.add(Oddities::TOO_MANY_HEADERS);
-                return;
-            }
-            let name = Name::of(name_text);
-            self.add(
-                name,
-                range_in(head, name_text),
-                range_in(head, value),
-                oddities,
-            );
-        }
-    }
-
-    fn add(
-        &mut self,
-        name: Name,
-        name_at: (u32, u32),
-        value_at: (u32, u32),
-        oddities: &mut Oddities,
-    ) {
-        // max_fields is below u16::MAX.
-        let index = u16::try_from(self.fields.len()).unwrap_or(NONE);
-        self.fields.push(Field {
-            name,
-            next: NONE,
-            name_start: name_at.0,
-            name_end: name_at.1,
-            value_start: value_at.0,
-            value_end: value_at.1,
-        });
-        let slot = name as usize;
-        let previous = self.last.get(slot).copied().unwrap_or(NONE);
-        if let Some(field) = self.fields.get_mut(usize::from(previous)) {
-            field.next = index;
-            if name.is_single() {
-                oddities.add(Oddities::DUPLICATE_HEADER);
-            }
-        } else if let Some(first) = self.first.get_mut(slot) {
-            *first = index;
-        }
-        if let Some(last) = self.last.get_mut(slot) {
-            *last = index;
-        }
-    }
-}
-
-/// Where `part`, a subslice of `whole`, lies in it. Messages are capped far below 4 GiB.
-fn range_in(whole: &[u8], part: &[u8]) -> (u32, u32) {
-    let start = (part.as_ptr() as usize).saturating_sub(whole.as_ptr() as usize);
-    let as_u32 = |value| u32::try_from(value).unwrap_or(u32::MAX);
-    (as_u32(start), as_u32(start + part.len()))
 }
 
 /// Reads the first line; blanks at odd places are marked, not refused.
@@ -278,7 +143,8 @@ fn start_line<'a>(line: &'a [u8], oddities: &mut Oddities) -> Option<StartLine<'
     if between.len() != uri.len() + usize::from(!between.is_empty()) {
         oddities.add(Oddities::EXTRA_SPACE);
     }
-    if uri.iter().any(|&b| is_space(b)) {
+    // All of it is looked at, which is quicker than to stop at the first.
+    if uri.iter().fold(false, |any, &b| any | is_space(b)) {
         oddities.add(Oddities::URI_WITH_SPACE);
     }
     if let Some(inner) = uri
@@ -367,11 +233,35 @@ pub struct Message<'a> {
     to: Option<Address<'a>>,
     from_tag: Option<&'a [u8]>,
     to_tag: Option<&'a [u8]>,
-    fields: &'a [Field],
-    first: &'a [u16; NAMES],
+    head: &'a Head,
 }
 
 impl<'a> Message<'a> {
+    /// The message whose head was read from `bytes`; `None` only if it has no start line at all.
+    pub fn read(bytes: &'a [u8], head: &'a Head) -> Option<Self> {
+        let mut oddities = head.oddities();
+        let start = start_line(head.start_line(bytes), &mut oddities)?;
+        let mut message = Self {
+            bytes,
+            body: bytes.get(head.len()..).unwrap_or_default(),
+            start,
+            cseq: CSeq {
+                number: None,
+                method: &[],
+            },
+            oddities,
+            via: None,
+            vias: 0,
+            from: None,
+            to: None,
+            from_tag: None,
+            to_tag: None,
+            head,
+        };
+        checks::run(&mut message);
+        Some(message)
+    }
+
     /// The first value of `name`, trimmed; folds are still in it.
     pub fn header(&self, name: Name) -> Option<&'a [u8]> {
         self.headers(name).next()
@@ -379,13 +269,7 @@ impl<'a> Message<'a> {
 
     /// The values of all fields of `name`, one a field line, in order.
     pub fn headers(&self, name: Name) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-        let (bytes, fields) = (self.bytes, self.fields);
-        let mut next = self.first.get(name as usize).copied().unwrap_or(NONE);
-        std::iter::from_fn(move || {
-            let field = fields.get(usize::from(next))?;
-            next = field.next;
-            slice(bytes, field.value_start, field.value_end)
-        })
+        self.head.values(name, self.bytes)
     }
 
     /// All items of all fields of `name`, comma lists taken apart, in order.
@@ -395,15 +279,7 @@ impl<'a> Message<'a> {
 
     /// Every field in order: name as sent, value.
     pub fn fields(&self) -> impl Iterator<Item = (Name, &'a [u8], &'a [u8])> + use<'a> {
-        let bytes = self.bytes;
-        self.fields.iter().filter_map(move |field| {
-            let name = slice(bytes, field.name_start, field.name_end)?;
-            Some((
-                field.name,
-                name,
-                slice(bytes, field.value_start, field.value_end)?,
-            ))
-        })
+        self.head.fields(self.bytes)
     }
 
     /// Call-ID, if there is one that is not empty.
@@ -453,10 +329,6 @@ impl<'a> Message<'a> {
     pub const fn is_request(&self) -> bool {
         matches!(self.start, StartLine::Request { .. })
     }
-}
-
-fn slice(bytes: &[u8], start: u32, end: u32) -> Option<&[u8]> {
-    bytes.get(usize::try_from(start).ok()?..usize::try_from(end).ok()?)
 }
 
 /// Whether the request would make a dialog: INVITE and the like without a To tag.

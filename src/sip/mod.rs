@@ -1,20 +1,25 @@
 //! Sip: datagrams and stream chunks become messages.
 //!
 //! In: [`crate::packet::Datagram`] and [`crate::stream::Chunk`]. Out: [`RawMessage`]s cut by
-//! `framing` (the only reader of Content-Length, RFC 3261 §18.3) and, from those, `Message`, an
-//! index of the header fields over the wire bytes.
+//! `framing` (which alone goes by Content-Length, RFC 3261 §18.3) and, from those, `Message`, an
+//! index of the header fields over the wire bytes. Both read the lines that `head` finds.
 
 pub mod method;
 pub mod field;
 pub mod value;
+pub mod head;
 pub mod message;
 pub mod typed;
 pub mod challenge;
+pub mod sdp;
 pub mod duplicates;
+pub mod carriers;
 
 pub use field::Name;
+pub use head::Head;
 pub use message::{Indexer, Message, Oddities, StartLine};
 pub use method::{Method, MethodKind};
+pub use sdp::Sdp;
 
 use crate::units::{Flow, Origin};
 
@@ -32,6 +37,8 @@ pub struct RawMessage<'a> {
     pub bytes: &'a [u8],
     /// Bytes of `bytes` before the body: up to and with the empty line, or all if there is none.
     pub head_len: usize,
+    /// The lines of those bytes.
+    pub head: &'a Head,
     /// What was odd about its borders.
     pub framing: Framing,
 }

@@ -11,7 +11,8 @@
 
 use memchr::memchr;
 
-pub use crate::units::is_sip_port;
+use super::method::MethodKind;
+use crate::units::is_sip_port;
 
 /// Bytes: a longer first line is no start line.
 pub const START_LINE_BYTES: usize = 8 << 10;
@@ -60,27 +61,9 @@ impl StartLine {
     }
 }
 
-/// The methods registered with IANA.
-const METHODS: [&[u8]; 14] = [
-    b"ACK",
-    b"BYE",
-    b"CANCEL",
-    b"INFO",
-    b"INVITE",
-    b"MESSAGE",
-    b"NOTIFY",
-    b"OPTIONS",
-    b"PRACK",
-    b"PUBLISH",
-    b"REFER",
-    b"REGISTER",
-    b"SUBSCRIBE",
-    b"UPDATE",
-];
-
 /// What a datagram is. `ports`: source and destination; `sticky`: the 5-tuple gave a message.
 pub fn datagram(payload: &[u8], ports: (u16, u16), sticky: bool) -> Verdict {
-    let expected = sticky || is_sip_port(ports.0) || is_sip_port(ports.1);
+    let expected = sticky || is_expected(ports);
     let Some(first) = payload.first() else {
         return filler(expected);
     };
@@ -101,13 +84,18 @@ pub fn datagram(payload: &[u8], ports: (u16, u16), sticky: bool) -> Verdict {
 
 /// What the start of a stream is, from the bytes known so far.
 pub fn stream_start(bytes: &[u8], ports: (u16, u16), sticky: bool) -> Verdict {
-    let expected = sticky || is_sip_port(ports.0) || is_sip_port(ports.1);
+    let expected = sticky || is_expected(ports);
     let text = skip_line_ends(bytes, usize::MAX);
     match text.first() {
         None => filler(expected),
         Some(first) if is_token(*first) => judge(text, expected, false),
         Some(_) => Verdict::No,
     }
+}
+
+/// Whether SIP is expected between two ports.
+pub const fn is_expected(ports: (u16, u16)) -> bool {
+    is_sip_port(ports.0) || is_sip_port(ports.1)
 }
 
 /// Whether bytes that begin no message can be the middle of one: text, and not another protocol's.
@@ -118,6 +106,27 @@ pub fn is_text(bytes: &[u8]) -> bool {
         .windows(5)
         .any(|window| matches!(window, b"HTTP/" | b"RTSP/"));
     !head.is_empty() && !other && !has_controls(head)
+}
+
+/// Whether bytes are the head of an HTTP message.
+pub fn is_http(bytes: &[u8]) -> bool {
+    let head = bytes.get(..SCORED_BYTES).unwrap_or(bytes);
+    let line = first_line(head).unwrap_or(head);
+    line.starts_with(b"HTTP/1.") || memchr::memmem::find(line, b" HTTP/1.").is_some()
+}
+
+/// Whether bytes that are not SIP say nothing about what comes behind them in their stream:
+/// fillers, and how one asks a proxy for a way through (RFC 1928, RFC 9110 §9.3.6).
+pub fn may_precede_sip(bytes: &[u8]) -> bool {
+    let is_answer = || {
+        let answers = [&b"HTTP/1.1 200 "[..], b"HTTP/1.0 200 "];
+        answers.iter().any(|answer| bytes.starts_with(answer))
+            && bytes.ends_with(b"\r\n\r\n")
+            && memchr::memmem::find(bytes, b"ontent-").is_none()
+            && memchr::memmem::find(bytes, b"ransfer-").is_none()
+    };
+    let is_socks = matches!(bytes, [4 | 5, ..]) && bytes.len() <= 64;
+    is_filler(bytes) || is_socks || bytes.starts_with(b"CONNECT ") || is_answer()
 }
 
 fn judge(text: &[u8], expected: bool, whole: bool) -> Verdict {
@@ -201,6 +210,13 @@ fn first_line(bytes: &[u8]) -> Option<&[u8]> {
 
 fn complete_line(line: &[u8]) -> StartLine {
     let line = line.strip_suffix(b"\r").unwrap_or(line).trim_ascii_end();
+    // What most responses begin with needs no closer look.
+    if let Some(rest) = line.strip_prefix(b"SIP/2.0")
+        && is_status(rest)
+        && !has_controls(line)
+    {
+        return StartLine::Known;
+    }
     let token = token_len(line);
     let Some((token, rest)) = line.split_at_checked(token) else {
         return StartLine::No;
@@ -209,13 +225,14 @@ fn complete_line(line: &[u8]) -> StartLine {
         return StartLine::No;
     }
     let shaped = if rest.first() == Some(&b'/') {
-        is_version(line.get(..version_len(line)).unwrap_or_default()) && is_status(line)
+        let (version, rest) = line.split_at_checked(version_len(line)).unwrap_or_default();
+        is_version(version) && is_status(rest)
     } else {
         is_request_rest(rest)
     };
     if !shaped || has_controls(line) {
         StartLine::No
-    } else if rest.first() == Some(&b'/') || METHODS.contains(&token) {
+    } else if rest.first() == Some(&b'/') || MethodKind::of(token) != MethodKind::Other {
         StartLine::Known
     } else {
         StartLine::Extension
@@ -223,8 +240,7 @@ fn complete_line(line: &[u8]) -> StartLine {
 }
 
 /// Three digits or more behind the version. Codes beyond 699 are for the annotator to judge.
-fn is_status(line: &[u8]) -> bool {
-    let rest = line.get(version_len(line)..).unwrap_or_default();
+fn is_status(rest: &[u8]) -> bool {
     let code = rest.trim_ascii_start();
     let digits = code.iter().take_while(|byte| byte.is_ascii_digit()).count();
     code.len() < rest.len()
@@ -240,15 +256,21 @@ fn is_request_rest(rest: &[u8]) -> bool {
         return false;
     };
     let rest = rest.trim_ascii();
-    let Some(last_blank) = rest.iter().rposition(u8::is_ascii_whitespace) else {
+    let Some((uri, version)) = rest
+        .iter()
+        .rposition(u8::is_ascii_whitespace)
+        .and_then(|last_blank| rest.split_at_checked(last_blank))
+    else {
         return false;
     };
-    let (uri, version) = rest.split_at(last_blank);
-    is_version(version.trim_ascii()) && memchr(b':', uri).is_some()
+    is_version(version.trim_ascii()) && uri.contains(&b':')
 }
 
 /// `SIP/2.0`, or another number: a wrong version is a fault of a message, not proof of none.
 fn is_version(token: &[u8]) -> bool {
+    if token == b"SIP/2.0" {
+        return true;
+    }
     let Some((name, number)) = token.split_at_checked(4) else {
         return false;
     };
@@ -310,10 +332,12 @@ fn unfinished_line(bytes: &[u8]) -> StartLine {
 
 /// A NUL, or over 5 % control characters: binary, or another protocol's framing.
 fn has_controls(line: &[u8]) -> bool {
-    let controls = line
-        .iter()
-        .filter(|byte| byte.is_ascii_control() && !matches!(byte, b'\t' | b'\r' | b'\n'))
-        .count();
+    let is_control = |byte: &u8| byte.is_ascii_control() && !matches!(byte, b'\t' | b'\r' | b'\n');
+    // Whether there is any is asked of all lines, and without branches it costs next to nothing.
+    if !line.iter().fold(false, |any, byte| any | is_control(byte)) {
+        return false;
+    }
+    let controls = line.iter().filter(|byte| is_control(byte)).count();
     memchr(0, line).is_some() || controls * 20 > line.len()
 }
 

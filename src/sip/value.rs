@@ -9,8 +9,10 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 /// White space inside a value, line folds included.
+#[inline]
 pub const fn is_space(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
+    // Nearly all bytes are beyond the blank.
+    byte <= b' ' && matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
 }
 
 /// `text` without white space at its ends.
@@ -30,6 +32,9 @@ pub fn trim(mut text: &[u8]) -> &[u8] {
 
 /// Where `byte` first stands in `text` outside quoted strings and outside `<>`.
 pub(super) fn find_outside(text: &[u8], byte: u8) -> Option<usize> {
+    if text.first() == Some(&byte) {
+        return Some(0);
+    }
     // What stands before the first quote or bracket is outside; mostly that is all of it.
     let found = memchr::memchr3(byte, b'"', b'<', text)?;
     if text.get(found) == Some(&byte) {
@@ -128,17 +133,19 @@ pub fn parameters(params: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
         let text = rest?;
         let end = find_outside(text, b';').unwrap_or(text.len());
         rest = text.get(end + 1..);
-        let text = text.get(..end)?;
-        let (key, value) = match memchr::memchr(b'=', text) {
-            Some(at) => (text.get(..at)?, text.get(at + 1..)?),
-            None => (text, &[] as &[u8]),
-        };
-        let value = trim(value);
-        let unquoted = value
-            .strip_prefix(b"\"")
-            .and_then(|v| v.strip_suffix(b"\""));
-        Some((trim(key), unquoted.unwrap_or(value)))
+        Some(parameter(text.get(..end)?))
     })
+}
+
+/// One of them.
+fn parameter(text: &[u8]) -> (&[u8], &[u8]) {
+    let equals = text.iter().position(|&b| b == b'=').unwrap_or(text.len());
+    let (key, value) = text.split_at_checked(equals).unwrap_or((text, &[]));
+    let value = trim(value.get(1..).unwrap_or_default());
+    let unquoted = value
+        .strip_prefix(b"\"")
+        .and_then(|v| v.strip_suffix(b"\""));
+    (trim(key), unquoted.unwrap_or(value))
 }
 
 /// A run of digits as a number; `None` if it is empty, has another character or is over 2³²−1.
@@ -174,18 +181,28 @@ impl<'a> HostPort<'a> {
                 port: tail.strip_prefix(b"]:").and_then(port),
             };
         }
-        match memchr::memchr(b':', text) {
-            Some(at) if memchr::memrchr(b':', text) == Some(at) => {
-                let (host, tail) = text.split_at(at);
-                Self {
-                    host: trim(host),
-                    port: tail.get(1..).and_then(port),
-                }
-            }
-            _ => bare_v6_with_port(text).unwrap_or(Self {
+        let Some((host, tail)) = text
+            .iter()
+            .position(|&b| b == b':')
+            .and_then(|at| text.split_at_checked(at))
+        else {
+            return Self {
                 host: text,
                 port: None,
-            }),
+            };
+        };
+        let tail = tail.get(1..).unwrap_or_default();
+        let port = port(tail);
+        // A number holds no further colon.
+        if port.is_none() && tail.contains(&b':') {
+            return bare_v6_with_port(text).unwrap_or(Self {
+                host: text,
+                port: None,
+            });
+        }
+        Self {
+            host: trim(host),
+            port,
         }
     }
 
@@ -222,10 +239,8 @@ pub struct Via<'a> {
     pub sent_by: HostPort<'a>,
     /// The transaction's name; with [`MAGIC_COOKIE`] unique, else RFC 2543 rules apply.
     pub branch: Option<&'a [u8]>,
-    /// Where the receiver saw the request come from, if that differs.
-    pub received: Option<&'a [u8]>,
-    /// `;rport`: asked for (`Some` and empty) or filled in by the receiver (RFC 3581 §4).
-    pub rport: Option<&'a [u8]>,
+    /// All its parameters, from their first `;` on.
+    pub params: &'a [u8],
     /// Nothing stands behind one of the separators of its parameters.
     pub has_empty_parameter: bool,
 }
@@ -237,10 +252,16 @@ impl<'a> Via<'a> {
     /// Reads one Via value (not a list).
     pub fn parse(value: &'a [u8]) -> Option<Self> {
         // SIP / 2.0 / UDP host:port ;params, with white space allowed around the slashes.
-        let slash = memchr::memchr(b'/', value)?;
-        let rest = value.get(slash + 1..)?;
-        let slash = memchr::memchr(b'/', rest)?;
-        let rest = trim(rest.get(slash + 1..)?);
+        let rest = match value.strip_prefix(b"SIP/2.0/") {
+            Some(rest) => rest,
+            None => {
+                let slash = memchr::memchr(b'/', value)?;
+                let rest = value.get(slash + 1..)?;
+                let slash = memchr::memchr(b'/', rest)?;
+                rest.get(slash + 1..)?
+            }
+        };
+        let rest = trim(rest);
         let blank = rest.iter().position(|&b| is_space(b))?;
         let (transport, rest) = rest.split_at(blank);
         let params_at = find_outside(rest, b';').unwrap_or(rest.len());
@@ -249,24 +270,36 @@ impl<'a> Via<'a> {
             transport,
             sent_by: HostPort::parse(sent_by),
             branch: None,
-            received: None,
-            rport: None,
+            params,
             has_empty_parameter: false,
         };
-        for (key, value) in parameters(params) {
-            let place = match key.len() {
-                6 if key.eq_ignore_ascii_case(b"branch") => &mut via.branch,
-                8 if key.eq_ignore_ascii_case(b"received") => &mut via.received,
-                5 if key.eq_ignore_ascii_case(b"rport") => &mut via.rport,
-                0 => {
-                    via.has_empty_parameter |= value.is_empty();
-                    continue;
+        let mut rest = params.get(1..);
+        while let Some(text) = rest {
+            let end = find_outside(text, b';').unwrap_or(text.len());
+            rest = text.get(end + 1..);
+            match text.get(..end) {
+                // Not a branch, and not empty.
+                Some([b'a' | b'c'..=b'z' | b'A' | b'C'..=b'Z', ..]) | None => {}
+                Some(text) => {
+                    let (key, value) = parameter(text);
+                    if key.eq_ignore_ascii_case(b"branch") {
+                        via.branch.get_or_insert(value);
+                    }
+                    via.has_empty_parameter |= key.is_empty() && value.is_empty();
                 }
-                _ => continue,
-            };
-            place.get_or_insert(value);
+            }
         }
         Some(via)
+    }
+
+    /// Where the receiver saw the request come from, if that differs.
+    pub fn received(&self) -> Option<&'a [u8]> {
+        param(self.params, b"received")
+    }
+
+    /// `;rport`: asked for (`Some` and empty) or filled in by the receiver (RFC 3581 §4).
+    pub fn rport(&self) -> Option<&'a [u8]> {
+        param(self.params, b"rport")
     }
 
     /// The branch, if it names the transaction alone: the cookie and something behind it
@@ -300,8 +333,8 @@ impl<'a> Address<'a> {
         if let Some(open) = open_angle(value) {
             let (display, rest) = value.split_at(open);
             let rest = rest.get(1..)?;
-            let close = rest.iter().position(|&b| b == b'>')?;
-            let (uri, params) = rest.split_at(close);
+            let close = memchr::memchr(b'>', rest)?;
+            let (uri, params) = rest.split_at_checked(close)?;
             return Some(Self {
                 display: trim(display),
                 uri: trim(uri),
@@ -323,7 +356,12 @@ impl<'a> Address<'a> {
 
     /// The `tag` parameter: absent in RFC 2543 messages and in requests that make a dialog.
     pub fn tag(&self) -> Option<&'a [u8]> {
-        param(self.params, b"tag").filter(|tag| !tag.is_empty())
+        // Mostly it is the only one, as it is.
+        let tag = match self.params.strip_prefix(b";tag=") {
+            Some(tag) if memchr::memchr3(b';', b'"', b'<', tag).is_none() => Some(trim(tag)),
+            _ => param(self.params, b"tag"),
+        };
+        tag.filter(|tag| !tag.is_empty())
     }
 }
 
@@ -332,8 +370,18 @@ impl<'a> Address<'a> {
 /// A quoted-string is all of a display name or no part of it (RFC 3261 §25.1): where the value
 /// begins with another byte, quotes hide nothing. Senders are seen that write `\"name\" <sip:…>`.
 fn open_angle(value: &[u8]) -> Option<usize> {
-    if value.first() != Some(&b'"') {
-        return memchr::memchr(b'<', value);
+    match value.first() {
+        Some(b'<') => return Some(0),
+        Some(b'"') => {}
+        _ => return memchr::memchr(b'<', value),
+    }
+    // Mostly the first quoted string is all there is before the bracket, and nothing is escaped.
+    let name = value.get(1..)?;
+    let end = memchr::memchr2(b'"', b'\\', name)?;
+    match name.get(end..) {
+        Some([b'"', b'<', ..]) => return Some(end + 2),
+        Some([b'"', b' ', b'<', ..]) => return Some(end + 3),
+        _ => {}
     }
     let (mut quoted, mut escaped) = (false, false);
     for (index, &b) in value.iter().enumerate() {

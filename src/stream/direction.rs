@@ -165,6 +165,12 @@ impl Direction {
         }
     }
 
+    /// Whether all of `data` came before.
+    pub(super) fn has(&self, data: &Data<'_>) -> bool {
+        let is_known = matches!(self.phase, Phase::Following | Phase::Closed | Phase::Reset);
+        is_known && data.wire_len > 0 && !self.next.is_before(data.end())
+    }
+
     /// Whether `data` cannot belong to the stream as it is known.
     pub(super) fn is_foreign(&self, data: &Data<'_>) -> bool {
         let near = |seq: SeqNo| data.seq.since(seq).abs() <= PLAUSIBLE_JUMP;
@@ -412,9 +418,14 @@ impl Direction {
             Some(data) => piece.origin.joined(&data.origin, &earlier),
             None => piece.origin.origin(&[]),
         };
-        if !bytes.is_empty() && !self.deliver(bytes, origin, sink) {
+        // What waits behind it, `forget` would drop.
+        let behind = self.pending.take();
+        let goes_on = bytes.is_empty() || self.deliver(bytes, origin, sink);
+        if !goes_on {
+            self.offer(behind, sink);
             return false;
         }
+        self.pending = behind;
         if piece.cut == 0 || self.next != piece.end() {
             return true;
         }
@@ -459,10 +470,29 @@ impl Direction {
         }
         let answer = sink.send(*origin, Event::Gap(lost));
         if self.wanted && answer == Appetite::Nothing {
+            let behind = self.pending.take();
             self.forget(sink);
+            self.offer(behind, sink);
             return false;
         }
         true
+    }
+
+    /// Offers what waited behind bytes that nobody wanted, each piece like a segment.
+    fn offer(&mut self, behind: Option<Box<Pending>>, sink: &mut Sink<'_>) {
+        let Some(mut behind) = behind else { return };
+        *sink.waiting = sink.waiting.saturating_sub(behind.cost());
+        let fin = behind.fin;
+        while let Some(piece) = behind.pop() {
+            let data = Data {
+                seq: piece.seq,
+                bytes: &piece.bytes,
+                wire_len: length(&piece.bytes).saturating_add(piece.cut),
+                fin: fin == Some(piece.end()),
+                origin: piece.origin.origin(&[]),
+            };
+            self.push(&data, sink);
+        }
     }
 
     /// Nobody wants it: back to offering each segment.

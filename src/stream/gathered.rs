@@ -53,9 +53,9 @@ impl Gathered {
         self.bytes.get(self.start..).unwrap_or_default()
     }
 
-    /// Bytes of memory, roughly.
+    /// Bytes of memory, the lists of earlier frames apart.
     pub(crate) fn cost(&self) -> usize {
-        self.bytes.len() + self.marks.len() * size_of::<Mark>()
+        self.bytes.capacity() + self.marks.capacity() * size_of::<Mark>()
     }
 
     /// The frames behind the first `len` bytes: the last of them, and into `earlier` the others,
@@ -94,12 +94,11 @@ impl Gathered {
             self.marks.pop_front();
         }
         if self.start == self.bytes.len() {
-            self.base = gone;
-            self.start = 0;
-            self.bytes.clear();
-            if self.bytes.capacity() > 64 << 10 {
-                self.bytes = Vec::new();
-            }
+            // Most connections are idle most of the time, and then keep nothing.
+            *self = Self {
+                base: gone,
+                ..Self::default()
+            };
         }
     }
 

@@ -18,6 +18,7 @@ use crate::units::{Flow, Origin};
 
 pub(crate) mod kept;
 pub(crate) mod gathered;
+pub(crate) mod proxied;
 mod seq;
 mod pending;
 mod direction;

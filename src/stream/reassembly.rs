@@ -93,6 +93,7 @@ pub struct Reassembler {
     numbers: u64,
     waiting: usize,
     caps: Caps,
+    is_repeated: bool,
 }
 
 impl Reassembler {
@@ -106,12 +107,18 @@ impl Reassembler {
                 direction: limits.tcp_pending_bytes_per_direction,
                 total: limits.tcp_pending_bytes,
             },
+            is_repeated: false,
         }
     }
 
     /// Bytes that wait for what precedes them, each piece's bookkeeping included.
     pub const fn waiting_bytes(&self) -> usize {
         self.waiting
+    }
+
+    /// Whether the segment that was pushed last only repeats what came before.
+    pub const fn is_repeated(&self) -> bool {
+        self.is_repeated
     }
 
     /// Takes the next segment of the capture.
@@ -121,6 +128,7 @@ impl Reassembler {
         out: &mut dyn FnMut(Chunk<'_>) -> Appetite,
         defects: &mut dyn FnMut(Defect),
     ) {
+        self.is_repeated = false;
         let (key, side) = Key::new(&segment.flow);
         let Some(slot) = self.slot(&key, segment, out, defects) else {
             return;
@@ -135,7 +143,7 @@ impl Reassembler {
         let Some((_, connection)) = self.table.get_mut(slot) else {
             return;
         };
-        advance(connection, &key, side, segment, numbers, &mut outlet);
+        self.is_repeated = advance(connection, &key, side, segment, numbers, &mut outlet);
         let wanted = connection.is_wanted();
         self.table.touch(slot, wanted);
     }
@@ -200,7 +208,7 @@ impl Reassembler {
     }
 }
 
-/// One segment of a connection.
+/// One segment of a connection; whether it only repeats what came before.
 fn advance(
     connection: &mut Connection,
     key: &Key,
@@ -208,7 +216,7 @@ fn advance(
     segment: &Segment<'_>,
     numbers: &mut u64,
     outlet: &mut Outlet<'_>,
-) {
+) -> bool {
     let origin = without_earlier(&segment.origin);
     let seq = SeqNo::new(segment.seq);
     let ack = SeqNo::new(segment.ack);
@@ -217,7 +225,7 @@ fn advance(
         if connection.direction(side).takes_reset(seq) {
             outlet.end_both(connection, key, &origin);
         }
-        return;
+        return false;
     }
     let data = Data {
         // SYN counts one (RFC 9293 §3.4).
@@ -252,6 +260,7 @@ fn advance(
     if segment.flags.ack {
         connection.direction(!side).acknowledge(ack);
     }
+    let is_repeated = connection.direction(side).has(&data);
     let mut sink = outlet.sink(connection, key, side);
     connection.direction(side).push(&data, &mut sink);
     for side in [side, !side] {
@@ -262,6 +271,7 @@ fn advance(
                 .expire(segment.origin.time, &mut sink);
         }
     }
+    is_repeated
 }
 
 #[cfg(test)]

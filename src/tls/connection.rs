@@ -138,7 +138,7 @@ impl Connection {
 
     /// Whether a direction keeps more than `cap` bytes.
     pub(super) fn is_beyond(&self, cap: usize) -> bool {
-        self.sides.iter().any(|side| side.cost() > cap)
+        self.sides.iter().any(|side| side.waiting() > cap)
     }
 
     /// Takes what is known next of a direction.

@@ -71,9 +71,9 @@ impl ClientHello {
 /// What a server chose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ServerHello {
-    /// Its part of the keys of TLS 1.2.
+    /// Its part of the keys of TLS 1.2 and before.
     pub(super) random: Random,
-    /// `0x0303` is TLS 1.2, `0x0304` TLS 1.3.
+    /// `0x0301` is TLS 1.0, `0x0303` TLS 1.2, `0x0304` TLS 1.3.
     pub(super) version: u16,
     /// The number of the suite.
     pub(super) suite: u16,

@@ -52,7 +52,7 @@ impl std::fmt::Debug for Secret {
 /// What is known of one connection.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Secrets {
-    /// TLS 1.2: the master secret.
+    /// TLS 1.2 and before: the master secret.
     pub(super) master: Option<Secret>,
     /// TLS 1.3: of the client's handshake messages, and the server's.
     pub(super) handshake: [Option<Secret>; 2],

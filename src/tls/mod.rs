@@ -11,11 +11,11 @@
 //! the records they are for. Capped: connections, and bytes that wait for a secret, a hello or
 //! the rest of a record, by direction and in total; servers told.
 //!
-//! Not decrypted: TLS 1.0 and 1.1, suites other than AES-GCM, AES-CBC and ChaCha20-Poly1305,
+//! Not decrypted: SSL 3.0, suites other than AES (GCM, CCM, CBC), ChaCha20-Poly1305 and NULL,
 //! renegotiation, compression.
 //!
 //! # References
-//! - RFC 5246 (TLS 1.2), RFC 8446 (TLS 1.3)
+//! - RFC 2246 (TLS 1.0), RFC 4346 (TLS 1.1), RFC 5246 (TLS 1.2), RFC 8446 (TLS 1.3)
 
 mod keylog;
 mod suite;

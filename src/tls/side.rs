@@ -5,7 +5,7 @@
 //! who reads [`Side::cost`].
 //!
 //! # References
-//! - RFC 5246 §6.2, §7.1; RFC 8446 §5, §D.4 (ChangeCipherSpec of TLS 1.3), §4.2.10 (early data)
+//! - RFC 2246, RFC 4346, RFC 5246 §6.2, §7.1; RFC 8446 §5, §D.4 (ChangeCipherSpec of TLS 1.3), §4.2.10 (early data)
 
 use std::ops::Range;
 
@@ -31,9 +31,9 @@ const HEARTBEAT: u8 = 24;
 /// So many records of refused early data are passed over.
 const SKIPPED: u32 = 64;
 
-/// TLS 1.2 as it stands in the ServerHello.
+/// Versions as they stand in the ServerHello: TLS 1.0, 1.2, 1.3.
+const TLS10: u16 = 0x0301;
 const TLS12: u16 = 0x0303;
-/// TLS 1.3.
 const TLS13: u16 = 0x0304;
 
 /// What the two hellos said.
@@ -52,7 +52,7 @@ pub(super) struct Hellos {
 enum Phase {
     /// Nothing is encrypted yet.
     Plain,
-    /// TLS 1.2 behind ChangeCipherSpec.
+    /// TLS 1.2 or before, behind ChangeCipherSpec.
     Tls12(Opener),
     /// TLS 1.3 before Finished; `None` until a record was opened.
     Handshake13(Option<Opener>),
@@ -135,6 +135,11 @@ impl Side {
     /// Bytes of memory.
     pub(super) fn cost(&self) -> usize {
         self.input.cost() + self.reader.cost()
+    }
+
+    /// Bytes that wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.input.bytes().len() + self.reader.cost()
     }
 
     /// Whether it ended early.
@@ -257,7 +262,7 @@ impl Side {
         let (Some(client), Some(chosen)) = (&hellos.client, &hellos.server) else {
             return Err(Step::Stalled(Why::NoHandshake));
         };
-        if !matches!(chosen.version, TLS12 | TLS13) {
+        if !matches!(chosen.version, TLS10..=TLS13) {
             return Err(Step::Failed(Why::Unsupported));
         }
         if matches!(self.phase, Phase::Plain) && chosen.version == TLS13 {
@@ -266,7 +271,9 @@ impl Side {
             }
             self.phase = Phase::Handshake13(None);
         }
-        let suite = Suite::new(chosen.suite).ok_or(Step::Failed(Why::Unsupported))?;
+        let suite = Suite::new(chosen.suite)
+            .filter(|suite| chosen.version >= TLS12 || suite.cipher.is_old())
+            .ok_or(Step::Failed(Why::Unsupported))?;
         let secrets = log.of(&client.random);
         let secrets = secrets.ok_or(Step::Stalled(Why::NoSecret))?;
         let at = if matches!(self.phase, Phase::Plain) {
@@ -275,6 +282,7 @@ impl Side {
             }
             let master = secrets.master.as_ref();
             let block = KeyBlock {
+                version: chosen.version,
                 suite,
                 master: master.ok_or(Step::Stalled(Why::NoSecret))?.bytes(),
                 client_random: &client.random,

@@ -33,7 +33,7 @@ impl Why {
         match self {
             Self::NoSecret => "no secrets for them; give --keylog, or capture behind the TLS end",
             Self::Unsupported => {
-                "their TLS version or cipher suite is not decrypted here (TLS 1.2 and 1.3 with AES-GCM, AES-CBC or ChaCha20 are); capture behind the TLS end"
+                "their TLS version or cipher suite is not decrypted here (TLS 1.0 to 1.3 with AES or ChaCha20 are); capture behind the TLS end"
             }
             Self::NoHandshake => {
                 "they began before the capture, and without the handshake no secrets help; start the capture before the connections"

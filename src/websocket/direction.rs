@@ -8,7 +8,7 @@
 //! - RFC 6455 §5.4 (fragmentation), §5.5 (control frames), RFC 7692 §6
 
 use super::frame::{Head, Kind, Parsed, parse, unmask};
-use super::inflate::{self, Inflater};
+use super::inflate::{Inflater, Window};
 use crate::defect::{Defect, DefectKind};
 use crate::limits::Limits;
 use crate::stream::gathered::{Gathered, tidy};
@@ -16,7 +16,7 @@ use crate::stream::kept::Kept;
 use crate::units::{FrameRef, Origin};
 
 const TOO_LARGE: &str = "a WebSocket message is larger than 64 KiB; it was passed over";
-const NOT_INFLATED: &str = "a compressed WebSocket message does not decompress: what it refers back to is not in the capture, or it is damaged";
+const NOT_INFLATED: &str = "a compressed WebSocket message does not decompress: what it refers back to is not in the capture, it is damaged, or too many connections were compressed at once";
 
 /// A frame whose payload is not whole yet.
 #[derive(Debug)]
@@ -47,7 +47,8 @@ pub(super) struct Direction {
     too_large: bool,
     frames: Vec<FrameRef>,
     last: Option<Kept>,
-    inflater: Option<Box<Inflater>>,
+    /// What compressed messages may refer back to.
+    window: Window,
     closed: bool,
 }
 
@@ -55,12 +56,18 @@ impl Direction {
     /// Bytes of memory.
     pub(super) fn cost(&self) -> usize {
         let message = self.message.as_ref().map_or(0, Vec::capacity);
-        let inflater = if self.inflater.is_some() {
-            inflate::COST
-        } else {
-            0
-        };
-        self.input.cost() + message + inflater + self.frames.len() * size_of::<FrameRef>()
+        let frames = self.frames.capacity() * size_of::<FrameRef>();
+        self.input.cost() + message + self.window.cost() + frames
+    }
+
+    /// Whether compressed messages may refer back to something.
+    pub(super) const fn has_window(&self) -> bool {
+        self.window.cost() > 0
+    }
+
+    /// Forgets what compressed messages may refer back to.
+    pub(super) fn forget_window(&mut self) {
+        self.window = Window::default();
     }
 
     /// Takes bytes.
@@ -68,6 +75,7 @@ impl Direction {
         &mut self,
         bytes: &[u8],
         origin: &Origin<'_>,
+        inflater: &mut Inflater,
         limits: &Limits,
         out: &mut dyn FnMut(&[u8], Origin<'_>),
         defects: &mut dyn FnMut(Defect),
@@ -120,7 +128,7 @@ impl Direction {
                 match head.kind {
                     Kind::Close => self.closed = true,
                     Kind::Data | Kind::Continuation if head.is_last => {
-                        self.deliver(limits, out, defects);
+                        self.deliver(inflater, limits, out, defects);
                     }
                     _ => {}
                 }
@@ -169,6 +177,7 @@ impl Direction {
 
     fn deliver(
         &mut self,
+        inflater: &mut Inflater,
         limits: &Limits,
         out: &mut dyn FnMut(&[u8], Origin<'_>),
         defects: &mut dyn FnMut(Defect),
@@ -180,16 +189,12 @@ impl Direction {
         tidy(&mut frames, last.at, limits.frames_per_message);
         if self.too_large {
             defects(Defect::new(DefectKind::Malformed, last.at, TOO_LARGE));
-            self.inflater = None;
+            self.window = Window::default();
             return;
         }
         if self.compressed {
-            let context = self
-                .inflater
-                .get_or_insert_with(|| Box::new(Inflater::new()));
-            let Some(inflated) = context.message(&message, limits.message_bytes) else {
-                // The messages behind it may refer back to it; those that do not still come.
-                self.inflater = None;
+            let inflated = inflater.message(&mut self.window, &message, limits.message_bytes);
+            let Some(inflated) = inflated else {
                 return defects(Defect::new(DefectKind::Malformed, last.at, NOT_INFLATED));
             };
             message = inflated;
@@ -199,7 +204,12 @@ impl Direction {
 }
 
 /// Whether bytes in the middle of a connection begin with a frame that begins a SIP message.
-pub(super) fn begins_sip(bytes: &[u8], is_sip: fn(&[u8]) -> bool, limits: &Limits) -> bool {
+pub(super) fn begins_sip(
+    bytes: &[u8],
+    inflater: &mut Inflater,
+    is_sip: fn(&[u8]) -> bool,
+    limits: &Limits,
+) -> bool {
     let Parsed::Head(head) = parse(bytes) else {
         return false;
     };
@@ -214,8 +224,8 @@ pub(super) fn begins_sip(bytes: &[u8], is_sip: fn(&[u8]) -> bool, limits: &Limit
     unmask(&mut payload, head.mask, 0);
     if head.compressed {
         return is_whole
-            && Inflater::new()
-                .message(&payload, limits.message_bytes)
+            && inflater
+                .message(&mut Window::default(), &payload, limits.message_bytes)
                 .is_some_and(|message| is_sip(&message));
     }
     is_sip(&payload)

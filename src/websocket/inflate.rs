@@ -1,21 +1,46 @@
 //! permessage-deflate: the only file that names the decompressor.
 //!
-//! In: the payload of a compressed message. Out: what it was. What the sender refers back to is
-//! kept from message to message; a sender that agreed not to (`no_context_takeover`) just never
-//! does, so the handshake need not be known. Capped: a message by `limit`, whatever it claims.
+//! In: the payload of a compressed message, and the [`Window`] of its direction. Out: what it was.
+//! One decompressor serves all directions; what a direction keeps from message to message is only
+//! the end of what it sent, to which its sender may refer back. A sender that agreed not to
+//! (`no_context_takeover`) just never does, so the handshake need not be known. Capped: a message
+//! by `limit`, whatever it claims; a window by [`WINDOW_BYTES`].
 //!
 //! # References
 //! - RFC 7692 §7.2.2 (decompression), RFC 1951
 
 use flate2::{Decompress, FlushDecompress, Status};
 
-/// Bytes a decompressor keeps: a window of 32 KiB and its tables.
-pub(super) const COST: usize = 48 << 10;
+/// Bytes: how far back a message may refer (RFC 1951 §2).
+const WINDOW_BYTES: usize = 32 << 10;
 
 /// What every message ends with, and what is left out of it (RFC 7692 §7.2.1).
 const TAIL: [u8; 4] = [0, 0, 0xff, 0xff];
 
-/// Decompresses the messages of one direction.
+/// The end of what a direction sent, decompressed.
+#[derive(Debug, Default)]
+pub(super) struct Window(Vec<u8>);
+
+impl Window {
+    /// Bytes of memory.
+    pub(super) const fn cost(&self) -> usize {
+        self.0.capacity()
+    }
+
+    /// Puts a message behind what is there, of which as much is forgotten.
+    fn push(&mut self, message: &[u8]) {
+        let from = message.len().saturating_sub(WINDOW_BYTES);
+        let message = message.get(from..).unwrap_or_default();
+        let kept = WINDOW_BYTES - message.len();
+        if self.0.len() > kept {
+            self.0.drain(..self.0.len() - kept);
+        }
+        self.0.reserve_exact(message.len());
+        self.0.extend_from_slice(message);
+    }
+}
+
+/// Decompresses messages.
 pub(super) struct Inflater(Decompress);
 
 impl std::fmt::Debug for Inflater {
@@ -30,8 +55,29 @@ impl Inflater {
         Self(Decompress::new(false))
     }
 
-    /// The message; `None` if it does not decompress, or to more than `limit` bytes.
-    pub(super) fn message(&mut self, compressed: &[u8], limit: usize) -> Option<Vec<u8>> {
+    /// The message, which joins the window of its direction; `None` if it does not decompress, or
+    /// to more than `limit` bytes. Then the window is empty: what is behind may refer to it, and
+    /// if not it still comes.
+    pub(super) fn message(
+        &mut self,
+        window: &mut Window,
+        compressed: &[u8],
+        limit: usize,
+    ) -> Option<Vec<u8>> {
+        self.0.reset(false);
+        let message = if window.0.is_empty() || self.0.set_dictionary(&window.0).is_ok() {
+            self.inflate(compressed, limit)
+        } else {
+            None
+        };
+        match &message {
+            Some(message) => window.push(message),
+            None => *window = Window::default(),
+        }
+        message
+    }
+
+    fn inflate(&mut self, compressed: &[u8], limit: usize) -> Option<Vec<u8>> {
         let mut out = Vec::new();
         for mut rest in [compressed, &TAIL] {
             while !rest.is_empty() {
@@ -55,7 +101,7 @@ impl Inflater {
                 }
             }
         }
-        // The window may still hold bytes that did not fit.
+        // The decompressor may still hold bytes that did not fit.
         loop {
             if out.len() > limit {
                 return None;
@@ -74,29 +120,66 @@ impl Inflater {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use flate2::{Compress, Compression, FlushCompress};
 
     #[test]
     fn the_examples_of_the_rfc_are_inflated_with_their_context() {
         let mut inflater = Inflater::new();
+        let mut window = Window::default();
         let first = [0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00];
         let second = [0xf2, 0x00, 0x11, 0x00, 0x00];
-        assert_eq!(inflater.message(&first, 99).unwrap(), b"Hello");
-        assert_eq!(inflater.message(&second, 99).unwrap(), b"Hello");
         let last_block = [0xf3, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00, 0x00];
+        for compressed in [&first[..], &second, &last_block, &last_block] {
+            let message = inflater.message(&mut window, compressed, 99);
+            assert_eq!(message.unwrap(), b"Hello");
+        }
+        // The second refers back to the first, which another direction has not sent.
+        assert_eq!(inflater.message(&mut Window::default(), &second, 99), None);
+    }
+
+    #[test]
+    fn directions_do_not_disturb_each_other_however_far_back_they_refer() {
+        // Text that compresses well only against what stands up to 32 KiB before it.
+        let text = |direction: usize, no: usize| -> Vec<u8> {
+            let mut state = (direction * 7 + no % 9) as u32 + 1;
+            (0..3000)
+                .map(|_| {
+                    state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                    (state >> 24) as u8
+                })
+                .collect()
+        };
+        let mut compress = [0; 3].map(|_| Compress::new(Compression::best(), false));
+        let mut windows = [0; 3].map(|_| Window::default());
         let mut inflater = Inflater::new();
-        assert_eq!(inflater.message(&last_block, 99).unwrap(), b"Hello");
-        assert_eq!(inflater.message(&last_block, 99).unwrap(), b"Hello");
+        for no in 0..40 {
+            for direction in 0..3 {
+                let text = text(direction, no);
+                let mut packed = Vec::with_capacity(8000);
+                compress[direction]
+                    .compress_vec(&text, &mut packed, FlushCompress::Sync)
+                    .unwrap();
+                packed.truncate(packed.len() - TAIL.len());
+                assert!(no < 9 || packed.len() < 300, "{}", packed.len());
+                let message = inflater.message(&mut windows[direction], &packed, 64 << 10);
+                assert_eq!(message.unwrap(), text, "{direction} {no}");
+                assert!(windows[direction].cost() <= WINDOW_BYTES);
+            }
+        }
     }
 
     #[test]
     fn a_bomb_stops_at_the_limit() {
-        let mut compress = flate2::Compress::new(flate2::Compression::best(), false);
+        let mut compress = Compress::new(Compression::best(), false);
         let mut bomb = Vec::with_capacity(1 << 20);
         let zeros = vec![0; 8 << 20];
         compress
-            .compress_vec(&zeros, &mut bomb, flate2::FlushCompress::Sync)
+            .compress_vec(&zeros, &mut bomb, FlushCompress::Sync)
             .unwrap();
-        assert_eq!(Inflater::new().message(&bomb, 64 << 10), None);
-        assert_eq!(Inflater::new().message(&[0xff; 40], 64 << 10), None);
+        let mut inflater = Inflater::new();
+        let window = &mut Window::default();
+        assert_eq!(inflater.message(window, &bomb, 64 << 10), None);
+        assert_eq!(inflater.message(window, &[0xff; 40], 64 << 10), None);
+        assert_eq!(window.cost(), 0);
     }
 }

@@ -6,6 +6,7 @@ use rustc_hash::FxHashMap;
 
 use super::direction::{Direction, Read, begins_sip};
 use super::handshake::{self, Verdict};
+use super::inflate::Inflater;
 use crate::defect::{Defect, DefectKind};
 use crate::limits::Limits;
 use crate::packet::Datagram;
@@ -15,6 +16,7 @@ use crate::units::{Flow, Transport};
 
 const LOST: &str = "a WebSocket connection with SIP goes on with bytes that are no frame; they were passed over until a message begins a segment";
 const CROWDED: &str = "more WebSocket connections at once than memory is set aside for: what was known of them was given up";
+const FORGOTTEN: &str = "more compressed WebSocket connections at once than memory is set aside for: what was sent on those idle longest was forgotten, so that later messages on them may not decompress";
 
 /// What comes out.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +44,10 @@ struct Stream {
 }
 
 impl Stream {
+    fn has_window(&self) -> bool {
+        matches!(&self.state, State::Open { direction, .. } if direction.has_window())
+    }
+
     fn cost(&self) -> usize {
         match &self.state {
             State::Head(head) => head.cost(),
@@ -56,6 +62,7 @@ pub struct Websocket {
     streams: FxHashMap<StreamId, Box<Stream>>,
     buffered: usize,
     used: u64,
+    inflater: Inflater,
     is_sip: fn(&[u8]) -> bool,
     limits: Limits,
 }
@@ -67,6 +74,7 @@ impl Websocket {
             streams: FxHashMap::default(),
             buffered: 0,
             used: 0,
+            inflater: Inflater::new(),
             is_sip,
             limits: *limits,
         }
@@ -94,7 +102,7 @@ impl Websocket {
                 // Only what is no text can be a frame.
                 Verdict::No
                     if matches!(bytes.first(), Some(1 | 2 | 0x81 | 0x82 | 0xc1 | 0xc2))
-                        && begins_sip(bytes, self.is_sip, &self.limits) =>
+                        && begins_sip(bytes, &mut self.inflater, self.is_sip, &self.limits) =>
                 {
                     State::Open {
                         direction: Direction::default(),
@@ -138,7 +146,7 @@ impl Websocket {
 
     /// Feeds a stream; `Err` if it is of no more interest here.
     fn feed(
-        &self,
+        &mut self,
         stream: &mut Stream,
         chunk: &Chunk<'_>,
         bytes: &[u8],
@@ -177,6 +185,7 @@ impl Websocket {
         let read = direction.push(
             rest,
             &chunk.origin,
+            &mut self.inflater,
             &self.limits,
             &mut |payload, origin| {
                 let message = Datagram {
@@ -224,26 +233,57 @@ impl Websocket {
         self.buffered = self.buffered.saturating_sub(cost);
     }
 
-    /// Gives up a quarter of the streams, idle longest first.
+    /// Makes room, so that it is not soon wanted again: gives up what streams keep for compression,
+    /// and where that is too little streams; each time a quarter, idle longest first.
     fn shed(&mut self, chunk: &Chunk<'_>, defects: &mut dyn FnMut(Defect)) {
-        let mut all: Vec<(u64, StreamId)> = self
-            .streams
-            .iter()
-            .map(|(id, stream)| (stream.used, *id))
-            .collect();
-        all.sort_unstable();
-        let mut given_up = 0;
-        for (_, id) in all.iter().take(all.len() / 4 + 1) {
-            if let Some(stream) = self.streams.remove(id) {
-                self.forget(stream.cost());
-                given_up += u64::from(matches!(stream.state, State::Open { sip: true, .. }));
+        let enough = self.limits.websocket_bytes / 8 * 7;
+        let (mut forgotten, mut given_up) = (0, 0);
+        while self.buffered > enough {
+            let idle = self.idle(Stream::has_window);
+            if idle.is_empty() {
+                break;
+            }
+            for id in idle {
+                if let Some(Stream {
+                    state: State::Open { direction, sip },
+                    ..
+                }) = self.streams.get_mut(&id).map(Box::as_mut)
+                {
+                    let before = direction.cost();
+                    direction.forget_window();
+                    self.buffered = self.buffered.saturating_sub(before) + direction.cost();
+                    forgotten += u64::from(*sip);
+                }
             }
         }
-        if given_up > 0 {
-            let mut defect = Defect::new(DefectKind::Evicted, chunk.origin.at, CROWDED);
-            defect.count = given_up;
-            defects(defect);
+        while self.buffered > enough {
+            let idle = self.idle(|_| true);
+            if idle.is_empty() {
+                break;
+            }
+            for id in idle {
+                if let Some(stream) = self.streams.remove(&id) {
+                    self.forget(stream.cost());
+                    given_up += u64::from(matches!(stream.state, State::Open { sip: true, .. }));
+                }
+            }
         }
+        for (count, detail) in [(forgotten, FORGOTTEN), (given_up, CROWDED)] {
+            if count > 0 {
+                let mut defect = Defect::new(DefectKind::Evicted, chunk.origin.at, detail);
+                defect.count = count;
+                defects(defect);
+            }
+        }
+    }
+
+    /// A quarter of the streams that are `such`, those idle longest.
+    fn idle(&self, such: impl Fn(&Stream) -> bool) -> Vec<StreamId> {
+        let all = self.streams.iter().filter(|(_, stream)| such(stream));
+        let mut all: Vec<(u64, StreamId)> = all.map(|(id, stream)| (stream.used, *id)).collect();
+        all.sort_unstable();
+        all.truncate(all.len().div_ceil(4));
+        all.into_iter().map(|(_, id)| id).collect()
     }
 }
 

@@ -166,3 +166,50 @@ fn many_unfinished_messages_stay_under_the_cap() {
     bench.stage.finish();
     assert_eq!(bench.stage.buffered_bytes(), 0);
 }
+
+/// `payload` as the next message of a compressed connection.
+fn compressed(compress: &mut flate2::Compress, payload: &[u8]) -> Vec<u8> {
+    let mut packed = Vec::with_capacity(payload.len() + 100);
+    compress
+        .compress_vec(payload, &mut packed, flate2::FlushCompress::Sync)
+        .unwrap();
+    packed.truncate(packed.len() - 4);
+    frame(0xc1, &packed)
+}
+
+#[test]
+fn what_compression_refers_back_to_is_given_up_before_the_connections() {
+    let limits = Limits {
+        websocket_bytes: 200_000,
+        ..Limits::default()
+    };
+    let mut bench = Bench::new(&limits);
+    let text = |no: u64| format!("SIP/2.0 200 OK {no} {}", "nothing to say ".repeat(150));
+    let mut senders: Vec<_> = (0..200)
+        .map(|_| flate2::Compress::new(flate2::Compression::best(), false))
+        .collect();
+    for (stream, sender) in (0..).zip(&mut senders) {
+        let message = compressed(sender, text(stream).as_bytes());
+        bench.push(stream * 2, Event::Bytes(&[SWITCHING, &message].concat()));
+        assert!(bench.stage.buffered_bytes() <= limits.websocket_bytes);
+    }
+    assert_eq!(bench.out.len(), 200);
+    assert!(bench.defects.iter().all(|kind| *kind == "evicted"));
+    let evicted = bench.defects.len();
+    assert!(evicted > 0);
+    // The first have lost what they refer back to, the last have not; both go on being read.
+    for stream in [0, 199] {
+        let sender = &mut senders[usize::try_from(stream).unwrap()];
+        let message = compressed(sender, text(stream).as_bytes());
+        bench.push(stream * 2, Event::Bytes(&message));
+        bench.push(
+            stream * 2,
+            Event::Bytes(&frame(0x81, b"SIP/2.0 480 in clear")),
+        );
+    }
+    assert_eq!(
+        bench.out[200..],
+        ["SIP/2.0 480 in clear", &text(199), "SIP/2.0 480 in clear"]
+    );
+    assert_eq!(bench.defects[evicted..], ["malformed"]);
+}

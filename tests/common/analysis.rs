@@ -43,8 +43,13 @@ pub fn analyse(captures: &[&[u8]], options: &Options) -> Analysed {
         path: format!("{index}.pcap"),
         source: sipannotate::capture::Source::Stream(Box::new(Cursor::new(bytes.to_vec()))),
     });
+    analyse_inputs(inputs.collect(), options)
+}
+
+/// Analyses inputs as one.
+pub fn analyse_inputs(inputs: Vec<Input>, options: &Options) -> Analysed {
     let mut responses = Vec::new();
-    let outcome = pipeline::analyse(inputs.collect(), options, &mut |response| {
+    let outcome = pipeline::analyse(inputs, options, &mut |response| {
         responses.push(Reported {
             frame: response.frame,
             code: response.code,
@@ -92,6 +97,25 @@ impl Analysed {
     pub fn finding(&self) -> &Finding {
         assert_eq!(self.view.findings.len(), 1, "{:#?}", self.view.findings);
         &self.view.findings[0]
+    }
+
+    /// The only finding of a rule.
+    pub fn finding_of(&self, rule: &str) -> &Finding {
+        let mut found = self
+            .view
+            .findings
+            .iter()
+            .filter(|finding| finding.rule == rule);
+        let only = found
+            .next()
+            .unwrap_or_else(|| panic!("no finding of {rule}"));
+        assert_eq!(
+            found.count(),
+            0,
+            "several of {rule}: {:#?}",
+            self.view.findings
+        );
+        only
     }
 
     /// The counts of a code.

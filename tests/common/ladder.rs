@@ -57,7 +57,8 @@
 //! - a code, and the method where several are open: `200`, `200 CANCEL`, `487 INVITE`. It answers
 //!   the newest request of the hop without a final answer, or `for LABEL`.
 //! - `connect` (three TCP segments), `SYN`, `SYN-ACK`, `TCP-ACK`, `FIN`, `RST`.
-//! - `RTP [count=N] [every=S]` between the media ports that the generated SDP announces.
+//! - `RTP [count=N] [every=S]` between the media ports that the generated SDP announces: 40000 of
+//!   the first host, 40002 of the second, and so on.
 //! - `RAW "text\r\n"` any payload; `TLS` a record of application data (say `tcp`).
 //! - `ICMP port|host|net|prohibited|ttl|toobig LABEL [quote=N]` an error to LABEL's sender about LABEL's
 //!   first packet, from A; B only makes the line readable. `quote` cuts the quotation to N bytes

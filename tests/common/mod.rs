@@ -23,3 +23,4 @@ pub mod ladder;
 pub mod outcomes;
 pub mod pcap;
 pub mod run;
+pub mod traffic;

@@ -590,6 +590,43 @@ fn next_generation(records: &[Record], options: &Options) -> Vec<u8> {
     out
 }
 
+/// A pcapng file of several interfaces, each with its records, in the order of time.
+pub fn of_interfaces(interfaces: &[Vec<Record>], options: &Options) -> Vec<u8> {
+    let order = options.order;
+    let mut out = Vec::new();
+    block(&mut out, order, 0x0a0d_0d0a, |body| {
+        order.u32(body, 0x1a2b_3c4d);
+        order.u16(body, 1);
+        order.u16(body, 0);
+        order.u64(body, u64::MAX);
+    });
+    for _ in interfaces {
+        block(&mut out, order, 1, |body| {
+            order.u16(body, options.link.number());
+            order.u16(body, 0);
+            order.u32(body, snap_field(options));
+        });
+    }
+    let with_number = |(number, records): (u32, &Vec<Record>)| {
+        let numbered = records.iter().map(|record| (number, record.clone()));
+        numbered.collect::<Vec<_>>()
+    };
+    let mut all: Vec<_> = (0..).zip(interfaces).flat_map(with_number).collect();
+    all.sort_by_key(|(_, record)| record.time_ns);
+    for (number, record) in &all {
+        let (kept, whole) = snapped(record, options);
+        block(&mut out, order, 6, |body| {
+            order.u32(body, *number);
+            time(body, order, record.time_ns / 1000);
+            order.u32(body, u32::try_from(kept.len()).expect("fits"));
+            order.u32(body, whole);
+            body.extend(kept);
+            pad(body);
+        });
+    }
+    out
+}
+
 /// A pcapng time: the upper half first, whatever the byte order.
 fn time(body: &mut Vec<u8>, order: Order, ticks: u64) {
     order.u32(body, u32::try_from(ticks >> 32).expect("upper half"));

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use sipannotate::limits::Limits;
 use sipannotate::packet::Datagram;
 use sipannotate::sip::framing::{Framer, frame_datagram};
-use sipannotate::sip::{Framing, Indexer, Message, RawMessage, StartLine};
+use sipannotate::sip::{Framing, Head, Indexer, Message, RawMessage, StartLine};
 use sipannotate::stream::{Chunk, Event, StreamId};
 use sipannotate::units::{Endpoint, Flow, FrameRef, Origin, Timestamp, Transport};
 
@@ -41,7 +41,8 @@ pub(crate) fn datagram(payload: &[u8]) -> Vec<Read> {
         payload,
     };
     let mut read = Vec::new();
-    frame_datagram(&datagram, &mut |raw| read.push(one(&raw)));
+    let mut head = Head::new(Limits::default().header_fields);
+    frame_datagram(&datagram, &mut head, &mut |raw| read.push(one(&raw)));
     // The same through the door that asks first whether it is SIP at all.
     let mut count = 0;
     let mut framer = Framer::new(&Limits::default());

@@ -13,6 +13,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod pieces;
 mod relayed;
 mod wrap;
 
@@ -255,7 +256,10 @@ fn nesting_is_bounded_and_told() {
 fn sip_and_rtp_on_a_tunnels_port_stay_what_they_are() {
     let mut rtp = vec![0x80, 8, 0, 1, 0, 0, 0, 160, 1, 2, 3, 4];
     rtp.extend([0xd5; 160]);
-    for port in [1701, 2152, 4500, 4789, 4790, 6081, 6635, 8472, 9060] {
+    for port in [
+        925, 1701, 2152, 3544, 4341, 4500, 4754, 4789, 4790, 5247, 6080, 6081, 6635, 8472, 9060,
+        30_030, 37_008,
+    ] {
         for (payload, shown) in [
             (message(), "whole".to_owned()),
             (rtp.clone(), rtp.escape_ascii().to_string()),
@@ -324,7 +328,32 @@ fn what_is_not_opened_is_told() {
         "encrypted",
         "802.11",
     );
-    check(105, wrap::wlan(0x08, 0x05, 0, &packet), "tunnel", "802.11");
+    // The beginning of a frame whose other fragments never come.
+    check(
+        105,
+        wrap::wlan(0x08, 0x05, 0, &packet),
+        "ip-fragments-missing",
+        "802.11",
+    );
+    check(147, packet.clone(), "unknown-link", "private use");
+    check(189, packet.clone(), "unknown-link", "(USB)");
+    // Baseline privacy in use.
+    let mut docsis = vec![1, 5, 0, 80, 0x44, 0x10, 0x80, 9, 0, 0, 0];
+    docsis.extend(&packet);
+    check(143, docsis, "encrypted", "DOCSIS");
+    let datagram = |port: u16, payload: &[u8]| {
+        let ends = (
+            "192.0.2.1:40000".parse().unwrap(),
+            format!("192.0.2.2:{port}").parse().unwrap(),
+        );
+        pcap::udp_packet(ends.0, ends.1, IpFields { id: 1, ttl: 64 }, payload)
+    };
+    let dtls = [&[1, 0, 0, 0, 0x17, 0xfe, 0xfd][..], &scrambled].concat();
+    check(101, datagram(5247, &dtls), "encrypted", "CAPWAP");
+    let sample = [&[0, 0, 0, 5][..], &packet[..200]].concat();
+    check(101, datagram(6343, &sample), "tunnel", "sFlow");
+    let recording = wrap::acdr(7, 0x10, 6, 10, &[0; 14], &message());
+    check(101, datagram(925, &recording), "tunnel", "debug recordings");
     let macsec = [&[2; 12][..], &[0x88, 0xe5], &packet].concat();
     check(1, macsec, "encrypted", "MACsec");
 }

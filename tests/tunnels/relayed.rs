@@ -1,7 +1,7 @@
 //! Messages mirrored by HEP agents and exported by Wireshark.
 
 use std::io::{Cursor, Write as _};
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use flate2::Compression;
 use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
@@ -9,8 +9,8 @@ use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
 use sipannotate::pipeline::{self, Input, Options};
 use sipannotate::report::view::View;
 
-use super::common::pcap::{self, IpFields, flag};
-use super::wrap::tag;
+use super::common::pcap::{self, IpFields};
+use super::wrap::{self, tag};
 use super::{CAPTURED, decode, message, sockets};
 
 /// Nanoseconds from the capture to the time agents tell.
@@ -183,58 +183,6 @@ fn keep_alives_and_reports_in_hep_are_nothing() {
 }
 
 #[test]
-fn hep_over_tcp_is_put_together_from_any_pieces() {
-    let stream: Vec<u8> = (0..3)
-        .flat_map(|_| hep3(false, 6, 15, &message()))
-        .collect();
-    let (agent, collector): (SocketAddr, SocketAddr) = (
-        "192.0.2.1:49152".parse().unwrap(),
-        "192.0.2.9:9061".parse().unwrap(),
-    );
-    let segment = |from: usize, to: usize, flags: u8| {
-        let seq = 0xffff_ff00_u32.wrapping_add(u32::try_from(from).unwrap());
-        let tcp = pcap::tcp(
-            agent,
-            collector,
-            seq,
-            1,
-            flag::ACK | flags,
-            &stream[from..to],
-        );
-        pcap::ip(
-            agent.ip(),
-            collector.ip(),
-            pcap::TCP,
-            IpFields { id: 9, ttl: 64 },
-            &tcp,
-        )
-    };
-    for size in [7, 100, 999, 1460, stream.len()] {
-        let mut packets = Vec::new();
-        for from in (0..stream.len()).step_by(size) {
-            let to = (from + size).min(stream.len());
-            packets.push(segment(from, to, 0));
-            // Each again, and a part of it with what follows.
-            packets.push(segment(from, to, 0));
-            packets.push(segment(from + (to - from) / 2, to, 0));
-        }
-        let lines = decode(101, &packets);
-        assert_eq!(lines, vec![expected("TCP", false); 3], "pieces of {size}");
-    }
-
-    // Of a stream with a hole what does not touch it, and a word about the rest.
-    let third = stream.len() / 3;
-    let packets = [
-        segment(0, third + 50, 0),
-        segment(third + 90, stream.len(), flag::FIN),
-    ];
-    let lines = decode(101, &packets);
-    assert_eq!(lines.len(), 3);
-    assert_eq!(lines[..2], vec![expected("TCP", false); 2]);
-    assert!(lines[2].starts_with("tcp-gap"), "{}", lines[2]);
-}
-
-#[test]
 fn no_damage_of_hep_panics() {
     for packet in [
         hep3(false, 17, 15, &message()),
@@ -286,6 +234,85 @@ fn an_agents_clock_counts_alone_where_it_disagrees_with_the_captures() {
     let kinds: Vec<_> = view.trust.iter().map(|trust| trust.kind.as_ref()).collect();
     // Not "time-step".
     assert_eq!(kinds, ["one-way"]);
+
+    // The same over a connection, whose packets the segments cut.
+    let (agent, collector) = ("192.0.2.1:49152", "192.0.2.9:9060");
+    let (agent, collector) = (agent.parse().unwrap(), collector.parse().unwrap());
+    let hep = hep3(false, 17, 15, &message());
+    let stream = hep.repeat(3);
+    let packets: Vec<_> = (0..)
+        .zip(stream.chunks(hep.len() / 2 + 1))
+        .map(|(no, part)| {
+            let seq = 1 + no * u32::try_from(hep.len() / 2 + 1).unwrap();
+            let segment = pcap::tcp(agent, collector, seq, 1, pcap::flag::ACK, part);
+            let fields = IpFields { id: 9, ttl: 64 };
+            pcap::ip(agent.ip(), collector.ip(), pcap::TCP, fields, &segment)
+        })
+        .collect();
+    let view = analyse(&packets);
+    assert_eq!(
+        (view.totals.sip_messages, view.totals.retransmissions),
+        (1, 0)
+    );
+    assert_eq!(view.totals.duplicates, 2);
+    let kinds: Vec<_> = view.trust.iter().map(|trust| trust.kind.as_ref()).collect();
+    assert_eq!(kinds, ["one-way"]);
+}
+
+/// A datagram to a recorder of debug recordings.
+fn recorded(payload: &[u8]) -> Vec<u8> {
+    let (device, recorder) = (
+        "192.0.2.1:925".parse().unwrap(),
+        "192.0.2.9:925".parse().unwrap(),
+    );
+    pcap::udp_packet(device, recorder, IpFields { id: 9, ttl: 64 }, payload)
+}
+
+#[test]
+fn debug_recordings_give_the_message_with_the_devices_addresses() {
+    let (src, dst) = sockets(false);
+    let addrs = [octets(src.ip()), octets(dst.ip())].concat();
+    let ports = [src.port().to_be_bytes(), dst.port().to_be_bytes()].concat();
+    for (number, transport) in [(17, "UDP"), (6, "TCP"), (132, "SCTP")] {
+        let extension = [&addrs[..], &ports, &[number, 1]].concat();
+        for version in [5, 6, 7] {
+            let record = wrap::acdr(version, 0, 6, 10, &extension, &message());
+            let line = format!("Message {transport} {src} {dst} id 0 ttl 0 whole");
+            assert_eq!(decode(101, &[recorded(&record)]), [line]);
+        }
+    }
+    // What was TLS on the wire.
+    for media in [33, 34] {
+        let extension = [&ports[..], &addrs, &[3]].concat();
+        let record = recorded(&wrap::acdr(7, 0, 6, media, &extension, &message()));
+        let line = format!("Message TLS {src} {dst} id 0 ttl 0 whole");
+        assert_eq!(decode(101, std::slice::from_ref(&record)), [line]);
+        if let Some(found) = super::tshark(101, &[record], &[]) {
+            assert_eq!(found, ["1\tinside@tunnel"]);
+        }
+    }
+    // Media, and plaintext of the web interface, stay datagrams nobody looks at.
+    for (media, application) in [(1, 3), (33, 1)] {
+        let extension = [&ports[..], &addrs, &[application]].concat();
+        let record = wrap::acdr(7, 0, 6, media, &extension, b"GET / HTTP/1.1\r\n\r\n");
+        let lines = decode(101, &[recorded(&record)]);
+        assert!(lines[0].starts_with("Datagram"), "{lines:?}");
+    }
+}
+
+#[test]
+fn no_damage_of_a_debug_recording_panics() {
+    let packet = wrap::acdr(7, 0, 6, 33, &[0; 13], &message());
+    for keep in 0..60 {
+        decode(101, &[recorded(&packet[..keep])]);
+    }
+    for at in 0..40 {
+        for damage in [0, 1, 9, 0x7f, 0xff] {
+            let mut packet = packet.clone();
+            packet[at] = damage;
+            decode(101, &[recorded(&packet)]);
+        }
+    }
 }
 
 /// An exported SIP message.

@@ -107,6 +107,24 @@ pub(crate) const CASES: &[Case] = &[
     frame("HSR", 1, |packet| {
         typed_frame(0x892f, &behind(&[0, 60, 0, 2], &typed(packet)))
     }),
+    frame("802.1CB", 1, |packet| {
+        typed_frame(0xf1c1, &behind(&[0, 0, 0, 7], &typed(packet)))
+    }),
+    frame("802.1BR", 1, |packet| {
+        typed_frame(0x893f, &behind(&[0, 0, 0, 7, 0, 0], &typed(packet)))
+    }),
+    frame("TRILL", 1, |packet| {
+        typed_frame(0x22f3, &behind(&[0, 0x3f, 0, 1, 0, 2], &ethernet(packet)))
+    }),
+    frame("LLC in a jumbo frame", 1, |packet| {
+        typed_frame(0x8870, &llc(packet))
+    }),
+    frame("NSH", 1, |packet| {
+        typed_frame(0x894f, &nsh(if is_v6(packet) { 2 } else { 1 }, packet))
+    }),
+    frame("Ethernet behind two NSH", 1, |packet| {
+        typed_frame(0x894f, &nsh(4, &nsh(3, &ethernet(packet))))
+    }),
     frame("802.3 with SNAP", 1, |packet| {
         let llc = llc(packet);
         let mut out = vec![2; 12];
@@ -182,6 +200,136 @@ pub(crate) const CASES: &[Case] = &[
     }),
     frame("PPI", 192, |packet| {
         behind(&[0, 0, 8, 0, 105, 0, 0, 0], &wlan(0x08, 2, 0, packet))
+    }),
+    frame("Prism", 119, |packet| {
+        let head = [&[0x44, 0, 0, 0, 144, 0, 0, 0][..], &[0; 136]].concat();
+        behind(&head, &wlan(0x08, 2, 0, packet))
+    }),
+    frame("AVS", 163, |packet| {
+        let head = [&[0x80, 0x21, 0x10, 1, 0, 0, 0, 64][..], &[0; 56]].concat();
+        behind(&head, &wlan(0x08, 2, 0, packet))
+    }),
+    frame("token ring", 6, |packet| {
+        let mut out = vec![0x10, 0x40];
+        out.extend([2; 12]);
+        out.extend(llc(packet));
+        out
+    }),
+    frame("token ring with a route", 6, |packet| {
+        let mut out = vec![0x10, 0x40];
+        out.extend([2; 6]);
+        out.extend([0x82, 2, 2, 2, 2, 2, 6, 0x30, 0, 0x11, 0, 0x20]);
+        out.extend(llc(packet));
+        out
+    }),
+    frame("FDDI", 10, |packet| {
+        let mut out = vec![0x50];
+        out.extend([2; 12]);
+        out.extend(llc(packet));
+        out
+    }),
+    frame("frame relay", 107, |packet| {
+        let kind = if is_v6(packet) { 0x8e } else { 0xcc };
+        behind(&[0x18, 0x41, 3, kind], packet)
+    }),
+    frame("frame relay with SNAP", 107, |packet| {
+        behind(&[0x18, 0x41, 3, 0, 0x80, 0, 0, 0], &typed(packet))
+    }),
+    frame("bridged Ethernet in frame relay", 107, |packet| {
+        behind(
+            &[0x18, 0x41, 3, 0, 0x80, 0, 0x80, 0xc2, 0, 7],
+            &ethernet(packet),
+        )
+    }),
+    frame("frame relay of Cisco", 107, |packet| {
+        behind(&[0x18, 0x41], &typed(packet))
+    }),
+    frame("frame relay with direction", 206, |packet| {
+        let kind = if is_v6(packet) { 0x8e } else { 0xcc };
+        behind(&[1, 0x18, 0x41, 3, kind], packet)
+    })
+    .not("its file reader does not know the link type"),
+    frame("Cisco HDLC with direction", 205, |packet| {
+        behind(&[1, 0x0f, 0], &typed(packet))
+    })
+    .not("its file reader does not know the link type"),
+    frame("IPsec device of BSD", 109, |packet| {
+        let family = if is_v6(packet) { 24 } else { 2 };
+        behind(&[family, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 0], packet)
+    }),
+    frame("packet filter log", 117, |packet| {
+        let family = if is_v6(packet) { 24 } else { 2 };
+        let head = [&[61, family, 0, 0][..], &[0; 60]].concat();
+        behind(&head, packet)
+    }),
+    frame("IP over Fibre Channel", 122, |packet| {
+        behind(
+            &[0, 0, 2, 2, 2, 2, 2, 2, 0, 0, 2, 2, 2, 2, 2, 3],
+            &llc(packet),
+        )
+    }),
+    frame("SunATM", 123, |packet| behind(&[2, 0, 0, 40], &llc(packet))),
+    frame("IP over FireWire", 138, |packet| {
+        behind(&[2; 16], &typed(packet))
+    }),
+    frame("DOCSIS", 143, |packet| docsis(&[], packet)),
+    frame("DOCSIS with an extended header", 143, |packet| {
+        // Baseline privacy that is not in use.
+        docsis(&[0x44, 0x10, 0, 9, 0], packet)
+    }),
+    frame("Juniper Ethernet", 178, |packet| {
+        let head = [b'M', b'G', b'C', 0x81, 0, 6, 4, 1, 0, 5, 1, 7];
+        behind(&head, &ethernet(packet))
+    }),
+    frame("Juniper PPP", 179, |packet| {
+        behind(&[b'M', b'G', b'C', 1, 0xff, 3], &ppp(packet))
+    }),
+    frame("Juniper frame relay", 180, |packet| {
+        let kind = if is_v6(packet) { 0x8e } else { 0xcc };
+        behind(&[b'M', b'G', b'C', 1, 0x18, 0x41, 3, kind], packet)
+    }),
+    frame("Juniper Cisco HDLC", 181, |packet| {
+        behind(&[b'M', b'G', b'C', 0, 0x0f, 0], &typed(packet))
+    }),
+    frame("Juniper without a head", 178, |packet| {
+        let protocol = if is_v6(packet) { 6 } else { 2 };
+        behind(&[b'M', b'G', b'C', 2, protocol, 0, 0, 0], packet)
+    }),
+    frame("Endace Ethernet", 197, |packet| {
+        endace(2, &[], &behind(&[0, 0], &ethernet(packet)))
+    }),
+    frame("Endace Ethernet with extensions", 197, |packet| {
+        let extensions = [0x83, 0, 0, 0, 0, 0, 0, 1, 3, 0, 0, 0, 0, 0, 0, 2];
+        endace(0x82, &extensions, &behind(&[0, 0], &ethernet(packet)))
+    }),
+    frame("Endace Cisco HDLC", 197, |packet| {
+        endace(1, &[], &behind(&[0x0f, 0], &typed(packet)))
+    }),
+    frame("Endace IP", 197, |packet| {
+        endace(if is_v6(packet) { 23 } else { 22 }, &[], packet)
+    }),
+    frame("Solaris IPNET", 226, |packet| {
+        let mut head = vec![1, if is_v6(packet) { 26 } else { 2 }, 0, 0];
+        head.extend(u32::try_from(packet.len()).unwrap().to_be_bytes());
+        head.resize(24, 0);
+        behind(&head, packet)
+    }),
+    frame("netANALYZER", 240, |packet| {
+        let len = u8::try_from(ethernet(packet).len() & 0xff).unwrap();
+        behind(&[0, 1, len, 0x40], &ethernet(packet))
+    })
+    .not("it wants the checksum of the frame behind it"),
+    frame("InfiniBand", 242, |packet| {
+        let head = [&[0x60; 40][..], &ethertype(packet).to_be_bytes(), &[0, 0]].concat();
+        behind(&head, packet)
+    }),
+    frame("Apple's any interface", 258, |packet| {
+        let mut head = vec![0; 108];
+        head[..12].copy_from_slice(&[108, 0, 0, 0, 1, 0, 0, 0, 12, 0, 0, 0]);
+        behind(&head, packet)
+    }),
+    frame("passive optical network", 259, |packet| {
+        behind(&[0x55, 0x55, 0xd5, 0x55, 0x55, 0, 1, 0], &ethernet(packet))
     }),
     frame("NFLOG", 239, |packet| nflog(packet, false)),
     frame("NFLOG of a host with the other byte order", 239, |packet| {
@@ -312,6 +460,66 @@ pub(crate) const CASES: &[Case] = &[
         in_udp(1701, &behind(&head, &ethernet(packet)))
     })
     .not("it must be told cookie and sublayer"),
+    over_ip("VXLAN GPE with NSH", 17, |packet| {
+        let next = if is_v6(packet) { 2 } else { 1 };
+        in_udp(
+            4790,
+            &behind(&[0x0c, 0, 0, 4, 0, 0, 9, 0], &nsh(next, packet)),
+        )
+    }),
+    over_ip("NSH in GRE", 47, |packet| {
+        gre(0, 0x894f, &[], &nsh(3, &ethernet(packet)))
+    }),
+    over_ip("Ethernet in IP", 143, ethernet),
+    over_ip("Ethernet over IP of MikroTik", 47, |packet| {
+        let frame = ethernet(packet);
+        let len = u16::try_from(frame.len()).unwrap().to_be_bytes();
+        gre(0x2001, 0x6400, &[len[0], len[1], 7, 0], &frame)
+    }),
+    over_ip("802.11 in GRE of Aruba", 47, |packet| {
+        gre(0, 0x8200, &[], &wlan(0x08, 2, 0, packet))
+    }),
+    over_ip("GRE in UDP", 17, |packet| {
+        in_udp(4754, &gre(0, ethertype(packet), &[], packet))
+    }),
+    over_ip("TZSP", 17, |packet| {
+        let head = [1, 0, 0, 1, 0, 10, 1, 0xd0, 1];
+        in_udp(37_008, &behind(&head, &ethernet(packet)))
+    }),
+    over_ip("802.11 in TZSP", 17, |packet| {
+        in_udp(
+            37_008,
+            &behind(&[1, 0, 0, 18, 1], &wlan(0x08, 2, 0, packet)),
+        )
+    }),
+    over_ip("GUE", 17, |packet| {
+        let protocol = if is_v6(packet) { 41 } else { 4 };
+        in_udp(6080, &behind(&[0, protocol, 0, 0], packet))
+    })
+    .not("it does not know the encapsulation"),
+    over_ip("GUE without a head", 17, |packet| in_udp(6080, packet))
+        .not("it does not know the encapsulation"),
+    over_ip("LISP", 17, |packet| {
+        in_udp(4341, &behind(&[0x80, 0, 0, 1, 0, 0, 0, 1], packet))
+    }),
+    over_ip("mirror of Juniper", 17, |packet| {
+        in_udp(30_030, &behind(&[0, 0, 0, 1, 0, 0, 0, 2], packet))
+    }),
+    over_ip("CAPWAP", 17, |packet| {
+        in_udp(5247, &capwap(false, 0, [0; 4], &ethernet(packet)))
+    }),
+    over_ip("802.11 in CAPWAP", 17, |packet| {
+        in_udp(5247, &capwap(true, 0, [0; 4], &wlan(0x08, 2, 0, packet)))
+    })
+    .ask(&["-o", "capwap.swap_fc:FALSE"]),
+    over_ip("802.11 in CAPWAP of Cisco", 17, |packet| {
+        let mut frame = wlan(0x08, 2, 0, packet);
+        frame.swap(0, 1);
+        in_udp(5247, &capwap(true, 0, [0; 4], &frame))
+    }),
+    over_ip("debug recording with IP header", 17, |packet| {
+        in_udp(925, &acdr(7, 0x08, 6, 10, &[], packet))
+    }),
     over_ip("MPLS in UDP", 17, |packet| in_udp(6635, &mpls(1, packet))),
     over_ip("ESP with NULL encryption", 50, |packet| {
         esp_null(if is_v6(packet) { 41 } else { 4 }, packet, 12)
@@ -457,6 +665,80 @@ fn gre(flags: u16, protocol: u16, fields: &[u8], payload: &[u8]) -> Vec<u8> {
         payload,
     ]
     .concat()
+}
+
+/// A head of 6 words: base, path, fixed context.
+fn nsh(next: u8, payload: &[u8]) -> Vec<u8> {
+    let head = [&[0x0f, 0xc6, 1, next, 0, 0, 7, 255][..], &[0; 16]].concat();
+    behind(&head, payload)
+}
+
+/// A head of 8 bytes; `fragment` is its last four.
+pub(crate) fn capwap(native: bool, flags: u8, fragment: [u8; 4], payload: &[u8]) -> Vec<u8> {
+    // Two words; a radio of 802.11.
+    let head = [0, 2 << 3, 1 << 1 | u8::from(native), flags];
+    [&head[..], &fragment, payload].concat()
+}
+
+/// A record of a debug recording.
+pub(crate) fn acdr(
+    version: u8,
+    flags: u8,
+    trace_point: u8,
+    media: u8,
+    extension: &[u8],
+    payload: &[u8],
+) -> Vec<u8> {
+    let len = u8::try_from(extension.len()).unwrap();
+    let mut out = vec![version, 0, 0, 0, 9, 0, 1, 0, 2, 0, 3];
+    out.extend([flags, trace_point, media, len]);
+    if version >= 5 {
+        out.extend([0; 4]);
+    }
+    if version >= 7 {
+        out.extend([0; 4]);
+    }
+    [&out[..], extension, payload].concat()
+}
+
+/// A packet frame, with an extended header if there is one.
+fn docsis(extended: &[u8], packet: &[u8]) -> Vec<u8> {
+    let frame = ethernet(packet);
+    let len = u16::try_from(extended.len() + frame.len()).unwrap();
+    let has_extended = u8::from(!extended.is_empty());
+    let mut out = vec![has_extended, u8::try_from(extended.len()).unwrap()];
+    out.extend(len.to_be_bytes());
+    out.extend(extended);
+    let sum = out.iter().fold(0xffff_u16, |sum, byte| {
+        (0..8).fold(sum ^ u16::from(*byte), |sum, _| {
+            if sum & 1 == 1 {
+                sum >> 1 ^ 0x8408
+            } else {
+                sum >> 1
+            }
+        })
+    });
+    out.extend((!sum).to_le_bytes());
+    [out, frame].concat()
+}
+
+/// A record filled up to a multiple of 8.
+fn endace(kind: u8, extensions: &[u8], payload: &[u8]) -> Vec<u8> {
+    let wire = if matches!(kind & 0x7f, 2) {
+        payload.len() - 2
+    } else {
+        payload.len()
+    };
+    let record = (16 + extensions.len() + payload.len()).next_multiple_of(8);
+    let mut out = vec![0; 8];
+    out.extend([kind, 4]);
+    out.extend(u16::try_from(record).unwrap().to_be_bytes());
+    out.extend([0, 0]);
+    out.extend(u16::try_from(wire).unwrap().to_be_bytes());
+    out.extend(extensions);
+    out.extend(payload);
+    out.resize(record, 0);
+    out
 }
 
 fn pptp(packet: &[u8], acknowledges: bool) -> Vec<u8> {

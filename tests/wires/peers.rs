@@ -269,8 +269,51 @@ pub(crate) fn rustls_carries(sent: &[(bool, Vec<u8>)]) -> Talk {
     pair.talk("carried")
 }
 
+/// A HEP packet of an agent that saw `payload` in a UDP datagram; `kind` is that of its chunk.
+fn hep_packet(kind: u8, payload: &[u8]) -> Vec<u8> {
+    let chunk = |kind: u8, value: &[u8]| {
+        let len = u16::try_from(6 + value.len()).unwrap().to_be_bytes();
+        [&[0, 0, 0, kind][..], &len, value].concat()
+    };
+    let chunks = [
+        chunk(1, &[2]),
+        chunk(2, &[17]),
+        chunk(3, &[10, 9, 0, 1]),
+        chunk(4, &[10, 9, 0, 2]),
+        chunk(7, &5060_u16.to_be_bytes()),
+        chunk(8, &5060_u16.to_be_bytes()),
+        chunk(9, &1_699_999_999_u32.to_be_bytes()),
+        chunk(10, &999_000_u32.to_be_bytes()),
+        chunk(11, &[1]),
+        chunk(kind, payload),
+    ]
+    .concat();
+    let total = u16::try_from(6 + chunks.len()).unwrap().to_be_bytes();
+    [&b"HEP3"[..], &total, &chunks].concat()
+}
+
+/// What an agent sends over a connection: three messages, one of them compressed, a report of
+/// another kind and a keep-alive without anything.
+pub(crate) fn hep_talk() -> Vec<(bool, Vec<u8>)> {
+    let mut zlib = flate2::write::ZlibEncoder::new(Vec::new(), Compression::default());
+    std::io::Write::write_all(&mut zlib, &answer("UDP", "hep-1")).unwrap();
+    let mut report = hep_packet(15, b"{\"mos\": 4}");
+    let kind = report
+        .windows(7)
+        .position(|it| it == [0, 0, 0, 11, 0, 7, 1]);
+    report[kind.unwrap() + 6] = 5;
+    [
+        hep_packet(15, &request("UDP", "hep-1")),
+        hep_packet(16, &zlib.finish().unwrap()),
+        [b"HEP3\0\x06".to_vec(), report].concat(),
+        hep_packet(15, &request("UDP", "hep-2")),
+    ]
+    .map(|bytes| (true, bytes))
+    .into()
+}
+
 /// A WebSocket frame; clients mask.
-fn frame(from_client: bool, first: u8, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn frame(from_client: bool, first: u8, payload: &[u8]) -> Vec<u8> {
     let mask = if from_client { 0x80 } else { 0 };
     let mut out = vec![first];
     if payload.len() < 126 {
@@ -355,42 +398,52 @@ pub(crate) fn websocket_talk() -> Vec<(bool, Vec<u8>)> {
     ]
 }
 
+/// An SCTP packet with these chunks.
+fn sctp(chunks: &[Vec<u8>]) -> Vec<u8> {
+    let mut out = Vec::new();
+    out.extend(40_000_u16.to_be_bytes());
+    out.extend(5060_u16.to_be_bytes());
+    out.extend([0, 0, 0, 7, 0, 0, 0, 0]);
+    out.extend(chunks.concat());
+    let sum = crc32c(&out);
+    out[8..12].copy_from_slice(&sum.to_le_bytes());
+    out
+}
+
+/// A DATA chunk.
+fn data(tsn: u32, flags: u8, sequence: u16, bytes: &[u8]) -> Vec<u8> {
+    let mut out = vec![0, flags];
+    out.extend(u16::try_from(bytes.len() + 16).unwrap().to_be_bytes());
+    out.extend(tsn.to_be_bytes());
+    out.extend([0, 0]);
+    out.extend(sequence.to_be_bytes());
+    out.extend([0, 0, 0, 0]);
+    out.extend(bytes);
+    out.resize(out.len().next_multiple_of(4), 0);
+    out
+}
+
+/// An SCTP packet with a whole message, the `number`-th.
+pub(crate) fn sctp_packet(number: u32, bytes: &[u8]) -> Vec<u8> {
+    let sequence = u16::try_from(number).unwrap();
+    sctp(&[data(number, 3, sequence, bytes)])
+}
+
 /// SCTP packets: a message in one chunk, one in three fragments of which the second comes last,
 /// one more between, and a repetition.
 pub(crate) fn sctp_packets() -> Vec<Vec<u8>> {
-    let packet = |chunks: &[Vec<u8>]| {
-        let mut out = Vec::new();
-        out.extend(40_000_u16.to_be_bytes());
-        out.extend(5060_u16.to_be_bytes());
-        out.extend([0, 0, 0, 7, 0, 0, 0, 0]);
-        out.extend(chunks.concat());
-        let sum = crc32c(&out);
-        out[8..12].copy_from_slice(&sum.to_le_bytes());
-        out
-    };
-    let data = |tsn: u32, flags: u8, sequence: u16, bytes: &[u8]| {
-        let mut out = vec![0, flags];
-        out.extend(u16::try_from(bytes.len() + 16).unwrap().to_be_bytes());
-        out.extend(tsn.to_be_bytes());
-        out.extend([0, 0]);
-        out.extend(sequence.to_be_bytes());
-        out.extend([0, 0, 0, 0]);
-        out.extend(bytes);
-        out.resize(out.len().next_multiple_of(4), 0);
-        out
-    };
     let long = request("SCTP", "sctp-2");
     let parts: Vec<&[u8]> = long.chunks(100).collect();
     assert_eq!(parts.len(), 3);
-    let first = packet(&[data(10, 3, 0, &request("SCTP", "sctp-1"))]);
+    let first = sctp(&[data(10, 3, 0, &request("SCTP", "sctp-1"))]);
     vec![
         first.clone(),
-        packet(&[data(11, 2, 1, parts[0])]),
-        packet(&[
+        sctp(&[data(11, 2, 1, parts[0])]),
+        sctp(&[
             data(13, 1, 1, parts[2]),
             data(14, 3, 2, &request("SCTP", "sctp-3")),
         ]),
-        packet(&[data(12, 0, 1, parts[1])]),
+        sctp(&[data(12, 0, 1, parts[1])]),
         first,
     ]
 }

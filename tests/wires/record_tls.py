@@ -9,6 +9,7 @@ and `C <hex>` or `S <hex>` for what client or server sent, in order.
 import os
 import ssl
 import subprocess
+import sys
 import tempfile
 
 # The same as in tests/wires.rs.
@@ -96,15 +97,37 @@ class Wire:
         return client.session
 
 
-def main():
-    v12, v13 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
-    with tempfile.TemporaryDirectory() as folder:
-        subprocess.run(
-            "openssl req -x509 -newkey rsa:2048 -nodes -days 3650 -subj /CN=sip.example.net"
-            f" -keyout {folder}/key.pem -out {folder}/cert.pem".split(),
-            check=True,
-            capture_output=True,
+def certificate(folder):
+    subprocess.run(
+        "openssl req -x509 -newkey rsa:2048 -nodes -days 3650 -subj /CN=sip.example.net"
+        f" -keyout {folder}/key.pem -out {folder}/cert.pem".split(),
+        check=True,
+        capture_output=True,
+    )
+
+
+def only(suite):
+    """Has this program started anew with a configuration of OpenSSL that allows one suite of TLS 1.3."""
+    with tempfile.NamedTemporaryFile("w", suffix=".cnf") as config:
+        config.write(
+            f"openssl_conf=a\n[a]\nssl_conf=b\n[b]\nsystem_default=c\n[c]\nCiphersuites={suite}\n"
         )
+        config.flush()
+        environment = {**os.environ, "OPENSSL_CONF": config.name}
+        subprocess.run([sys.executable, __file__, suite], check=True, env=environment)
+
+
+def main():
+    v10, v11 = ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1
+    v12, v13 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
+    if len(sys.argv) > 1:
+        with tempfile.TemporaryDirectory() as folder:
+            certificate(folder)
+            name = sys.argv[1].removeprefix("TLS_").removesuffix("_SHA256")
+            Wire("tls13-" + name.lower().replace("_", "-"), folder, v13).run()
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        certificate(folder)
         for name, suite in [
             ("gcm128", "ECDHE-RSA-AES128-GCM-SHA256"),
             ("gcm256-rsa", "AES256-GCM-SHA384"),
@@ -113,6 +136,12 @@ def main():
             ("cbc-sha256", "AES128-SHA256"),
             ("cbc256-sha256", "AES256-SHA256"),
             ("cbc-sha384", "ECDHE-RSA-AES256-SHA384"),
+            ("ccm128", "AES128-CCM"),
+            ("ccm256", "AES256-CCM"),
+            ("ccm128-8", "AES128-CCM8"),
+            ("ccm256-8", "AES256-CCM8"),
+            ("null-sha1", "NULL-SHA"),
+            ("null-sha256", "NULL-SHA256"),
         ]:
             wire = Wire("tls12-" + name, folder, v12, suite)
             session = wire.run()
@@ -120,6 +149,17 @@ def main():
                 wire.run(session)
             if name.startswith("cbc"):
                 Wire("tls12-mte-" + name, folder, v12, suite, options=NO_ENCRYPT_THEN_MAC).run()
+        for version, name in [(v10, "tls10"), (v11, "tls11")]:
+            wire = Wire(name + "-cbc", folder, version, "AES128-SHA")
+            wire.run(wire.run())
+            Wire(name + "-cbc256", folder, version, "ECDHE-RSA-AES256-SHA").run()
+            Wire(
+                name + "-mte-cbc", folder, version, "AES128-SHA", options=NO_ENCRYPT_THEN_MAC
+            ).run()
+        Wire("tls10-null", folder, v10, "NULL-SHA").run()
+        for suite in ("TLS_AES_128_CCM_SHA256", "TLS_AES_128_CCM_8_SHA256"):
+            sys.stdout.flush()
+            only(suite)
         wire = Wire("tls13", folder, v13)
         wire.run(wire.run())
         Wire("tls13-retry", folder, v13, groups="secp384r1").run()

@@ -161,14 +161,34 @@ impl Tap {
         self.packets = order.into_iter().map(|(_, packet)| packet).collect();
     }
 
-    /// As a file.
+    /// Sends segments again: the `places`-th behind the one after it, and so on.
+    pub(crate) fn repeat(&mut self, places: &[usize]) {
+        for place in places {
+            let at = place % self.packets.len();
+            let copy = self.packets[at].clone();
+            let later = (at + 2).min(self.packets.len());
+            self.packets.insert(later, copy);
+        }
+    }
+
+    /// As a file, a packet a millisecond.
     pub(crate) fn bytes(&self) -> Vec<u8> {
+        self.bytes_at(&[])
+    }
+
+    /// As a file with the packets behind the SYNs at these milliseconds, the others as before.
+    pub(crate) fn bytes_at(&self, times: &[u64]) -> Vec<u8> {
+        let time = |index: usize| {
+            let listed = index.checked_sub(2).and_then(|index| times.get(index));
+            let millis = listed.map_or(u64::try_from(index).unwrap(), |millis| millis + 2);
+            1_700_000_000_000_000_000 + millis * 1_000_000
+        };
         let records: Vec<pcap::Record> = self
             .packets
             .iter()
             .enumerate()
             .map(|(index, packet)| pcap::Record {
-                time_ns: 1_700_000_000_000_000_000 + u64::try_from(index).unwrap() * 1_000_000,
+                time_ns: time(index),
                 bytes: pcap::frame(
                     &packet.bytes,
                     pcap::Link::Ethernet,
@@ -301,7 +321,8 @@ pub(crate) fn tshark(tap: &Tap, keys: &str) -> Option<Vec<(u64, String)>> {
     let mut seen = Vec::new();
     for line in text.lines() {
         let (frame, ids) = line.split_once('\t').expect("two fields");
-        for id in ids.split(',') {
+        // On SIP's port it calls other bytes SIP, too.
+        for id in ids.split(',').filter(|id| !id.is_empty()) {
             seen.push((frame.parse().expect("a number"), id.to_owned()));
         }
     }

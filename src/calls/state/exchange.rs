@@ -1,5 +1,7 @@
 //! Exchanges: found or made for each message, due when nothing more can change them, told once.
 
+use smallvec::SmallVec;
+
 use super::super::binding::Binding;
 use super::super::hops::Hops;
 use super::super::outcome::{Exchanged, Hop, Observed, TEXT};
@@ -8,7 +10,7 @@ use super::super::{Event, Seen, Sighted, key};
 use super::session::ByeTold;
 use super::settle::{Ending, FOUND_LATE, REPEATS, WITH_ACK, plus};
 use super::{Call, Surroundings, grow, has_credentials, sender};
-use crate::sip::{Method, MethodKind, StartLine};
+use crate::sip::{Message, Method, MethodKind, StartLine};
 use crate::units::{FileIndex, Flow, Span, StatusCode, Timestamp};
 
 /// After an answer nothing more is expected this long after the last message.
@@ -40,6 +42,19 @@ impl Exchange {
         } else {
             quiet.max(plus(progress.opened, UNANSWERED))
         }
+    }
+
+    /// Until when messages of it could come: what is lost later takes nothing from it.
+    fn expected_until(&self) -> Timestamp {
+        let progress = &self.progress;
+        let waits = match progress.refused {
+            _ if !progress.answered => Some(progress.opened),
+            refused => refused.filter(|_| progress.unacked > 0),
+        };
+        let quiet = plus(progress.touched, QUIET);
+        let until = waits.map_or(quiet, |from| quiet.max(plus(from, plus(REPEATS, QUIET))));
+        let after = until.nanos().saturating_sub(progress.opened.nanos());
+        progress.first.plus(Span::from_nanos(after))
     }
 }
 
@@ -81,8 +96,9 @@ impl Call {
             !dialogs.any(|d| d.side_of(from_tag, to_tag).is_some())
         };
         let goes_on = self.goes_on(seen, method.kind, text, initial);
-        if method.kind == MethodKind::Invite {
-            self.count_invite(seen, initial, around);
+        if method.kind == MethodKind::Invite && !self.has_invite {
+            self.has_invite = true;
+            around.totals.calls += u64::from(around.counted.insert(self.digest));
         }
         if self.exchanges.len() >= around.limits.transactions_per_call {
             self.forget_oldest_exchange(around, out);
@@ -101,7 +117,7 @@ impl Call {
             counting: request_flow,
             counting_key: key,
             vias: message.via_count(),
-            counted: Vec::new(),
+            counted: SmallVec::new(),
             attempt_told: false,
             rang: false,
             challenge: None,
@@ -129,16 +145,23 @@ impl Call {
         self.exchanges.len() - 1
     }
 
-    /// Counts the call, and the attempt that a new INVITE is.
-    fn count_invite(&mut self, seen: &Sighted<'_>, initial: bool, around: &mut Surroundings<'_>) {
-        if !self.has_invite {
-            self.has_invite = true;
-            around.totals.calls += 1;
+    /// Counts the attempt that the first INVITE of an exchange is.
+    pub(super) fn count_attempt(
+        &self,
+        exchange: usize,
+        message: &Message<'_>,
+        around: &mut Surroundings<'_>,
+    ) {
+        let is_first = self.exchanges.get(exchange).is_some_and(|exchange| {
+            exchange.method == MethodKind::Invite && exchange.request.is_none()
+        });
+        if !is_first || message.to_tag().is_some() {
+            return;
         }
         // With credentials it goes on with the attempt that was challenged; otherwise it is a
         // new one, also in the same Call-ID (a retry after a refusal).
-        let from_tag = sender(seen.message);
-        let mut before = self.exchanges.iter().rev();
+        let from_tag = sender(message);
+        let mut before = self.exchanges.iter().take(exchange).rev();
         let before =
             before.find(|e| e.method == MethodKind::Invite && e.initial && e.from_tag == from_tag);
         let is_challenged = before.is_some_and(|before| {
@@ -146,10 +169,10 @@ impl Call {
             let mut codes = finals.map(|c| c.0.get()).peekable();
             match codes.peek() {
                 Some(_) => codes.any(|code| matches!(code, 401 | 407)),
-                None => has_credentials(seen.message),
+                None => has_credentials(message),
             }
         });
-        around.totals.invites += u64::from(initial && seen.message.is_request() && !is_challenged);
+        around.totals.invites += u64::from(!is_challenged);
     }
 
     /// Whether a new exchange goes on with the one before it of its kind and sender.
@@ -242,7 +265,7 @@ impl Call {
             branch: via.and_then(|via| via.branch).map_or(0, key::digest),
             exchange,
             request: None,
-            provisional: Vec::new(),
+            provisional: SmallVec::new(),
             refused: false,
             succeeded: false,
             acked: false,
@@ -347,12 +370,10 @@ impl Call {
         };
         let [uri, from, to, method] = texts.all();
         let progress = &exchange.progress;
-        let observed = observed(
-            ending,
-            hops.last().map(|hop| hop.interface),
-            progress.first,
-            progress.steps,
-        );
+        let interface = hops.last().map(|hop| hop.interface);
+        let open = (progress.first, Some(exchange.expected_until()));
+        let interface = interface.map(|interface| (interface, progress.first));
+        let observed = observed(ending, interface, open, progress.steps);
         out(Event::Exchanged(&Exchanged {
             call_id: &self.id,
             method: exchange.method,
@@ -379,18 +400,22 @@ impl Call {
     }
 }
 
-/// How far the capture carries what was open since `first` on an interface.
+/// How far the capture carries what was open on an interface, between two times or from one on;
+/// `interface` with the time that something was seen there last.
 pub(super) fn observed(
     ending: &Ending<'_>,
-    interface: Option<(FileIndex, u32)>,
-    first: Timestamp,
+    interface: Option<((FileIndex, u32), Timestamp)>,
+    (first, last): (Timestamp, Option<Timestamp>),
     steps: u32,
 ) -> Observed {
     let coverage = ending.coverage;
-    let until = interface.map_or_else(|| coverage.now(), |interface| coverage.until(interface));
+    let until = interface.map_or_else(
+        || coverage.now(),
+        |(interface, seen)| coverage.until(interface, seen).time,
+    );
     Observed {
         until,
-        loss: coverage.is_lossy(first, until),
+        loss: coverage.is_lossy(first, last.map_or(until, |last| last.min(until))),
         time_step: steps != coverage.steps(),
         evicted: ending.evicted,
     }

@@ -1,8 +1,9 @@
 //! Requests inside dialogs, ACKs, and the 2xx they answer.
 
-use super::super::dialog::{Ack, AckMatch, Answered, Bye, Leg, Side, passes};
+use super::super::dialog::{Ack, Answered, Bye, Leg, Side, passes};
 use super::super::transaction::{Exchange, Transaction};
 use super::super::{Context, Event, Note, Seen, Sighted, key};
+use super::described::is_bare;
 use super::session::Ongoing;
 use super::{Call, Surroundings, grow, sender, tags};
 use crate::sip::{Message, MethodKind, Name, StartLine};
@@ -150,6 +151,9 @@ impl Call {
             {
                 ack.repeats.push(now.time);
             }
+            if let Some(ack) = self.acks.get_mut(index) {
+                ack.bare &= is_bare(seen);
+            }
             index
         } else {
             let StartLine::Request { uri, .. } = message.start else {
@@ -168,6 +172,7 @@ impl Call {
                 cseq,
                 repeats: Vec::new(),
                 undeliverable: None,
+                bare: is_bare(seen),
                 uri: uri.into(),
                 route: joined(message, Name::Route),
             });
@@ -177,7 +182,7 @@ impl Call {
             return;
         };
         for dialog in &mut self.answered {
-            if !matches!(dialog.matches(ack), Some(AckMatch::Exact(_))) {
+            if !dialog.is_exact(ack) {
                 continue;
             }
             if let Some(session) = &mut dialog.session {
@@ -259,37 +264,7 @@ impl Call {
         let same = |d: &Answered| d.from_tag == from_tag && d.to_tag == to_tag && d.cseq == cseq;
         let index = match self.answered.iter().position(same) {
             Some(index) => index,
-            None => {
-                if self.answered.len() >= around.limits.dialogs_per_call {
-                    let is_over = |d: &Answered| d.settled && d.session.is_none();
-                    let over = self.answered.iter().position(is_over)?;
-                    self.answered.remove(over);
-                }
-                let is_new = |d: &Answered| d.from_tag != from_tag || d.to_tag != to_tag;
-                let begins = !reinvite && self.answered.iter().all(is_new);
-                let session =
-                    begins.then(|| Box::new(Ongoing::new(message, now.into(), around.elapsed)));
-                self.changed = true;
-                grow(&mut self.answered).push(Answered {
-                    from_tag,
-                    to_tag,
-                    to_tag_text: message.to_tag().unwrap_or_default().into(),
-                    cseq,
-                    reinvite,
-                    legs: Vec::new(),
-                    byes: Vec::new(),
-                    last_success: None,
-                    callee_unreachable: None,
-                    opened: around.elapsed,
-                    steps: around.steps,
-                    touched: around.elapsed,
-                    acked: false,
-                    settled: false,
-                    patient: false,
-                    session,
-                });
-                self.answered.len() - 1
-            }
+            None => self.add_dialog(message, now, cseq, reinvite, around)?,
         };
         let dialog = self.answered.get_mut(index)?;
         dialog.touched = around.elapsed;
@@ -319,7 +294,7 @@ impl Call {
         grow(&mut dialog.legs).push(Leg {
             contacts: message.items(Name::Contact).count(),
             answered_to: raw.flow.dst,
-            has_rport: message.top_via().is_some_and(|via| via.rport.is_some()),
+            has_rport: message.top_via().is_some_and(|via| via.rport().is_some()),
             invite_again: None,
             answer_bytes: raw.bytes.len(),
             answer_fragmented: raw.origin.fragmented,
@@ -340,8 +315,7 @@ impl Call {
         });
         // An ACK that two taps put before its 2xx.
         let early = self.acks.iter().find(|ack| {
-            matches!(dialog.matches(ack), Some(AckMatch::Exact(_)))
-                && dialog.legs.last().is_some_and(|leg| passes(ack, leg))
+            dialog.is_exact(ack) && dialog.legs.last().is_some_and(|leg| passes(ack, leg))
         })?;
         dialog.acked |= dialog.is_on_last_hop(early);
         if let Some(session) = &mut dialog.session {
@@ -371,6 +345,48 @@ impl Call {
                 }
             }
         }
+    }
+
+    /// The dialog of a 2xx to INVITE that is seen for the first time; its index.
+    fn add_dialog(
+        &mut self,
+        message: &Message<'_>,
+        now: Seen,
+        cseq: u32,
+        reinvite: bool,
+        around: &Surroundings<'_>,
+    ) -> Option<usize> {
+        if self.answered.len() >= around.limits.dialogs_per_call {
+            let is_over = |d: &Answered| d.settled && d.session.is_none();
+            let over = self.answered.iter().position(is_over)?;
+            self.answered.remove(over);
+        }
+        let (from_tag, to_tag) = tags(message);
+        let is_other = |d: &Answered| d.from_tag != from_tag || d.to_tag != to_tag;
+        let begins = !reinvite && self.answered.iter().all(is_other);
+        let session = begins.then(|| Box::new(Ongoing::new(message, now.into(), around.elapsed)));
+        let late_offer = self.is_late_offer(message, from_tag, cseq);
+        self.changed = true;
+        grow(&mut self.answered).push(Answered {
+            from_tag,
+            to_tag,
+            to_tag_text: message.to_tag().unwrap_or_default().into(),
+            cseq,
+            reinvite,
+            late_offer,
+            legs: Vec::new(),
+            byes: Vec::new(),
+            last_success: None,
+            callee_unreachable: None,
+            opened: around.elapsed,
+            steps: around.steps,
+            touched: around.elapsed,
+            acked: false,
+            settled: false,
+            patient: false,
+            session,
+        });
+        Some(self.answered.len() - 1)
     }
 
     /// An ICMP error says that a request did not arrive.

@@ -177,7 +177,12 @@ fn hand_out(
     ending: &Ending<'_>,
     out: &mut impl FnMut(Event<'_>),
 ) {
-    let nearness = |leg: &&Leg| (leg.vias, std::cmp::Reverse(leg.first().time));
+    // As the hops of an exchange are ordered.
+    let nearness = |leg: &&Leg| {
+        let answered = leg.first().time.nanos().saturating_neg();
+        let time = leg.invite.map_or(answered, |seen| seen.time.nanos());
+        (leg.vias, leg.invite.is_none(), time)
+    };
     let legs = || dialog.legs.iter();
     let (Some(caller), Some(callee)) = (legs().min_by_key(nearness), legs().max_by_key(nearness))
     else {
@@ -211,6 +216,11 @@ fn hand_out(
             },
         },
         last: session.last.seen(),
-        observed: observed(ending, Some(callee.interface), opened, dialog.steps),
+        observed: observed(
+            ending,
+            Some((callee.interface, session.last.seen().time)),
+            (opened, None),
+            dialog.steps,
+        ),
     }));
 }

@@ -8,6 +8,8 @@ use super::super::{Event, Note};
 use super::{Call, NEVER};
 use crate::calls::Ack;
 use crate::calls::dialog::Path;
+use crate::calls::lru::Slot;
+use crate::calls::media::Media;
 use crate::calls::transaction::Exchange;
 use crate::units::Span;
 
@@ -101,19 +103,25 @@ impl Call {
         out: &mut impl FnMut(Event<'_>),
     ) {
         for index in 0..self.answered.len() {
-            let Some(dialog) = self.answered.get_mut(index) else {
+            let Some(dialog) = self.answered.get(index) else {
                 continue;
             };
             if dialog.settled || elapsed.is_some_and(|elapsed| settles_at(dialog) > elapsed) {
                 continue;
             }
-            if elapsed.is_some()
-                && !dialog.patient
+            let is_due = elapsed.is_none() || dialog.patient;
+            if !is_due
                 && might_be_accused(dialog, peers.hops, self.digest)
+                && !self.is_heard(index, peers)
             {
-                dialog.patient = true;
+                if let Some(dialog) = self.answered.get_mut(index) {
+                    dialog.patient = true;
+                }
                 continue;
             }
+            let Some(dialog) = self.answered.get_mut(index) else {
+                continue;
+            };
             dialog.settled = true;
             for leg in dialog.legs.iter_mut().filter(|leg| !leg.told) {
                 leg.told = true;
@@ -134,6 +142,19 @@ impl Call {
         }
     }
 
+    /// Whether RTP both ways shows that the dialog outlived a missing ACK.
+    fn is_heard(&self, index: usize, peers: &Peers<'_>) -> bool {
+        let dialog = self.answered.get(index);
+        dialog.is_some_and(|dialog| {
+            let media = self.media_of(dialog, peers);
+            let opened = dialog.legs.iter().map(|leg| leg.first().time).min();
+            let until = media.and_then(|media| media.both_until());
+            until
+                .zip(opened)
+                .is_some_and(|(until, opened)| until.since(opened) > WITHOUT_ACK)
+        })
+    }
+
     fn hand_out(
         &self,
         dialog: &Answered,
@@ -151,12 +172,16 @@ impl Call {
             .map(|leg| leg.first().time)
             .min()
             .unwrap_or_default();
+        // One that fits exactly belongs to it, whatever clock says that it came before.
         let acks: Vec<_> = self
             .acks
             .iter()
-            .filter(|ack| ack.seen.time.since(opened) >= Span::from_millis(-500))
             .filter(|ack| !self.belongs_elsewhere(ack, dialog))
             .filter_map(|ack| Some((ack, dialog.matches(ack)?)))
+            .filter(|(ack, fit)| {
+                let is_exact = matches!(fit, AckMatch::Exact(_));
+                is_exact || ack.seen.time.since(opened) >= Span::from_millis(-500)
+            })
             .collect();
         let facts: Vec<_> = dialog
             .legs
@@ -172,12 +197,20 @@ impl Call {
                 peer_t1: peers.timers.t1(leg.flow.dst),
             })
             .collect();
-        let observed_until = end.coverage.until(nearest.interface);
+        let until = end.coverage.until(nearest.interface, nearest.last().time);
+        let latest = dialog
+            .legs
+            .iter()
+            .map(|leg| leg.last().time)
+            .chain(acks.iter().map(|(ack, _)| ack.seen.time))
+            .chain(dialog.byes.iter().map(|bye| bye.seen.time));
+        let latest = latest.max().unwrap_or_default();
         out(Event::Dialog(&AnsweredDialog {
             call_id: &self.id,
             to_tag: &dialog.to_tag_text,
             cseq: dialog.cseq,
             reinvite: dialog.reinvite,
+            late_offer: dialog.late_offer,
             legs: &dialog.legs,
             hop_facts: &facts,
             acks: &acks,
@@ -188,9 +221,12 @@ impl Call {
                 .find(|c| c.0 == dialog.from_tag && c.1 == Some(dialog.cseq))
                 .map(|c| c.2),
             last_success: dialog.last_success,
+            media: self.media_of(dialog, peers),
             callee_unreachable: dialog.callee_unreachable,
-            observed_until,
-            loss: end.coverage.is_lossy(opened, observed_until),
+            observed_until: until.time,
+            paused: until.paused,
+            gap: end.coverage.has_gap(nearest.interface, opened, latest),
+            loss: end.coverage.is_lossy(opened, until.time),
             time_step: dialog.steps != end.coverage.steps(),
             evicted: end.evicted,
         }));
@@ -199,16 +235,15 @@ impl Call {
     /// Whether an ACK is another INVITE's (DOMAIN C.5): of a refused one by its branch, of
     /// another fork by its To tag, of another answered INVITE by its CSeq number.
     fn belongs_elsewhere(&self, ack: &Ack, dialog: &Answered) -> bool {
-        let is_exact = matches!(dialog.matches(ack), Some(AckMatch::Exact(_)));
+        if dialog.is_exact(ack) {
+            return false;
+        }
         let of_refusal = ack.branch != 0
             && self
                 .transactions
                 .iter()
                 .any(|t| t.branch == ack.branch && t.is_refused());
-        let of_other = self.answered.iter().any(|other| {
-            !std::ptr::eq(other, dialog) && matches!(other.matches(ack), Some(AckMatch::Exact(_)))
-        });
-        !is_exact && (of_refusal || of_other)
+        of_refusal || self.answered.iter().any(|other| other.is_exact(ack))
     }
 }
 
@@ -225,6 +260,9 @@ pub(in crate::calls) struct Ending<'a> {
 pub(in crate::calls) struct Peers<'a> {
     pub(in crate::calls) hops: &'a Hops,
     pub(in crate::calls) timers: &'a Timers,
+    pub(in crate::calls) media: &'a Media,
+    /// The call's place, by which `media` knows it.
+    pub(in crate::calls) slot: Slot,
 }
 
 /// Whether a single 2xx without ACK would be held against the caller (DOMAIN C.5 row 23). Such a

@@ -212,3 +212,55 @@ fn a_folder_is_searched_by_content() {
     assert!(!is("2.pcap").unwrap());
     assert!(is("3.pcap").is_err());
 }
+
+/// The borders of captures with frames at these seconds, by path.
+fn borders(files: &[(&str, &[u32])], shifts: &[i64]) -> Vec<String> {
+    let bytes: Vec<_> = files.iter().map(|(_, seconds)| capture(seconds)).collect();
+    let (_folder, inputs) = folder(&bytes);
+    let names = files.iter().map(|(name, _)| (*name).to_owned());
+    let inputs = names.zip(inputs.into_iter().map(|(_, source)| source));
+    let (mut merge, _) = Merge::open(inputs.collect(), &Limits::default());
+    for (file, shift) in (0..).zip(shifts) {
+        merge.shift(FileIndex(file), Span::from_secs(*shift));
+    }
+    let mut found = Vec::new();
+    loop {
+        merge.advance();
+        while let Some(border) = merge.border() {
+            let second = |time: Timestamp| time.nanos() / 1_000_000_000;
+            let (from, until) = (second(border.from), second(border.until));
+            let (before, file) = (border.before.0, border.file.0);
+            found.push(format!("{before}>{file} {from}-{until}"));
+        }
+        if matches!(merge.current().1, Next::End) {
+            return found;
+        }
+    }
+}
+
+#[test]
+fn files_go_on_where_others_ended() {
+    let files: &[(&str, &[u32])] = &[("b2", &[30, 31]), ("b0", &[10, 11]), ("b1", &[11, 25])];
+    assert_eq!(borders(files, &[]), ["1>2 11-11", "2>0 25-30"]);
+    // Two that are of the same time do not.
+    assert!(borders(&[("a", &[1, 5]), ("b", &[2, 6])], &[]).is_empty());
+}
+
+#[test]
+fn kin_go_on_from_each_other_between_the_files_of_another_ring() {
+    let files: &[(&str, &[u32])] = &[
+        ("core1", &[10, 20]),
+        ("edge1", &[10, 29]),
+        ("core2", &[30, 40]),
+        ("edge2", &[31, 40]),
+    ];
+    assert_eq!(borders(files, &[]), ["0>2 20-30", "1>3 29-31"]);
+}
+
+#[test]
+fn a_shifted_capture_takes_its_place_in_time() {
+    let files: &[(&str, &[u32])] = &[("a", &[7201, 7203]), ("b", &[0, 5])];
+    assert_eq!(borders(files, &[]), ["1>0 5-7201"]);
+    assert!(borders(files, &[-7200]).is_empty());
+    assert_eq!(borders(files, &[-7194]), ["1>0 5-7"]);
+}

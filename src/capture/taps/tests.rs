@@ -40,7 +40,7 @@ fn check(sightings: &[Sighting], copies: &str, clocks: &[(&str, u64, u64)]) {
     assert_eq!(found, copies);
     let mut told = Vec::new();
     taps.finish(&mut |defect| {
-        let side = if defect.detail == AHEAD {
+        let side = if defect.detail.contains(" ahead ") {
             "ahead"
         } else {
             "behind"
@@ -166,5 +166,51 @@ fn files_that_only_follow_each_other_have_no_copies() {
     origin.at.file = FileIndex(1);
     assert!(!taps.datagram(&flow(), &origin, b"m"));
     taps.overlap();
+    assert!(taps.datagram(&flow(), &origin, b"m"));
+}
+
+#[test]
+fn a_tap_whose_files_go_on_from_each_other_has_no_copies_of_its_own() {
+    let mut taps = Taps::new(&Limits::default());
+    taps.overlap();
+    taps.goes_on(FileIndex(1), FileIndex(0));
+    let seen = |file: u16, millis: i64| Origin {
+        at: FrameRef {
+            file: FileIndex(file),
+            no: FrameNo(1),
+        },
+        time: Timestamp::default().plus(Span::from_millis(millis)),
+        earlier: &[],
+        interface: 0,
+        ip_id: 0,
+        ttl: 64,
+        snapped: false,
+        fragmented: false,
+    };
+    let sightings = [(0, 0, false), (1, 300, false), (2, 301, true)];
+    for (file, millis, is_copy) in sightings {
+        let found = taps.datagram(&flow(), &seen(file, millis), b"m");
+        assert_eq!(found, is_copy, "{file}");
+    }
+}
+
+#[test]
+fn what_is_known_beforehand_tells_copies_from_the_first_packet_on() {
+    let mut taps = Taps::new(&Limits::default());
+    taps.overlap();
+    taps.know((FileIndex(0), FileIndex(1)), Span::from_millis(700));
+    let mut origin = Origin {
+        at: FrameRef::default(),
+        time: Timestamp::default(),
+        earlier: &[],
+        interface: 0,
+        ip_id: 0,
+        ttl: 64,
+        snapped: false,
+        fragmented: false,
+    };
+    assert!(!taps.datagram(&flow(), &origin, b"m"));
+    origin.at.file = FileIndex(1);
+    origin.time = Timestamp::default().plus(Span::from_millis(710));
     assert!(taps.datagram(&flow(), &origin, b"m"));
 }

@@ -17,12 +17,25 @@ fn run(refused: &[f64], attempts: impl IntoIterator<Item = f64>) -> Vec<Burst> {
         .chain(refused.iter().map(|time| (*time, true)))
         .collect();
     all.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let mut detector = Detector::new(BurstOptions::default(), 1 << 16, at(0.0));
+    let detector = Detector::new(BurstOptions::default(), 1 << 16, at(0.0));
+    drive(detector, &all)
+}
+
+/// The bursts that a detector finds among these finals, with whether each is a refusal.
+fn drive(mut detector: Detector, all: &[(f64, bool)]) -> Vec<Burst> {
+    let mut finals = Finals::new(BurstOptions::default().window, 1 << 16);
     let end = all.last().map_or(0.0, |last| last.0);
     for (time, refused) in all {
-        detector.push(at(time), refused);
+        let time = finals.next(at(*time));
+        if finals.moves_on(time) {
+            detector.judge(&finals);
+        }
+        finals.push(time);
+        if *refused {
+            detector.push(time, &finals);
+        }
     }
-    detector.finish(at(end))
+    detector.finish(&finals, at(end))
 }
 
 fn every_second(until: u32) -> impl Iterator<Item = f64> {
@@ -135,11 +148,33 @@ fn two_bursts_are_two_and_the_first_is_no_baseline_of_the_second() {
 #[test]
 fn memory_is_capped() {
     let mut detector = Detector::new(BurstOptions::default(), 100, at(0.0));
+    let mut finals = Finals::new(BurstOptions::default().window, 100);
     for n in 0..10_000 {
-        detector.push(at(f64::from(n) * 0.001), true);
+        let time = at(f64::from(n) * 0.001);
+        detector.judge(&finals);
+        finals.push(time);
+        detector.push(time, &finals);
+        assert!(detector.remembered() <= 100);
+        assert!(finals.times.len() <= 100);
     }
-    assert!(detector.refusals.len() <= 100);
-    assert!(detector.window.len() <= 100);
-    let bursts = detector.finish(at(10.0));
-    assert_eq!(bursts.len(), 1);
+    let bursts = detector.finish(&finals, at(11.0));
+    assert_eq!(bursts.first().map(|burst| burst.count), Some(10_000));
+}
+
+#[test]
+fn a_baseline_cut_short_by_the_cap_is_not_taken_for_a_low_one() {
+    // Twenty refusals a second among two hundred finals, for twenty minutes, and no change.
+    let all: Vec<(f64, bool)> = (0..240_000_u32)
+        .map(|n| (f64::from(n) * 0.005, n % 10 == 0))
+        .collect();
+    let small = Detector::new(BurstOptions::default(), 4096, at(0.0));
+    assert_eq!(drive(small, &all), []);
+}
+
+#[test]
+fn a_series_that_needs_a_baseline_opens_nothing_without_one() {
+    let all: Vec<(f64, bool)> = (0..100).map(|n| (f64::from(n), true)).collect();
+    let series = || Detector::new(BurstOptions::default(), 4096, at(0.0));
+    assert_eq!(drive(series(), &all).len(), 1);
+    assert_eq!(drive(series().with_baseline_only(), &all), []);
 }

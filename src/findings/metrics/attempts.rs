@@ -1,6 +1,7 @@
 //! Attempts in progress: what belongs to one call or registration, whatever rounds it takes.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 
 use super::super::rule::Peer;
 use crate::calls::{Exchanged, Hop};
@@ -10,9 +11,9 @@ use crate::units::{Span, StatusCode, Timestamp};
 pub(super) const TIMER_B: Span = Span::from_secs(32);
 
 /// What an attempt is told apart by.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Key {
-    pub(super) call_id: Box<[u8]>,
+    pub(super) call_id: Arc<[u8]>,
     pub(super) from_tag: u64,
     pub(super) is_register: bool,
     /// Measured on which pair of hosts; `None`: on the hop nearest the caller.
@@ -146,19 +147,20 @@ fn is_blocked(code: StatusCode, reason: &[u8]) -> bool {
 #[derive(Debug)]
 pub(super) struct Attempts {
     cap: usize,
-    open: BTreeMap<Key, (Attempt, u64)>,
-    /// Keys by age, with the number that tells a key from the same one used again.
-    ages: VecDeque<(Key, u64)>,
-    next: u64,
+    /// By age. Their numbers follow each other from `first` on.
+    open: VecDeque<(Key, Attempt)>,
+    first: u64,
+    /// The number of each. Keyed by chance, as strangers choose Call-IDs; never gone through.
+    numbers: HashMap<Key, u64, foldhash::quality::RandomState>,
 }
 
 impl Attempts {
     pub(super) fn new(cap: usize) -> Self {
         Self {
             cap,
-            open: BTreeMap::new(),
-            ages: VecDeque::new(),
-            next: 0,
+            open: VecDeque::new(),
+            first: 0,
+            numbers: HashMap::default(),
         }
     }
 
@@ -170,7 +172,11 @@ impl Attempts {
         goes_on: bool,
     ) -> Vec<(Key, Attempt)> {
         let mut done = Vec::new();
-        if let Some((known, _)) = self.open.get_mut(&key) {
+        let index = self.numbers.get(&key).and_then(|number| {
+            let index = number.checked_sub(self.first)?;
+            usize::try_from(index).ok()
+        });
+        if let Some((_, known)) = index.and_then(|index| self.open.get_mut(index)) {
             // A later round that does not go on is a new attempt: a retry after a refusal, or the
             // next refresh of a registration. An earlier one was only settled later.
             if goes_on || attempt.cseq <= known.cseq {
@@ -187,28 +193,24 @@ impl Attempts {
             start: attempt.start.filter(|_| !goes_on),
             ..attempt
         };
-        self.next += 1;
-        self.open.insert(key.clone(), (attempt, self.next));
-        self.ages.push_back((key, self.next));
-        while self.open.len() > self.cap {
-            let Some((oldest, number)) = self.ages.pop_front() else {
-                break;
-            };
-            if self.open.get(&oldest).is_some_and(|one| one.1 == number)
-                && let Some((attempt, _)) = self.open.remove(&oldest)
-            {
-                done.push((oldest, attempt));
-            }
+        let number = self.first + self.open.len() as u64;
+        self.numbers.insert(key.clone(), number);
+        self.open.push_back((key, attempt));
+        while self.open.len() > self.cap
+            && let Some(oldest) = self.open.pop_front()
+        {
+            self.first += 1;
+            self.numbers.remove(&oldest.0);
+            done.push(oldest);
         }
         done
     }
 
-    /// Takes all of them out.
+    /// Takes all of them out, in the order of their keys.
     pub(super) fn take_all(&mut self) -> Vec<(Key, Attempt)> {
-        self.ages.clear();
-        std::mem::take(&mut self.open)
-            .into_iter()
-            .map(|(key, (attempt, _))| (key, attempt))
-            .collect()
+        self.numbers.clear();
+        let mut all: Vec<_> = std::mem::take(&mut self.open).into();
+        all.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        all
     }
 }

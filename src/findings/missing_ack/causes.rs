@@ -10,7 +10,7 @@
 use super::decide::{Decision, Facts, Standing, Verdict};
 use crate::calls::dialog::{Path, is_private};
 use crate::calls::{AckFault, AckMatch, AnsweredDialog, Leg};
-use crate::findings::rule::{Explanation, Topic};
+use crate::findings::rule::{Explanation, Frames, Topic};
 use crate::sip::value::{Address, Uri, list, param};
 use crate::units::Transport;
 
@@ -158,34 +158,51 @@ pub(super) fn of(
     leg: &Leg,
     facts: &Facts,
     decision: &Decision,
+    frames: Frames,
 ) -> Option<Cause> {
     match decision.verdict {
         Verdict::AckMismatch(_, Standing::Tolerated) => None,
-        Verdict::AckMismatch(fault, _) => of_fault(fault, dialog, leg),
-        Verdict::AckUndeliverable => private_contact(leg).or_else(|| transport_switch(dialog, leg)),
-        Verdict::AckNotHonoured(_) => other_node(dialog, leg).or_else(|| lost_beyond(dialog, leg)),
+        Verdict::AckMismatch(fault, _) => of_fault(fault, dialog, leg, frames),
+        Verdict::AckUndeliverable => {
+            private_contact(leg).or_else(|| transport_switch(dialog, leg, frames))
+        }
+        Verdict::AckNotHonoured(_) => {
+            other_node(dialog, leg, frames).or_else(|| lost_beyond(dialog, leg, frames))
+        }
         Verdict::UasDiedAfter200 => Some(Cause {
             kind: Kind::CalleeRestarted,
             evidence: dialog.callee_unreachable.map_or_else(
                 || "requests to the callee went unanswered".to_owned(),
-                |seen| format!("ICMP unreachable from the callee in frame {}", seen.at.no),
+                |seen| {
+                    format!(
+                        "ICMP unreachable from the callee in frame {}",
+                        frames.name(seen.at)
+                    )
+                },
             ),
         }),
         Verdict::AckAfterTimeout | Verdict::AckLate => contact_name(leg),
-        Verdict::NoAckConfirmed | Verdict::NoAckProbable => answer_not_delivered(dialog, leg)
-            .or_else(|| private_contact(leg))
-            .or_else(|| transport_switch(dialog, leg))
-            .or_else(|| several_contacts(leg))
-            .or_else(|| sip_alg(dialog, leg))
-            .or_else(|| missing_record_route(dialog, leg))
-            .or_else(|| contact_name(leg))
-            .or_else(|| new_target(leg))
-            .or_else(|| never_built(dialog, leg, facts, decision)),
+        Verdict::NoAckConfirmed | Verdict::NoAckProbable => {
+            answer_not_delivered(dialog, leg, frames)
+                .or_else(|| private_contact(leg))
+                .or_else(|| transport_switch(dialog, leg, frames))
+                .or_else(|| several_contacts(leg, frames))
+                .or_else(|| sip_alg(dialog, leg, frames))
+                .or_else(|| missing_record_route(dialog, leg))
+                .or_else(|| contact_name(leg))
+                .or_else(|| new_target(leg))
+                .or_else(|| never_built(dialog, leg, facts, decision))
+        }
         _ => None,
     }
 }
 
-fn of_fault(fault: AckFault, dialog: &AnsweredDialog<'_>, leg: &Leg) -> Option<Cause> {
+fn of_fault(
+    fault: AckFault,
+    dialog: &AnsweredDialog<'_>,
+    leg: &Leg,
+    frames: Frames,
+) -> Option<Cause> {
     let (ack, _) = dialog
         .acks
         .iter()
@@ -199,13 +216,13 @@ fn of_fault(fault: AckFault, dialog: &AnsweredDialog<'_>, leg: &Leg) -> Option<C
         AckFault::Target => format!(
             "Request-URI {} in frame {}, Contact {}",
             text(&ack.uri),
-            ack.seen.at.no,
+            frames.name(ack.seen.at),
             text(&leg.contact)
         ),
         _ => format!(
             "Route {} in frame {}, sent to {}; Record-Route {}",
             or_none(&ack.route),
-            ack.seen.at.no,
+            frames.name(ack.seen.at),
             ack.flow.dst,
             or_none(&leg.record_route)
         ),
@@ -228,17 +245,19 @@ fn private_contact(leg: &Leg) -> Option<Cause> {
     })
 }
 
-fn answer_not_delivered(dialog: &AnsweredDialog<'_>, leg: &Leg) -> Option<Cause> {
+fn answer_not_delivered(dialog: &AnsweredDialog<'_>, leg: &Leg, frames: Frames) -> Option<Cause> {
     let first = leg.first();
     let later = |time: crate::units::Timestamp| time.since(first.time).nanos() > 1_000_000_000;
     let sign = match (leg.invite_again, dialog.cancel) {
         (Some(again), _) if again.time > first.time => format!(
             "INVITE again in frame {}, after the 2xx in frame {}",
-            again.at.no, first.at.no
+            frames.name(again.at),
+            frames.name(first.at)
         ),
         (_, Some(cancel)) if later(cancel.time) => format!(
             "CANCEL in frame {}, after the 2xx in frame {}",
-            cancel.at.no, first.at.no
+            frames.name(cancel.at),
+            frames.name(first.at)
         ),
         _ => return None,
     };
@@ -268,7 +287,7 @@ fn answer_not_delivered(dialog: &AnsweredDialog<'_>, leg: &Leg) -> Option<Cause>
     })
 }
 
-fn transport_switch(dialog: &AnsweredDialog<'_>, leg: &Leg) -> Option<Cause> {
+fn transport_switch(dialog: &AnsweredDialog<'_>, leg: &Leg, frames: Frames) -> Option<Cause> {
     let place = dialog
         .legs
         .iter()
@@ -277,7 +296,7 @@ fn transport_switch(dialog: &AnsweredDialog<'_>, leg: &Leg) -> Option<Cause> {
     if let Some(unopened) = unopened {
         let answer = unopened.refused.map_or_else(
             || "not answered".to_owned(),
-            |seen| format!("refused in frame {}", seen.at.no),
+            |seen| format!("refused in frame {}", frames.name(seen.at)),
         );
         return Some(Cause {
             kind: Kind::TransportSwitch,
@@ -285,7 +304,7 @@ fn transport_switch(dialog: &AnsweredDialog<'_>, leg: &Leg) -> Option<Cause> {
                 "TCP SYN from {} to {} in frame {}, {answer}; Contact {}",
                 unopened.from,
                 unopened.to,
-                unopened.first.at.no,
+                frames.name(unopened.first.at),
                 text(&leg.contact)
             ),
         });
@@ -305,19 +324,19 @@ fn transport_switch(dialog: &AnsweredDialog<'_>, leg: &Leg) -> Option<Cause> {
     })
 }
 
-fn several_contacts(leg: &Leg) -> Option<Cause> {
+fn several_contacts(leg: &Leg, frames: Frames) -> Option<Cause> {
     (leg.contacts > 1).then(|| Cause {
         kind: Kind::SeveralContacts,
         evidence: format!(
             "{} Contact values in frame {}, the first is {}",
             leg.contacts,
-            leg.first().at.no,
+            frames.name(leg.first().at),
             text(&leg.contact)
         ),
     })
 }
 
-fn sip_alg(dialog: &AnsweredDialog<'_>, leg: &Leg) -> Option<Cause> {
+fn sip_alg(dialog: &AnsweredDialog<'_>, leg: &Leg, frames: Frames) -> Option<Cause> {
     let other = dialog.legs.iter().find(|other| {
         other.flow != leg.flow
             && other.vias == leg.vias
@@ -330,9 +349,9 @@ fn sip_alg(dialog: &AnsweredDialog<'_>, leg: &Leg) -> Option<Cause> {
         evidence: format!(
             "Contact {} in frame {}, {} in frame {}, with the same Via",
             text(&leg.contact),
-            leg.first().at.no,
+            frames.name(leg.first().at),
             text(&other.contact),
-            other.first().at.no
+            frames.name(other.first().at)
         ),
     })
 }
@@ -405,7 +424,7 @@ fn never_built(
     })
 }
 
-fn other_node(dialog: &AnsweredDialog<'_>, leg: &Leg) -> Option<Cause> {
+fn other_node(dialog: &AnsweredDialog<'_>, leg: &Leg, frames: Frames) -> Option<Cause> {
     let (ack, _) = dialog.acks.iter().find(|(ack, fit)| {
         matches!(fit, AckMatch::Exact(None)) && ack.flow.dst.addr != leg.flow.dst.addr
     })?;
@@ -414,12 +433,14 @@ fn other_node(dialog: &AnsweredDialog<'_>, leg: &Leg) -> Option<Cause> {
         kind: Kind::OtherNode,
         evidence: format!(
             "ACK to {} in frame {}, 2xx from {}",
-            ack.flow.dst, ack.seen.at.no, leg.flow.dst
+            ack.flow.dst,
+            frames.name(ack.seen.at),
+            leg.flow.dst
         ),
     })
 }
 
-fn lost_beyond(dialog: &AnsweredDialog<'_>, leg: &Leg) -> Option<Cause> {
+fn lost_beyond(dialog: &AnsweredDialog<'_>, leg: &Leg, frames: Frames) -> Option<Cause> {
     let (ack, _) = dialog
         .acks
         .iter()
@@ -430,7 +451,7 @@ fn lost_beyond(dialog: &AnsweredDialog<'_>, leg: &Leg) -> Option<Cause> {
         evidence: format!(
             "{} copies of the 2xx after the ACK in frame {}",
             copies.count(),
-            ack.seen.at.no
+            frames.name(ack.seen.at)
         ),
     })
 }

@@ -30,7 +30,12 @@ pub struct Facts {
     pub two_way: bool,
     /// Packets may be missing from the capture while the dialog was open.
     pub loss: bool,
-    /// A request inside the dialog got a 2xx long after a caller without ACK would be gone.
+    /// The capture paused at `end` and went on later; what came then may not have been seen.
+    pub paused: bool,
+    /// It paused between two of the sightings.
+    pub gap: bool,
+    /// A request inside the dialog got a 2xx, or RTP passed in both directions, when a callee
+    /// without ACK would have been gone.
     pub live: bool,
     /// The ACK had to pass this hop, must have gone elsewhere, or neither is known.
     pub path: crate::calls::dialog::Path,
@@ -228,7 +233,7 @@ fn with_exact_ack(facts: &Facts, timing: &Timing, failed: bool) -> Decision {
         .iter()
         .filter(|copy| **copy > honoured_by)
         .count();
-    if facts.dropped_at_next && failed {
+    if facts.dropped_at_next && failed && !facts.gap {
         return plain(Verdict::AckDroppedAt);
     }
     if let Some(fault) = fault
@@ -243,7 +248,11 @@ fn with_exact_ack(facts: &Facts, timing: &Timing, failed: bool) -> Decision {
         return plain(Verdict::AckMismatch(fault, standing));
     }
     if first >= timing.window {
-        return plain(Verdict::AckAfterTimeout);
+        return if facts.gap {
+            said(Verdict::Inconclusive, &["capture-gap"])
+        } else {
+            plain(Verdict::AckAfterTimeout)
+        };
     }
     if after >= 2 && failed {
         return plain(Verdict::AckNotHonoured(Standing::Confirmed));
@@ -279,6 +288,14 @@ fn without_ack(facts: &Facts, timing: &Timing) -> Decision {
     use crate::calls::dialog::Path;
     let copies = facts.copies.len();
     let bye_by = facts.bye.map(|bye| bye.1);
+    let ends = if facts.paused {
+        "capture-gap"
+    } else {
+        "capture-ends"
+    };
+    // A BYE behind a pause ends nothing that was observed before it.
+    let bye_behind_pause = facts.paused && facts.bye.is_some_and(|bye| bye.0 > facts.end);
+    let bye_in_view = facts.bye.is_some() && !bye_behind_pause;
     if facts.stated {
         return said(Verdict::NoAckConfirmed, &["stated"]);
     }
@@ -288,6 +305,7 @@ fn without_ack(facts: &Facts, timing: &Timing) -> Decision {
                 ("capture-starts", !facts.invite),
                 ("one-way", !facts.two_way),
                 ("capture-loss", facts.loss),
+                ("capture-gap", facts.gap),
                 ("few-copies", copies < 6),
             ]
             .into_iter()
@@ -300,15 +318,22 @@ fn without_ack(facts: &Facts, timing: &Timing) -> Decision {
             };
             return said(verdict, &lowered);
         }
+        Repeats::Cut if facts.paused && !bye_in_view && copies < 6 => {
+            return said(Verdict::Inconclusive, &[ends]);
+        }
         _ if facts.cancel.is_some_and(|cancel| cancel <= 1.0) => {
             return plain(Verdict::CancelCrossed200);
         }
-        Repeats::Cut if bye_by == Some(Side::Uac) => return plain(Verdict::UacHungUpWithoutAck),
+        Repeats::Cut if bye_in_view && bye_by == Some(Side::Uac) => {
+            return plain(Verdict::UacHungUpWithoutAck);
+        }
         Repeats::Stopped if facts.callee_died && copies <= 2 => {
             return plain(Verdict::UasDiedAfter200);
         }
-        _ if timing.gave_up => return said(Verdict::NoAckProbable, &["give-up-bye"]),
-        Repeats::Cut if bye_by.is_some() => {
+        _ if timing.gave_up && !bye_behind_pause => {
+            return said(Verdict::NoAckProbable, &["give-up-bye"]);
+        }
+        Repeats::Cut if bye_in_view => {
             let enough = copies >= 3 && facts.two_way;
             let verdict = if enough {
                 Verdict::NoAckProbable
@@ -319,13 +344,13 @@ fn without_ack(facts: &Facts, timing: &Timing) -> Decision {
         }
         Repeats::Cut if copies >= 6 => {
             let qualifiers: &[_] = if facts.two_way {
-                &["capture-ends"]
+                &[ends]
             } else {
-                &["capture-ends", "one-way"]
+                &[ends, "one-way"]
             };
             return said(Verdict::NoAckProbable, qualifiers);
         }
-        Repeats::Cut => return said(Verdict::Inconclusive, &["capture-ends"]),
+        Repeats::Cut => return said(Verdict::Inconclusive, &[ends]),
         Repeats::Stopped => {}
     }
     // The callee fell silent early.
@@ -347,12 +372,13 @@ fn without_ack(facts: &Facts, timing: &Timing) -> Decision {
     let blind = [
         ("one-way", !facts.two_way),
         ("capture-starts", !facts.invite),
-        ("capture-ends", facts.end < timing.window),
+        (ends, facts.end < timing.window),
     ];
     if let Some((name, _)) = blind.into_iter().find(|reason| reason.1) {
         return said(Verdict::Inconclusive, &[name]);
     }
-    let had_to_pass = facts.path == Path::Pinned && !facts.loss && !facts.reliable;
+    let is_whole = !facts.loss && !facts.gap;
+    let had_to_pass = facts.path == Path::Pinned && is_whole && !facts.reliable;
     let verdict = if had_to_pass && facts.acks_of_others {
         Verdict::NoAckProbable
     } else {

@@ -17,6 +17,8 @@ fn facts(copies: &[f64]) -> Facts {
         invite: true,
         two_way: true,
         loss: false,
+        paused: false,
+        gap: false,
         live: false,
         path: Path::Pinned,
         stated: false,
@@ -487,4 +489,62 @@ fn a_t1_borrowed_from_other_dialogs_only_lowers() {
     check("overdue", &short, Verdict::Inconclusive, &["capture-ends"]);
     assert_eq!(timing(&short).repeats, Repeats::Stopped);
     assert_eq!(timing(&known(1.0, short)).repeats, Repeats::Cut);
+}
+
+#[test]
+fn nobody_is_accused_across_a_pause_of_the_capture() {
+    let paused = |end, facts| Facts {
+        end,
+        paused: true,
+        ..facts
+    };
+    let uac = |time, facts| Facts {
+        bye: Some((time, Side::Uac)),
+        ..facts
+    };
+    let gap = |facts| Facts { gap: true, ..facts };
+    let unknown = Verdict::Inconclusive;
+    for (name, facts) in [
+        ("at once", paused(0.2, first(1))),
+        ("amid the copies", paused(4.0, first(4))),
+        ("before the caller's BYE", paused(0.2, uac(600.0, first(1)))),
+        ("before the give-up", paused(20.0, uas_bye(32.1, first(1)))),
+        (
+            "before the callee's BYE",
+            paused(4.0, uas_bye(15.0, first(4))),
+        ),
+        (
+            "before a late ACK",
+            gap(Facts {
+                exact: vec![(40.0, None)],
+                ..first(5)
+            }),
+        ),
+    ] {
+        check(name, &facts, unknown, &["capture-gap"]);
+    }
+    check(
+        "after the caller's BYE",
+        &paused(100.0, uac(0.3, first(1))),
+        Verdict::UacHungUpWithoutAck,
+        &[],
+    );
+    check(
+        "after six copies",
+        &paused(12.0, first(6)),
+        Verdict::NoAckProbable,
+        &["capture-gap"],
+    );
+    check(
+        "between copies to the end",
+        &gap(first(11)),
+        Verdict::NoAckProbable,
+        &["capture-gap"],
+    );
+    check(
+        "when all was over",
+        &paused(60.0, first(11)),
+        Verdict::NoAckConfirmed,
+        &[],
+    );
 }

@@ -84,7 +84,7 @@ pub(super) fn of(decision: &Decision, path_open: bool, count: u64) -> Words {
             remediation: FIND_THE_ACK,
             raise: Some(if has("one-way") {
                 BOTH_WAYS
-            } else if has("capture-ends") {
+            } else if has("capture-ends") || has("capture-gap") {
                 LONGER
             } else {
                 TAP_AT_CALLEE
@@ -185,7 +185,7 @@ pub(super) fn of(decision: &Decision, path_open: bool, count: u64) -> Words {
                 BOTH_WAYS
             } else if has("capture-starts") {
                 "start the capture before the INVITE"
-            } else if has("capture-ends") || has("ended-early") {
+            } else if has("capture-ends") || has("ended-early") || has("capture-gap") {
                 LONGER
             } else {
                 TAP_AT_CALLEE
@@ -215,6 +215,10 @@ fn probable_detail(decision: &Decision) -> &'static str {
         Some("capture-loss") => {
             "The 200 was repeated until 64*T1 were over, but packets are missing from the capture at that time."
         }
+        Some("capture-gap") => {
+            "The 200 was repeated and no ACK was seen, but between two of the files nothing was captured: the ACK may have \
+             passed then."
+        }
         Some("few-copies") => {
             "The 200 was still being repeated when 64*T1 were over, but fewer copies were seen than a callee sends."
         }
@@ -236,7 +240,8 @@ fn probable_detail(decision: &Decision) -> &'static str {
 fn not_visible_detail(decision: &Decision) -> &'static str {
     match decision.qualifiers.first().copied() {
         Some("dialog-lives-on") => {
-            "No ACK was seen, but requests inside the dialog are answered long after a callee without ACK would have hung up."
+            "No ACK was seen, but requests inside the dialog are answered, or media passes both ways, long after a callee \
+             without ACK would have hung up."
         }
         Some("uas-sent-bye") => {
             "No ACK was seen, but the callee hung up early, which it may do only once it has the ACK."
@@ -260,6 +265,9 @@ fn inconclusive_detail(decision: &Decision) -> &'static str {
         }
         Some("one-way") => "Only one direction of this hop was captured.",
         Some("ended-early") => "The call ended before another copy of the 200 was due.",
+        Some("capture-gap") => {
+            "Between two of the files nothing was captured while the call was open; the ACK may have passed then."
+        }
         Some("evicted") => {
             "More calls were open at once than are followed, and this one was given up before all of it was seen."
         }
@@ -290,6 +298,9 @@ const fn mismatch_detail(fault: AckFault) -> &'static str {
         AckFault::ReusedBranch => {
             "The ACK reuses the Via branch of the INVITE; an ACK to a 2xx is a transaction of its own."
         }
+        AckFault::WithoutAnswer => {
+            "The INVITE carried no SDP, so the 200 makes the offer, and the ACK brings no answer to it."
+        }
     }
 }
 
@@ -314,6 +325,10 @@ const fn mismatch_fix(fault: AckFault) -> &'static str {
         AckFault::ReusedBranch => {
             "Make the caller's side give the ACK to a 2xx a new Via branch (RFC 3261 §8.1.1.7): the callee's transaction \
              layer may swallow it otherwise."
+        }
+        AckFault::WithoutAnswer => {
+            "Make the caller's side put its answer into the ACK (RFC 3261 §13.2.2.4), or its offer into the INVITE; if it \
+             does, look for the element that takes the body out of the ACK."
         }
     }
 }
@@ -352,6 +367,7 @@ pub(super) fn fault(fault: AckFault, ack: &Ack, dialog: &AnsweredDialog<'_>, leg
         AckFault::ToTag => format!("To tag is not {}", text(dialog.to_tag)),
         AckFault::FromTag => "another From tag".to_owned(),
         AckFault::ReusedBranch => "Via branch of the INVITE".to_owned(),
+        AckFault::WithoutAnswer => "no SDP, though the 2xx carries the offer".to_owned(),
     }
 }
 
@@ -417,7 +433,7 @@ pub(super) static TOPICS: &[Topic] = topics![
         [
             (
                 SEES,
-                "As no-ack-confirmed, lowered by its qualifier: capture-ends, capture-starts, one-way, capture-loss, \
+                "As no-ack-confirmed, lowered by its qualifier: capture-ends, capture-starts, one-way, capture-loss, capture-gap, \
             few-copies, ended-early, give-up-bye (the callee did not repeat and hung up at 64*T1) or no-repeats."
             ),
             (TO_DO, FIND_THE_ACK),
@@ -447,8 +463,8 @@ pub(super) static TOPICS: &[Topic] = topics![
             (
                 SEES,
                 "Its qualifier says where: wrong-cseq, wrong-to-tag, wrong-from-tag; or, with tags and CSeq right, target \
-            (Request-URI is not the Contact), route-set, next-hop, reused-branch. Confirmed if the callee repeats to \
-            the end, tolerated if it falls silent."
+            (Request-URI is not the Contact), route-set, next-hop, reused-branch, without-answer (no SDP, though the \
+            2xx carries the offer). Confirmed if the callee repeats to the end, tolerated if it falls silent."
             ),
             (
                 TO_DO,
@@ -556,7 +572,8 @@ pub(super) static TOPICS: &[Topic] = topics![
         [
             (
                 SEES,
-                "The callee fell silent early, hung up before 64*T1, or went on in the dialog; or the ACK takes a way that \
+                "The callee fell silent early, hung up before 64*T1, or went on: later than 1.3 times 64*T1 a request inside \
+            the dialog was answered, or RTP passed in both directions (dialog-lives-on); or the ACK takes a way that \
             does not pass the tap (other-path)."
             ),
             (
@@ -572,7 +589,8 @@ pub(super) static TOPICS: &[Topic] = topics![
         [
             (
                 SEES,
-                "Its qualifier says why: capture-ends, capture-starts, one-way, ended-early, no-repeats, time-step."
+                "Its qualifier says why: capture-ends, capture-starts, capture-gap (between two files), one-way, \
+            ended-early, no-repeats, time-step."
             ),
             (
                 TO_DO,

@@ -102,6 +102,7 @@ impl Serialize for Capture {
         map.serialize_entry("bytes", &self.bytes)?;
         put_some(&mut map, "first", self.first.as_ref())?;
         put_some(&mut map, "last", self.last.as_ref())?;
+        put_some(&mut map, "moved_s", self.moved_s.as_ref())?;
         map.serialize_entry("cut_short", &self.cut_short)?;
         map.end()
     }

@@ -1,11 +1,12 @@
 //! `KnownFlows`: the flows that have given a message.
 //!
-//! In: flows. Out: whether either direction was met. Capped: two generations of half the cap
+//! In: flows. Out: whether either direction was met, or uses a port where SIP is expected anyway;
+//! those are not remembered. Capped: two generations of half the cap
 //! each; when the younger is full the elder is forgotten.
 
 use rustc_hash::FxHashSet;
 
-use crate::units::Flow;
+use crate::units::{Flow, is_sip_port};
 
 /// A capped set of flows.
 #[derive(Debug)]
@@ -27,6 +28,9 @@ impl KnownFlows {
 
     /// Remembers both directions of `flow`.
     pub(super) fn insert(&mut self, flow: &Flow) {
+        if is_expected(flow) {
+            return;
+        }
         let flow = either(flow);
         if self.young.contains(&flow) {
             return;
@@ -39,6 +43,9 @@ impl KnownFlows {
 
     /// Whether either direction is remembered; what is asked for stays.
     pub(super) fn contains(&mut self, flow: &Flow) -> bool {
+        if is_expected(flow) {
+            return true;
+        }
         let key = either(flow);
         if self.young.contains(&key) {
             return true;
@@ -49,6 +56,11 @@ impl KnownFlows {
         }
         known
     }
+}
+
+/// Whether one of the ports is SIP's.
+const fn is_expected(flow: &Flow) -> bool {
+    is_sip_port(flow.src.port) || is_sip_port(flow.dst.port)
 }
 
 /// The same for both directions.
@@ -82,6 +94,14 @@ mod tests {
         assert!(flows.contains(&flow(9)));
         assert!(flows.contains(&flow(9).reversed()));
         assert!(!flows.contains(&flow(8)));
+    }
+
+    #[test]
+    fn a_flow_on_a_sip_port_is_known_and_takes_no_room() {
+        let mut flows = KnownFlows::new(4);
+        assert!(flows.contains(&flow(5060)));
+        flows.insert(&flow(5060).reversed());
+        assert!(flows.young.is_empty());
     }
 
     #[test]

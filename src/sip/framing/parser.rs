@@ -10,8 +10,8 @@
 use memchr::memchr;
 
 use super::super::Framing;
+use super::super::head::{ContentLength, Head, end_of_head};
 use super::super::sniff::{self, StartLine, Verdict};
-use super::content_length::{ContentLength, content_length, head_len};
 
 /// What to do with the bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub(super) enum Step {
         head_len: usize,
         /// What was odd.
         framing: Framing,
+        /// [`Head`] has just been read from it; else its body came later, and it has to be again.
+        is_read: bool,
     },
     /// They begin with a message that is too large; so many bytes of it are its header section,
     /// 0 if even that is.
@@ -47,9 +49,9 @@ enum Mode {
     Searching,
 }
 
-/// The header section of the message at hand.
+/// What the header section of the message at hand says.
 #[derive(Clone, Copy, Debug)]
-struct Head {
+struct Measures {
     len: usize,
     body: ContentLength,
 }
@@ -69,7 +71,7 @@ pub(super) struct Parser {
     judged: bool,
     /// So many bytes hold no end of the header section, or no start line behind the body.
     searched: usize,
-    head: Option<Head>,
+    measures: Option<Measures>,
     /// Bytes of a body still to pass over.
     skip: u64,
 }
@@ -94,7 +96,7 @@ impl Parser {
             after_gap,
             judged: false,
             searched: 0,
-            head: None,
+            measures: None,
             skip: 0,
         }
     }
@@ -111,8 +113,8 @@ impl Parser {
 
     /// The length of the message at hand, as far as its header section tells.
     pub(super) const fn head(&self) -> Option<(usize, ContentLength)> {
-        match self.head {
-            Some(head) => Some((head.len, head.body)),
+        match self.measures {
+            Some(measures) => Some((measures.len, measures.body)),
             None => None,
         }
     }
@@ -127,9 +129,9 @@ impl Parser {
 
     /// `lost` bytes are missing behind the `known` bytes of the message at hand.
     pub(super) fn gap(&mut self, known: usize, lost: u64) {
-        let left = match self.head {
+        let left = match self.measures {
             _ if self.skip > 0 => self.skip,
-            Some(Head {
+            Some(Measures {
                 len,
                 body: ContentLength::Is(body),
             }) => u64::try_from(len)
@@ -146,8 +148,8 @@ impl Parser {
         }
     }
 
-    /// The next step. `limit`: bytes of the largest message.
-    pub(super) fn step(&mut self, data: &[u8], limit: usize) -> Step {
+    /// The next step. `limit`: bytes of the largest message; `head`: storage.
+    pub(super) fn step(&mut self, data: &[u8], limit: usize, head: &mut Head) -> Step {
         if self.skip > 0 {
             let skip = usize::try_from(self.skip)
                 .unwrap_or(usize::MAX)
@@ -186,7 +188,7 @@ impl Parser {
                 step => return step,
             }
         }
-        self.measure(data, limit)
+        self.measure(data, limit, head)
     }
 
     /// Whether a message begins here: `Skip(0)` if so.
@@ -206,14 +208,15 @@ impl Parser {
     }
 
     /// Where the message ends that begins here.
-    fn measure(&mut self, data: &[u8], limit: usize) -> Step {
-        let head = match self.head {
-            Some(head) => head,
-            None => match head_len(data, self.searched) {
+    fn measure(&mut self, data: &[u8], limit: usize, head: &mut Head) -> Step {
+        let is_read = self.measures.is_none();
+        let measures = match self.measures {
+            Some(measures) => measures,
+            None => match self.head_len(data, head) {
                 Some(len) if len <= limit => {
-                    let body = content_length(data.get(..len).unwrap_or(data));
                     self.searched = len;
-                    *self.head.insert(Head { len, body })
+                    let body = head.content_length();
+                    *self.measures.insert(Measures { len, body })
                 }
                 None if data.len() <= limit => {
                     self.searched = data.len();
@@ -226,14 +229,14 @@ impl Parser {
             after_gap: self.after_gap,
             ..Framing::default()
         };
-        let len = match head.body {
+        let len = match measures.body {
             ContentLength::Is(body) => {
                 let body = usize::try_from(body).unwrap_or(usize::MAX);
-                let len = head.len.saturating_add(body);
+                let len = measures.len.saturating_add(body);
                 if len <= data.len() && len <= limit {
                     Some(len)
                 } else if len > limit {
-                    return Step::TooLarge(head.len);
+                    return Step::TooLarge(measures.len);
                 } else {
                     None
                 }
@@ -241,11 +244,11 @@ impl Parser {
             // On a stream it is mandatory (RFC 3261 §18.3); without it only the next start line
             // tells the end.
             ContentLength::Missing | ContentLength::Bad => {
-                framing.bad_content_length = head.body == ContentLength::Bad;
-                framing.missing_content_length = head.body == ContentLength::Missing;
+                framing.bad_content_length = measures.body == ContentLength::Bad;
+                framing.missing_content_length = measures.body == ContentLength::Missing;
                 let (at, found) = find_start(data, self.searched);
                 self.searched = at;
-                found.then(|| without_line_ends(data, head.len, at))
+                found.then(|| without_line_ends(data, measures.len, at))
             }
         };
         match len {
@@ -258,19 +261,31 @@ impl Parser {
                 }
                 Step::Message {
                     len,
-                    head_len: head.len,
+                    head_len: measures.len,
                     framing,
+                    is_read,
                 }
             }
-            None if data.len() > limit => Step::TooLarge(head.len),
+            None if data.len() > limit => Step::TooLarge(measures.len),
             None => Step::Wait,
         }
+    }
+
+    /// The length of the head that `data` begins with, which `head` then holds; `None` if it has
+    /// not ended.
+    fn head_len(&self, data: &[u8], head: &mut Head) -> Option<usize> {
+        // Most heads come whole. Of others the end is awaited before they are read once more.
+        if self.searched > 0 {
+            end_of_head(data, self.searched)?;
+        }
+        head.read(data);
+        head.is_ended().then(|| head.len())
     }
 
     const fn next_message(&mut self) {
         self.judged = false;
         self.searched = 0;
-        self.head = None;
+        self.measures = None;
     }
 }
 

@@ -75,7 +75,9 @@ fn datagram(payload: &str, expected: &[&str]) {
         origin: origin(1),
         payload: payload.as_bytes(),
     };
-    frame_datagram(&datagram, &mut |message| lines.push(line(&message)));
+    frame_datagram(&datagram, &mut Head::new(64), &mut |message| {
+        lines.push(line(&message))
+    });
     assert_eq!(lines, expected);
 }
 

@@ -4,16 +4,16 @@
 //! begins at a border or in a message, and is empty where a chunk ends with a message. Capped:
 //! one message and one chunk.
 
+use super::super::head::{ContentLength, Head};
 use super::super::sniff::Verdict;
 use super::super::{Framing, RawMessage};
-use super::content_length::ContentLength;
 use super::flows::KnownFlows;
 use super::parser::{Parser, Step, without_line_ends};
 use super::{Counts, ports};
 use crate::defect::{Defect, DefectKind};
 use crate::limits::Limits;
-use crate::stream::Chunk;
 use crate::stream::kept::Kept;
+use crate::stream::{Chunk, Event};
 use crate::units::{Flow, FrameRef, Origin};
 
 const LOST: &str =
@@ -34,6 +34,8 @@ pub(super) struct Outlet<'s> {
     pub(super) flows: &'s mut KnownFlows,
     /// Counts.
     pub(super) counts: &'s mut Counts,
+    /// Storage for the lines of the message at hand.
+    pub(super) head: &'s mut Head,
     /// The caps.
     pub(super) limits: &'s Limits,
 }
@@ -50,6 +52,8 @@ pub(super) struct Unfinished {
     last: Kept,
     /// Bytes passed over since the last message.
     passed: u64,
+    /// Its first bytes are those of the stream.
+    pub(super) begins: bool,
 }
 
 impl Unfinished {
@@ -62,6 +66,7 @@ impl Unfinished {
             frames: Vec::new(),
             last: Kept::new(&chunk.origin),
             passed: 0,
+            begins: matches!(chunk.event, Event::Bytes(_)) && !after_gap,
         }
     }
 
@@ -96,7 +101,7 @@ impl Unfinished {
             }
             let data = if old > 0 { kept.as_slice() } else { rest };
             let searching = self.parser.is_searching();
-            let consumed = match self.parser.step(data, limit) {
+            let consumed = match self.parser.step(data, limit, outlet.head) {
                 Step::Wait => {
                     self.bytes = if old > 0 { kept } else { rest.to_vec() };
                     self.keep(origin, outlet.limits.frames_per_message);
@@ -112,8 +117,12 @@ impl Unfinished {
                     len,
                     head_len,
                     framing,
+                    is_read,
                 } => {
                     let message = data.get(..len).unwrap_or(data);
+                    if !is_read {
+                        outlet.head.read(message);
+                    }
                     self.emit(message, old, origin, head_len, framing, outlet);
                     self.passed = 0;
                     len
@@ -128,6 +137,7 @@ impl Unfinished {
                             ..Framing::default()
                         };
                         let message = data.get(..head_len).unwrap_or(data);
+                        outlet.head.read(message);
                         self.emit(message, old, origin, head_len, framing, outlet);
                     } else {
                         // Past the start line, or the search would find it again.
@@ -180,7 +190,7 @@ impl Unfinished {
         self.close(false, outlet);
     }
 
-    /// Hands on a message that begins where `old` kept bytes do.
+    /// Hands on a message that begins where `old` kept bytes do, and whose head has been read.
     fn emit(
         &self,
         bytes: &[u8],
@@ -217,6 +227,7 @@ impl Unfinished {
             origin,
             bytes,
             head_len,
+            head: outlet.head,
             framing,
         });
     }
@@ -278,11 +289,14 @@ impl Unfinished {
             .filter(|at| *at != self.last.at)
             .collect();
         outlet.flows.insert(&self.flow);
+        let bytes = bytes.get(..len).unwrap_or(&bytes);
+        outlet.head.read(bytes);
         (outlet.out)(RawMessage {
             flow: self.flow,
             origin: self.last.origin(&frames),
-            bytes: bytes.get(..len).unwrap_or(&bytes),
+            bytes,
             head_len,
+            head: outlet.head,
             framing,
         });
     }

@@ -7,8 +7,9 @@
 //! # References
 //! - RFC 3261 §8.1.1, §20, §25.1; RFC 4475 §3.1.2
 
-use super::{Message, Oddities, StartLine, range_in};
+use super::{Message, Oddities, StartLine};
 use crate::sip::field::Name;
+use crate::sip::head::range_in;
 use crate::sip::value::{
     Address, CSeq, MAGIC_COOKIE, Via, digits, find_outside, has_extra_separator, is_space, list,
     param, trim,
@@ -45,9 +46,16 @@ fn via(message: &mut Message<'_>, odd: &mut Oddities) {
     let mut count = 0;
     let mut top = None;
     for value in message.headers(Name::Via) {
-        // What is only separators is no hop (RFC 4475 `badinv01`).
+        // Mostly a line has one value, and nothing in it that could hide or part another.
+        if memchr::memchr3(b',', b'"', b'<', value).is_none() {
+            if is_hop(value) {
+                top = top.or(Some(value));
+                count += 1;
+            }
+            continue;
+        }
         let before = count;
-        for item in list(value).filter(|item| item.first() != Some(&b';')) {
+        for item in list(value).filter(|item| is_hop(item)) {
             top = top.or(Some(item));
             count += 1;
         }
@@ -66,6 +74,11 @@ fn via(message: &mut Message<'_>, odd: &mut Oddities) {
             odd.add(Oddities::EXTRA_SEPARATORS);
         }
     }
+}
+
+/// What is only separators is no hop (RFC 4475 `badinv01`).
+fn is_hop(item: &[u8]) -> bool {
+    !matches!(item, [] | [b';', ..])
 }
 
 /// From or To.
@@ -174,12 +187,11 @@ fn is_too_large(text: &[u8]) -> bool {
 
 /// Whether blanks stand between `<>` and the `uri` that was read from `value`.
 fn is_blank_in_angles(value: &[u8], uri: &[u8]) -> bool {
-    let (start, end) = range_in(value, uri);
-    let at = |index: u32| usize::try_from(index).ok().and_then(|i| value.get(i));
-    let Some(before) = start.checked_sub(1) else {
+    let at = range_in(value, uri);
+    let Some(before) = at.start.checked_sub(1) else {
         return false;
     };
-    [at(before), at(end)]
+    [value.get(before), value.get(at.end)]
         .into_iter()
         .flatten()
         .any(|&b| is_space(b))

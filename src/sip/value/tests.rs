@@ -19,8 +19,8 @@ fn via_gives_transport_sent_by_and_parameters() {
         }
     );
     assert_eq!(via.unique_branch(), Some(b"z9hG4bKabc".as_slice()));
-    assert_eq!(via.rport, Some(b"".as_slice()));
-    assert_eq!(via.received, Some(b"1.2.3.4".as_slice()));
+    assert_eq!(via.rport(), Some(b"".as_slice()));
+    assert_eq!(via.received(), Some(b"1.2.3.4".as_slice()));
 }
 
 #[test]

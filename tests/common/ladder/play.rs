@@ -431,8 +431,12 @@ impl Player<'_> {
             .get("every")
             .map_or(Ok(20_000_000), |every| seconds(every))?;
         let (mut src, mut dst) = (self.script.hosts[hop.0].addr, self.script.hosts[hop.1].addr);
-        src.set_port(media_port(hop.0));
-        dst.set_port(media_port(hop.1));
+        let port = |word: &str, host: usize| {
+            let said = step.words.get(word);
+            said.map_or(Ok(media_port(host)), |port| number(port))
+        };
+        src.set_port(port("sport", hop.0)?);
+        dst.set_port(port("dport", hop.1)?);
         for n in 0..count {
             let mut payload = vec![0x80, 0];
             payload.extend(n.to_be_bytes());

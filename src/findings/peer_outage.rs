@@ -1,0 +1,607 @@
+//! `peer-outage`: a host that answered, then failed request after request, and (unless the capture
+//! ends before) answered again.
+//!
+//! In: responses as they come, which show who is alive, and exchanges, which show what failed. Out:
+//! one finding an outage, with its window; of a host that fails again and again one for all.
+//!
+//! Failures are handed out late, when their timers have run out; so each pair of hosts remembers at
+//! which seconds its receiver lately answered, and a failure is put among them by the time of its request.
+//!
+//! Capped: [`crate::limits::Limits::watched_pairs`] pairs; [`ALIVE`] seconds, [`OUTAGES`] outages
+//! and [`CALLS`] calls of each; [`FINDINGS`] findings, the worst first.
+//!
+//! # References
+//! - RFC 3261 §11 (OPTIONS), §17.1.1.2, §17.1.2.2, §18.4, §21.5.4
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::fmt::Write as _;
+use std::net::IpAddr;
+
+use super::grouping::{Gathered, Said};
+use super::reading::{Silence, call_ref, is_any, next, silence, time_of, told};
+use super::rule::{
+    CallRef, Confidence, End, Explanation, Finding, Peer, PeerCounts, Rule, Severity, Topic,
+    counted, readable,
+};
+use crate::calls::{Exchanged, Hop, ResponseSeen, Seen};
+use crate::limits::Limits;
+use crate::sip::MethodKind;
+use crate::units::{Span, Timestamp};
+
+/// The rule's name.
+pub const NAME: &str = "peer-outage";
+
+/// Failures in a row. One lost ping is loss, and two may share its cause; a request over UDP that
+/// times out is seven to eleven lost packets, so that three are not bad luck.
+const IN_A_ROW: u64 = 3;
+
+/// From the first failure's request to the last one's, at least: three calls of one second that
+/// fail together are one event.
+const LEAST: Span = Span::from_secs(10);
+
+/// Seconds with an answer remembered of a pair. A failure is known some two minutes after its
+/// request.
+const ALIVE: usize = 192;
+
+/// Outages remembered of a pair.
+const OUTAGES: usize = 32;
+
+/// Outages of one host that are told one by one.
+const TOLD_ONE_BY_ONE: usize = 3;
+
+/// Hosts that were down without a call failing, beyond which they share a finding: telephones that
+/// are switched off must not hide a gateway.
+const QUIET_HOSTS: usize = 5;
+
+/// Findings handed out; the rest is counted in the last.
+const FINDINGS: usize = 20;
+
+/// Calls kept of an outage.
+const CALLS: usize = 64;
+
+/// The rule.
+#[derive(Debug)]
+pub struct PeerOutage {
+    text_bytes: usize,
+    cap: usize,
+    pairs: HashMap<Peer, Watched>,
+    given_up: u64,
+}
+
+/// What is known of a pair's receiver.
+#[derive(Debug, Default)]
+struct Watched {
+    /// When it answered, the first answer of each second; older ones are forgotten.
+    alive: VecDeque<Seen>,
+    /// Answers were forgotten: before the first of `alive` it may have been alive at any time.
+    is_forgetful: bool,
+    run: Option<Run>,
+    outages: VecDeque<Outage>,
+}
+
+/// Failures without an answer between them.
+#[derive(Debug)]
+struct Run {
+    /// The request that failed first, and the one that failed last.
+    first: Timestamp,
+    last: Timestamp,
+    /// The last answer before it.
+    before: Option<Seen>,
+    failed: Failed,
+    calls: Vec<CallRef>,
+    evidence: String,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Failed {
+    all: u64,
+    invites: u64,
+    silent: u64,
+    unreachable: u64,
+    refused: u64,
+    /// At least one of them rests on absence alone, or packets are missing.
+    is_unsure: bool,
+}
+
+#[derive(Debug)]
+struct Outage {
+    run: Run,
+    /// The first answer after it.
+    after: Option<Seen>,
+}
+
+/// How a request failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum How {
+    Silent(Silence),
+    Refused,
+}
+
+impl Watched {
+    /// The earliest answer after `time`, if one is known.
+    fn alive_after(&self, time: Timestamp) -> Option<Seen> {
+        let first = self.alive.partition_point(|seen| seen.time <= time);
+        self.alive.get(first).copied()
+    }
+
+    /// The latest answer before `time`, if one is known.
+    fn alive_before(&self, time: Timestamp) -> Option<Seen> {
+        let behind = self.alive.partition_point(|seen| seen.time < time);
+        behind
+            .checked_sub(1)
+            .and_then(|last| self.alive.get(last))
+            .copied()
+    }
+
+    /// Whether it may have been alive between the two times.
+    fn was_alive(&self, from: Timestamp, to: Timestamp) -> bool {
+        let is_forgotten =
+            self.is_forgetful && self.alive.front().is_none_or(|first| first.time > from);
+        is_forgotten || self.alive_after(from).is_some_and(|seen| seen.time < to)
+    }
+
+    fn answers(&mut self, seen: Seen) {
+        let is_new = self
+            .alive
+            .back()
+            .is_none_or(|last| seen.time.since(last.time) >= Span::from_secs(1));
+        if !is_new {
+            return;
+        }
+        if self.alive.len() >= ALIVE {
+            self.alive.pop_front();
+            self.is_forgetful = true;
+        }
+        self.alive.push_back(seen);
+    }
+
+    fn fails(&mut self, time: Timestamp, failure: Failure) {
+        if let Some(run) = &self.run {
+            let (from, to) = if time < run.last {
+                (time, run.first)
+            } else {
+                (run.last, time)
+            };
+            if self.was_alive(from, to) {
+                if time < run.first {
+                    // It came too late to be put before what is counted already.
+                    return;
+                }
+                self.close();
+            }
+        }
+        let before = self.alive_before(time);
+        let run = self.run.get_or_insert_with(|| Run {
+            first: time,
+            last: time,
+            before,
+            failed: Failed::default(),
+            calls: Vec::new(),
+            evidence: failure.evidence,
+        });
+        run.first = run.first.min(time);
+        run.last = run.last.max(time);
+        run.failed.add(failure.how, failure.is_invite, failure.loss);
+        if run.calls.len() < CALLS {
+            run.calls.push(failure.call);
+        }
+    }
+
+    /// Ends the run, if there is one; it is kept if it was an outage.
+    fn close(&mut self) {
+        let Some(run) = self.run.take() else { return };
+        let after = self.alive_after(run.last);
+        let is_outage = run.failed.all >= IN_A_ROW
+            && run.last.since(run.first) >= LEAST
+            && (run.before.is_some() || after.is_some());
+        if is_outage {
+            if self.outages.len() >= OUTAGES {
+                self.outages.pop_front();
+            }
+            self.outages.push_back(Outage { run, after });
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Failure {
+    how: How,
+    is_invite: bool,
+    loss: bool,
+    call: CallRef,
+    evidence: String,
+}
+
+impl Failed {
+    fn add(&mut self, how: How, is_invite: bool, loss: bool) {
+        self.all += 1;
+        self.invites += u64::from(is_invite);
+        match how {
+            How::Silent(Silence::Unreachable) => self.unreachable += 1,
+            How::Silent(_) => self.silent += 1,
+            How::Refused => self.refused += 1,
+        }
+        let rests_on_absence = matches!(how, How::Silent(Silence::Stopped | Silence::Waited));
+        self.is_unsure |= rests_on_absence || loss;
+    }
+
+    fn join(&mut self, other: Self) {
+        self.all += other.all;
+        self.invites += other.invites;
+        self.silent += other.silent;
+        self.unreachable += other.unreachable;
+        self.refused += other.refused;
+        self.is_unsure |= other.is_unsure;
+    }
+
+    /// `2 without answer, 1 refused with 503`.
+    fn words(self) -> String {
+        let parts = [
+            (self.silent, "without answer"),
+            (self.unreachable, "reported unreachable"),
+            (self.refused, "refused with 503"),
+        ];
+        let parts: Vec<_> = parts
+            .iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, what)| format!("{count} {what}"))
+            .collect();
+        parts.join(", ")
+    }
+}
+
+impl PeerOutage {
+    /// A rule for one capture.
+    pub fn new(limits: &Limits) -> Self {
+        Self {
+            text_bytes: limits.call_id_bytes,
+            cap: limits.watched_pairs,
+            pairs: HashMap::new(),
+            given_up: 0,
+        }
+    }
+
+    fn watched(&mut self, peer: Peer) -> Option<&mut Watched> {
+        if self.pairs.len() >= self.cap && !self.pairs.contains_key(&peer) {
+            self.given_up += 1;
+            return None;
+        }
+        Some(self.pairs.entry(peer).or_default())
+    }
+}
+
+impl Rule for PeerOutage {
+    fn topics(&self) -> &'static [Topic] {
+        TOPICS
+    }
+
+    fn response(&mut self, response: &ResponseSeen<'_>) {
+        // 100 and 503 are said by an element that may be cut off from what is behind it.
+        if response.duplicate || is_any(response.code, &[100, 503]) {
+            return;
+        }
+        let peer = Peer::of(&response.raw.flow.reversed());
+        if let Some(watched) = self.watched(peer) {
+            watched.answers(Seen::of(&response.raw.origin));
+        }
+    }
+
+    fn exchanged(&mut self, exchanged: &Exchanged<'_>) {
+        for hop in exchanged.hops {
+            let Some(how) = judge(exchanged, hop) else {
+                continue;
+            };
+            let failure = Failure {
+                how,
+                is_invite: exchanged.method == MethodKind::Invite && exchanged.initial,
+                loss: exchanged.observed.loss,
+                call: call_ref(exchanged, [hop], self.text_bytes),
+                evidence: told(exchanged, hop),
+            };
+            if let Some(watched) = self.watched(Peer::of(&hop.flow)) {
+                watched.fails(time_of(hop), failure);
+            }
+        }
+    }
+
+    fn finish(&mut self, end: &End, out: &mut dyn FnMut(Finding)) {
+        let mut by_host: BTreeMap<IpAddr, Vec<(Peer, Outage)>> = BTreeMap::new();
+        let mut pairs: Vec<_> = std::mem::take(&mut self.pairs).into_iter().collect();
+        pairs.sort_by_key(|(peer, _)| *peer);
+        for (peer, mut watched) in pairs {
+            watched.close();
+            let outages = watched.outages.into_iter().map(|outage| (peer, outage));
+            by_host.entry(peer.dst).or_default().extend(outages);
+        }
+        let mut all: Vec<Down> = Vec::new();
+        for outages in by_host.into_values() {
+            all.extend(windows(outages, end));
+        }
+        all.sort_by_key(|down| (Reverse(down.failed.all), down.start, down.host));
+        let (quiet, mut all): (Vec<_>, Vec<_>) =
+            all.into_iter().partition(|down| down.failed.invites == 0);
+        let quiet_hosts: BTreeSet<_> = quiet.iter().map(|down| down.host).collect();
+        if quiet_hosts.len() > QUIET_HOSTS {
+            let hosts = u64::try_from(quiet_hosts.len()).unwrap_or(u64::MAX);
+            let joined = quiet.into_iter().reduce(|mut joined, down| {
+                joined.join(down, false);
+                joined
+            });
+            all.extend(joined.map(|joined| Down { hosts, ..joined }));
+        } else {
+            all.extend(quiet);
+        }
+        let rest = all.split_off(all.len().min(FINDINGS));
+        let further = rest.len();
+        for (index, down) in all.into_iter().enumerate() {
+            let is_last = index + 1 == FINDINGS;
+            out(down.finding(if is_last { further } else { 0 }));
+        }
+    }
+
+    fn given_up(&self) -> u64 {
+        self.given_up
+    }
+}
+
+/// How the request failed on this hop, if this hop is the last that shows it.
+fn judge(exchanged: &Exchanged<'_>, hop: &Hop) -> Option<How> {
+    hop.request?;
+    if next(exchanged, hop).is_some() {
+        return None;
+    }
+    if let Some(silence) = silence(exchanged, hop) {
+        return Some(How::Silent(silence));
+    }
+    let is_refused = !hop.finals.is_empty()
+        && hop.progress.is_none()
+        && hop.finals.iter().all(|last| is_any(last.code, &[503]));
+    is_refused.then_some(How::Refused)
+}
+
+/// An outage of a host as all who sent to it saw it, or several of them.
+#[derive(Debug)]
+struct Down {
+    host: IpAddr,
+    /// How many hosts share it.
+    hosts: u64,
+    start: Timestamp,
+    /// Of the first answer after it, or of the last failure.
+    end: Timestamp,
+    /// How often it was down, and how long together.
+    times: u64,
+    lasted: Span,
+    before: Option<Seen>,
+    after: Option<Seen>,
+    /// It was not seen to answer again before the capture ended.
+    is_open: bool,
+    failed: Failed,
+    peers: BTreeMap<Peer, u64>,
+    calls: Vec<CallRef>,
+    evidence: String,
+}
+
+impl Down {
+    fn of(peer: Peer, outage: Outage, end: &End) -> Self {
+        let Outage { run, after } = outage;
+        let until = after.map_or(run.last, |seen| seen.time);
+        Self {
+            host: peer.dst,
+            hosts: 1,
+            start: run.first,
+            end: until.min(end.last.max(run.last)),
+            times: 1,
+            lasted: until.since(run.first),
+            before: run.before,
+            after,
+            is_open: after.is_none(),
+            failed: run.failed,
+            peers: BTreeMap::from([(peer, run.failed.all)]),
+            calls: run.calls,
+            evidence: run.evidence,
+        }
+    }
+
+    /// Takes in another: at the same time as seen by another sender, or a later one.
+    fn join(&mut self, other: Self, is_same: bool) {
+        if !is_same {
+            self.times += other.times;
+            self.lasted = Span::from_nanos(self.lasted.nanos() + other.lasted.nanos());
+        }
+        self.start = self.start.min(other.start);
+        self.end = self.end.max(other.end);
+        if is_same {
+            self.lasted = self.end.since(self.start);
+        }
+        self.is_open |= other.is_open;
+        self.after = if self.is_open {
+            None
+        } else {
+            later(self.after, other.after)
+        };
+        self.failed.join(other.failed);
+        for (peer, count) in other.peers {
+            *self.peers.entry(peer).or_default() += count;
+        }
+        self.calls.extend(other.calls);
+        self.calls.sort_by_key(|call| call.time);
+        self.calls.truncate(CALLS);
+    }
+}
+
+/// The later of two sightings.
+fn later(one: Option<Seen>, other: Option<Seen>) -> Option<Seen> {
+    let both = [one, other].into_iter().flatten();
+    both.max_by_key(|seen| seen.time)
+}
+
+/// The outages of one host by time: those that overlap are one; where there are many, all are one.
+fn windows(outages: Vec<(Peer, Outage)>, end: &End) -> Vec<Down> {
+    let mut all: Vec<_> = outages
+        .into_iter()
+        .map(|(peer, outage)| Down::of(peer, outage, end))
+        .collect();
+    all.sort_by_key(|down| down.start);
+    let mut windows: Vec<Down> = Vec::new();
+    for down in all {
+        match windows.last_mut() {
+            Some(last) if down.start <= last.end => last.join(down, true),
+            _ => windows.push(down),
+        }
+    }
+    if windows.len() <= TOLD_ONE_BY_ONE {
+        return windows;
+    }
+    let mut windows = windows.into_iter();
+    let mut together = windows.next();
+    for window in windows {
+        if let Some(together) = &mut together {
+            together.join(window, false);
+        }
+    }
+    together.into_iter().collect()
+}
+
+impl Down {
+    fn finding(self, further: usize) -> Finding {
+        let mut peers = PeerCounts::default();
+        for (peer, count) in &self.peers {
+            peers.add_many(*peer, *count);
+        }
+        let said = self.said(further);
+        let frame = |seen: Seen| format!("frame {}", seen.at.no);
+        let before = self.before.map_or_else(
+            || "no answer before it was captured".to_owned(),
+            |seen| format!("last answer before it in {}", frame(seen)),
+        );
+        let after = self.after.map_or_else(
+            || "no answer after it".to_owned(),
+            |seen| format!("first answer after it in {}", frame(seen)),
+        );
+        let gathered = Gathered {
+            count: self.failed.all,
+            start: self.start,
+            end: self.end,
+            peers: peers.sorted(),
+            evidence: format!("{before}; first failure: {}; {after}", self.evidence),
+            calls: self.calls,
+        };
+        gathered.finding(said)
+    }
+
+    /// What was before it, and after.
+    const fn around(&self) -> &'static str {
+        match (self.before.is_some(), self.is_open) {
+            (true, false) => " Before, it had answered. Then it answered again.",
+            (true, true) => {
+                " Before, it had answered. Until the end of the capture it answered nothing more."
+            }
+            (false, false) => {
+                " Whether it had answered before was not captured. Then it answered again."
+            }
+            (false, true) => "",
+        }
+    }
+
+    fn said(&self, further: usize) -> Said {
+        let requests = counted(self.failed.all, "request", "requests");
+        let confidence = if self.failed.is_unsure {
+            Confidence::Probable
+        } else {
+            Confidence::Confirmed
+        };
+        let severity = if self.failed.invites > 0 && confidence == Confidence::Confirmed {
+            Severity::Error
+        } else {
+            Severity::Warning
+        };
+        let mut qualifiers = Vec::new();
+        if self.before.is_none() {
+            qualifiers.push("capture-starts");
+        }
+        if self.is_open {
+            qualifiers.push("open");
+        }
+        let lasted = readable(self.lasted);
+        let host = self.host;
+        let title = match (self.times, self.is_open) {
+            _ if self.hosts > 1 => format!(
+                "{} hosts were down for a while, no calls failed: {requests} failed",
+                self.hosts
+            ),
+            (1, false) => format!("{host} was down for {lasted}: {requests} failed in a row"),
+            (1, true) => {
+                format!("{host} is down at the end of the capture: {requests} failed in a row")
+            }
+            (times, _) => {
+                format!("{host} was down {times} times, {lasted} together: {requests} failed")
+            }
+        };
+        let mut detail = format!("Failed: {}.", self.failed.words());
+        if self.failed.invites > 0 {
+            // Writing to a String cannot fail.
+            let _ = write!(detail, " {} of them were calls.", self.failed.invites);
+        }
+        if self.hosts > 1 {
+            detail.push_str(
+                " Each of these hosts failed three or more requests in a row. If they are telephones, they were switched off; if they are not, look for what they share, which may be the line of the sender.",
+            );
+            qualifiers.clear();
+        } else {
+            detail.push_str(self.around());
+        }
+        if further > 0 {
+            let _ = write!(
+                detail,
+                " {further} further outages of other hosts are not listed."
+            );
+        }
+        Said {
+            rule: NAME,
+            verdict: None,
+            qualifier: qualifiers.join(","),
+            severity,
+            confidence,
+            raise: self
+                .failed
+                .is_unsure
+                .then_some("capture at the host that failed, or read its log at that time"),
+            cause: None,
+            title,
+            detail,
+            remediation: FIX,
+        }
+    }
+}
+
+const FIX: &str = "Ask those who run this host, and the network on the way to it, what happened at the start of the window: a restart, a \
+     route, a firewall, an overload. 503 is its own word, ICMP that of the last router or of the host itself, and silence \
+     may be either way of the path. If calls failed meanwhile, let its pings (OPTIONS) take it out of the routes sooner.";
+
+static TOPICS: &[Topic] = &[Topic {
+    name: NAME,
+    kind: "rule",
+    explanation: Explanation {
+        summary: "A host failed one request after the other for a while, before or after which it answered.",
+        sections: &[
+            (
+                "What it sees",
+                "Requests of any method on their last hop that end in silence (repeated over UDP, or 64*T1 over TCP), an ICMP error, or \
+                 503 alone. Three or more in a row, at least 10 s from first to last, between which the host \
+                 answered the same sender nothing (100 and 503 do not count), are an outage: one lost ping is loss, \
+                 and calls that fail in the same moment are one event. It starts with the first request that failed and \
+                 ends with the first answer after the last. A host that never answered in the whole capture is not judged here: \
+                 see request-unanswered. More than five hosts that were down without a call failing share a finding. capture-starts: no answer before it was captured; open: none after it.",
+            ),
+            (
+                "Why it matters",
+                "All calls by this host fail meanwhile; the window is what to look for in its log and in the network's.",
+            ),
+            ("What to do", FIX),
+        ],
+    },
+}];
+
+#[cfg(test)]
+mod tests;

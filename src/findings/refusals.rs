@@ -1,0 +1,452 @@
+//! Refusals: INVITE attempts and, of each code that is watched, the bursts of its refusals.
+//!
+//! In: attempts with their first final response. Out: a [`Burst`] of a code with its calls and whom it
+//! hits, and the finding that says so. Which codes, and what to do about them, is the rules'.
+//!
+//! Capped: [`crate::limits::Limits::burst_series`] codes; [`crate::limits::Limits::burst_events`]
+//! refusals of all codes together, of which the longest series gives up its oldest; [`RECENT`]
+//! attempts, and calls refused. Counts stay exact.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt::Write as _;
+
+use super::burst::{Burst, BurstOptions, Detector, Finals, per_minute};
+use super::rule::{
+    BurstFacts, CallRef, Confidence, Finding, Frames, Peer, PeerCounts, Severity, kept, readable,
+};
+use crate::calls::Attempt;
+use crate::limits::Limits;
+use crate::units::{FrameNo, FrameRef, StatusCode, Timestamp};
+
+/// Attempts, and refusals, remembered: half an hour of 18 attempts a second.
+const RECENT: usize = 32_768;
+
+/// A trunk of which at least so many calls fail, and none passes, is down.
+const TRUNK_ATTEMPTS: u64 = 20;
+
+/// How often the refusals of all series are counted, in refusals.
+const COUNTED: u64 = 1024;
+
+/// The refusals of the codes that a rule watches.
+#[derive(Debug)]
+pub struct Refusals {
+    options: BurstOptions,
+    events: usize,
+    codes: usize,
+    calls_per_finding: usize,
+    call_id_bytes: usize,
+    frames: Frames,
+    first: Option<Timestamp>,
+    finals: Finals,
+    series: BTreeMap<StatusCode, Series>,
+    /// Codes with refusals at the moment of the last final.
+    unjudged: Vec<StatusCode>,
+    /// Refusals so far.
+    count: u64,
+    /// The last of them, of all codes.
+    refused: VecDeque<Refused>,
+    /// The last attempts: when, whose, how they ended.
+    attempts: VecDeque<(Timestamp, Peer, StatusCode)>,
+    given_up: u64,
+}
+
+#[derive(Debug)]
+struct Series {
+    detector: Detector,
+    count: u64,
+}
+
+#[derive(Debug)]
+struct Refused {
+    code: StatusCode,
+    /// Its number in the series of its code, from 0.
+    number: u64,
+    call: CallRef,
+}
+
+/// What a rule says of a burst.
+#[derive(Clone, Copy, Debug)]
+pub struct Said {
+    /// The rule.
+    pub rule: &'static str,
+    /// What the code is called.
+    pub phrase: &'static str,
+    /// What to do about it.
+    pub remediation: &'static str,
+    /// The worst that such a burst can be.
+    pub at_worst: Severity,
+}
+
+impl Refusals {
+    /// None yet.
+    pub fn new(limits: &Limits, options: BurstOptions) -> Self {
+        Self {
+            options,
+            events: limits.burst_events,
+            codes: limits.burst_series,
+            calls_per_finding: limits.calls_per_finding,
+            call_id_bytes: limits.call_id_bytes,
+            frames: Frames::default(),
+            first: None,
+            finals: Finals::new(options.window, limits.burst_events),
+            series: BTreeMap::new(),
+            unjudged: Vec::new(),
+            count: 0,
+            refused: VecDeque::new(),
+            attempts: VecDeque::new(),
+            given_up: 0,
+        }
+    }
+
+    /// How frames are to be named.
+    pub const fn name_frames(&mut self, frames: Frames) {
+        self.frames = frames;
+    }
+
+    /// The capture begins.
+    pub fn begin(&mut self, first: Timestamp) {
+        self.first.get_or_insert(first);
+    }
+
+    /// Takes an attempt; `is_watched` where its code is one of the rule's.
+    pub fn attempt(&mut self, attempt: &Attempt<'_>, is_watched: bool) {
+        let time = self.finals.next(attempt.response.time);
+        let first = *self.first.get_or_insert(time);
+        if self.finals.moves_on(time) {
+            for code in std::mem::take(&mut self.unjudged) {
+                if let Some(series) = self.series.get_mut(&code) {
+                    series.detector.judge(&self.finals);
+                }
+            }
+        }
+        self.finals.push(time);
+        if self.attempts.len() >= RECENT {
+            self.attempts.pop_front();
+        }
+        let (peer, code) = (Peer::of(&attempt.flow), attempt.code);
+        self.attempts.push_back((attempt.response.time, peer, code));
+        if !is_watched {
+            return;
+        }
+        if self.series.len() >= self.codes && !self.series.contains_key(&code) {
+            self.given_up += 1;
+            return;
+        }
+        let series = self.series.entry(code).or_insert_with(|| Series {
+            detector: Detector::new(self.options, self.events, first),
+            count: 0,
+        });
+        series.detector.push(time, &self.finals);
+        let number = series.count;
+        series.count += 1;
+        if !self.unjudged.contains(&code) {
+            self.unjudged.push(code);
+        }
+        self.count += 1;
+        if self.count.is_multiple_of(COUNTED) {
+            self.make_room();
+        }
+        if self.refused.len() >= RECENT {
+            self.refused.pop_front();
+        }
+        self.refused.push_back(Refused {
+            code,
+            number,
+            call: call_ref(attempt, self.call_id_bytes),
+        });
+    }
+
+    /// Lets the longest series give up its oldest refusals where all together are too many.
+    fn make_room(&mut self) {
+        loop {
+            let remembered = |series: &Series| series.detector.remembered();
+            let all: usize = self.series.values().map(remembered).sum();
+            let over = all.saturating_sub(self.events);
+            let longest = self
+                .series
+                .values_mut()
+                .max_by_key(|s| s.detector.remembered());
+            let Some(longest) = longest.filter(|_| over > 0) else {
+                return;
+            };
+            for _ in 0..over.min(longest.detector.remembered().div_ceil(2)) {
+                longest.detector.drop_oldest();
+            }
+        }
+    }
+
+    /// What there was no room for.
+    pub const fn given_up(&self) -> u64 {
+        self.given_up
+    }
+
+    /// Ends the capture at `end`: one finding a burst, with what `said` says of its code.
+    pub fn finish(
+        &mut self,
+        end: Timestamp,
+        said: impl Fn(StatusCode) -> Said,
+        out: &mut dyn FnMut(Finding),
+    ) {
+        for (code, series) in std::mem::take(&mut self.series) {
+            for burst in series.detector.finish(&self.finals, end) {
+                out(self.finding(code, &burst, said(code)));
+            }
+        }
+    }
+
+    fn finding(&self, code: StatusCode, burst: &Burst, said: Said) -> Finding {
+        let (first, last) = burst.refusals;
+        let inside = || {
+            let is_inside = |refused: &&Refused| {
+                refused.code == code && (first..=last).contains(&refused.number)
+            };
+            self.refused
+                .iter()
+                .filter(is_inside)
+                .map(|refused| &refused.call)
+        };
+        let distinct: BTreeSet<_> = inside().map(|call| &call.call_id).collect();
+        let distinct_calls = u64::try_from(distinct.len()).unwrap_or(u64::MAX);
+        let by_peer = self.attempts_by_peer(code, burst);
+        let mut peers = PeerCounts::default();
+        for (peer, (_, refused)) in &by_peer {
+            peers.add_many(*peer, *refused);
+        }
+        #[expect(clippy::cast_precision_loss, reason = "counts of one burst")]
+        let share = burst.count as f64 / burst.attempts.max(1) as f64;
+        let lasted = burst.end.since(burst.start);
+        let per_minute = |count: f64| per_minute(count, self.options.window);
+        #[expect(clippy::cast_precision_loss, reason = "counts of one window")]
+        let peak_per_minute = per_minute(burst.peak.0 as f64);
+        let baseline = burst.expected.map(per_minute);
+        let trunk_down = by_peer
+            .values()
+            .any(|(all, refused)| *all >= TRUNK_ATTEMPTS && all == refused);
+        let severity = match () {
+            () if trunk_down => Severity::Critical,
+            () if share >= 0.2 || burst.count >= 50 => Severity::Error,
+            () => Severity::Warning,
+        };
+        let mut detail = match baseline {
+            Some(rate) => {
+                format!(
+                    "Refused were {:.0} %, at most {peak_per_minute:.0} a minute, where {rate:.2} a minute is usual.",
+                    share * 100.0
+                )
+            }
+            None => format!(
+                "Refused were {:.0} %, at most {peak_per_minute:.0} a minute; too little of the time before was captured to say what is usual.",
+                share * 100.0
+            ),
+        };
+        detail.push_str(&whose(&by_peer, burst.count));
+        if distinct_calls * 2 <= burst.count {
+            // Writing to a String cannot fail.
+            let _ = write!(
+                detail,
+                " Each call was tried several times: retries after a {code} multiply the refusals."
+            );
+        }
+        let phrase = if said.phrase.is_empty() {
+            String::new()
+        } else {
+            format!(" {}", said.phrase)
+        };
+        Finding {
+            rule: said.rule,
+            verdict: None,
+            qualifier: None,
+            severity: severity.min(said.at_worst),
+            confidence: Confidence::Confirmed,
+            raise: None,
+            cause: None,
+            title: format!(
+                "Burst of {code}{phrase}: {} of {} INVITEs refused in {}",
+                burst.count,
+                burst.attempts,
+                readable(lasted)
+            ),
+            detail,
+            evidence: inside().next().map(|call| {
+                let file = call.file;
+                let name = |no: &FrameNo| self.frames.name(FrameRef { file, no: *no });
+                let frames: Vec<_> = call.frames.iter().map(name).collect();
+                format!(
+                    "first refusal: Call-ID {}, frames {}",
+                    String::from_utf8_lossy(&call.call_id),
+                    frames.join(" and ")
+                )
+            }),
+            remediation: said.remediation.to_owned(),
+            count: burst.count,
+            start: burst.start,
+            end: burst.end,
+            peers: peers.sorted(),
+            calls: inside().take(self.calls_per_finding).cloned().collect(),
+            burst: Some(BurstFacts {
+                code: code.get(),
+                attempts: burst.attempts,
+                share,
+                distinct_calls,
+                peak_per_minute,
+                peak_at: burst.peak.1,
+                baseline_per_minute: baseline,
+                open: burst.open,
+            }),
+        }
+    }
+
+    /// Attempts and refusals in the burst's window, by pair of hosts.
+    fn attempts_by_peer(&self, code: StatusCode, burst: &Burst) -> BTreeMap<Peer, (u64, u64)> {
+        let mut by_peer: BTreeMap<Peer, (u64, u64)> = BTreeMap::new();
+        for (time, peer, ended) in &self.attempts {
+            if *time >= burst.start && *time <= burst.end {
+                let counts = by_peer.entry(*peer).or_default();
+                counts.0 += 1;
+                counts.1 += u64::from(*ended == code);
+            }
+        }
+        by_peer
+    }
+}
+
+fn call_ref(attempt: &Attempt<'_>, text_bytes: usize) -> CallRef {
+    let response = attempt.response.at;
+    let mut frames = vec![response.no];
+    if let Some(invite) = attempt
+        .invite
+        .filter(|invite| invite.at.file == response.file)
+    {
+        frames.insert(0, invite.at.no);
+    }
+    CallRef {
+        call_id: kept(attempt.call_id, text_bytes),
+        cseq: attempt.cseq,
+        to_tag: None,
+        file: response.file,
+        frames,
+        time: attempt.response.time,
+    }
+}
+
+/// Whose calls are refused, and whose pass.
+fn whose(by_peer: &BTreeMap<Peer, (u64, u64)>, total: u64) -> String {
+    let mut worst: Vec<_> = by_peer.iter().filter(|(_, counts)| counts.1 > 0).collect();
+    worst.sort_by_key(|(peer, counts)| (std::cmp::Reverse(counts.1), **peer));
+    let Some((peer, (attempts, refused))) = worst.first() else {
+        return String::new();
+    };
+    if worst.len() > 1 && refused * 2 < total {
+        return format!(" They are spread over {} pairs of hosts.", worst.len());
+    }
+    let others: (u64, u64) = by_peer
+        .iter()
+        .filter(|(other, _)| other != peer)
+        .fold((0, 0), |sum, (_, counts)| {
+            (sum.0 + counts.0, sum.1 + counts.1)
+        });
+    let mut text = format!(" {peer} has {refused} of {total} refusals, in {attempts} attempts;");
+    if others.0 == 0 {
+        text.push_str(" no other pair of hosts had calls meanwhile.");
+    } else {
+        let refused = if others.1 == 0 {
+            "none".to_owned()
+        } else {
+            others.1.to_string()
+        };
+        // Writing to a String cannot fail.
+        let _ = write!(
+            text,
+            " of the {} attempts of all other pairs, {refused}.",
+            others.0
+        );
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::findings::testing::{self, at};
+
+    fn attempt(refusals: &mut Refusals, seconds: f64, code: u16, call: &str) {
+        testing::attempt(call, seconds, code, |attempt| {
+            refusals.attempt(attempt, attempt.code.class() >= 4);
+        });
+    }
+
+    const SAID: Said = Said {
+        rule: "test",
+        phrase: "",
+        remediation: "",
+        at_worst: Severity::Critical,
+    };
+
+    #[test]
+    fn each_code_is_a_series_of_its_own_and_names_its_own_calls() {
+        let mut refusals = Refusals::new(&Limits::default(), BurstOptions::default());
+        refusals.begin(at(0.0));
+        for no in 0..1000_u32 {
+            let second = f64::from(no);
+            let code = match no {
+                600..620 => 503,
+                700..730 => 404,
+                _ => 200,
+            };
+            attempt(&mut refusals, second, code, &format!("c{no}"));
+        }
+        let mut found = Vec::new();
+        refusals.finish(at(1000.0), |_| SAID, &mut |finding| found.push(finding));
+        let found: Vec<_> = found
+            .iter()
+            .map(|finding| {
+                let facts = finding.burst.as_ref().expect("a burst");
+                (
+                    facts.code,
+                    finding.count,
+                    finding.start,
+                    finding.calls.len(),
+                )
+            })
+            .collect();
+        assert_eq!(found, [(404, 30, at(700.0), 30), (503, 20, at(600.0), 20)]);
+    }
+
+    #[test]
+    fn all_series_together_keep_to_the_cap() {
+        let limits = Limits {
+            burst_events: 2048,
+            ..Limits::default()
+        };
+        let mut refusals = Refusals::new(&limits, BurstOptions::default());
+        for no in 0..20_000_u32 {
+            let code = if no % 4 == 0 { 486 } else { 503 };
+            attempt(&mut refusals, f64::from(no) * 0.01, code, "c");
+        }
+        let remembered = |series: &Series| series.detector.remembered();
+        let all: usize = refusals.series.values().map(remembered).sum();
+        assert!(
+            all <= 2048 + usize::try_from(COUNTED).expect("small"),
+            "{all}"
+        );
+        assert!(
+            refusals
+                .series
+                .values()
+                .all(|series| remembered(series) > 100)
+        );
+    }
+
+    #[test]
+    fn codes_beyond_the_cap_are_counted_as_given_up() {
+        let limits = Limits {
+            burst_series: 2,
+            ..Limits::default()
+        };
+        let mut refusals = Refusals::new(&limits, BurstOptions::default());
+        for code in [400, 401, 402, 400, 403] {
+            attempt(&mut refusals, 1.0, code, "c");
+        }
+        assert_eq!(refusals.given_up(), 2);
+    }
+}

@@ -1,0 +1,416 @@
+//! `request-unanswered`: requests to which no answer came until their timer ran out, and INVITEs
+//! that got 100 and nothing else.
+//!
+//! In: exchanges. Out: one finding for each method, verdict and pair of hosts that matters. Each
+//! hop is judged for itself, and of hops in a row the last one: what is silent there makes all
+//! before it silent. An ACK has no answer; BYE is left to `one-sided-bye`.
+//!
+//! # References
+//! - RFC 3261 §17.1.1.2 (Timer B), §17.1.2.2 (Timer F), §8.2.6.1 (100)
+
+use std::cmp::Reverse;
+
+use super::grouping::{Groups, Said};
+use super::heard::Heard;
+use super::reading::{
+    Silence, TIMEOUT, call_ref, first_answer, is_any, is_unjudged, next, silence, time_of, told,
+};
+use super::rule::{
+    Confidence, End, Explanation, Finding, Peer, Rule, Severity, Topic, counted, readable,
+};
+use crate::calls::{Exchanged, Hop};
+use crate::limits::Limits;
+use crate::sip::MethodKind;
+use crate::units::{Span, Timestamp};
+
+/// The rule's name.
+pub const NAME: &str = "request-unanswered";
+
+const NEVER: &str = "never-answered";
+const ONLY_TRYING: &str = "stuck-behind-100";
+
+/// A caller who gives up sooner may merely be impatient: gateways to the telephone network need
+/// some seconds, and paging of a mobile up to ten, before they can say that it rings.
+const PATIENCE: Span = Span::from_secs(15);
+
+/// The rule.
+#[derive(Debug)]
+pub struct RequestUnanswered {
+    text_bytes: usize,
+    heard: Heard,
+    groups: Groups<Case>,
+}
+
+/// What is known while the capture goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Case {
+    method: MethodKind,
+    how: How,
+    loss: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum How {
+    Never(Silence),
+    /// The next hop answered, and the answer did not come back on this one.
+    NotPassedOn(Silence),
+    OnlyTrying(Ended),
+}
+
+/// How it ended that an INVITE got 100 and nothing else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Ended {
+    Cancelled,
+    TimedOut,
+    Never,
+}
+
+/// What a finding shares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    severity: Reverse<Severity>,
+    method: MethodKind,
+    how: How,
+    confidence: Confidence,
+    loss: bool,
+    one_way: bool,
+}
+
+impl RequestUnanswered {
+    /// A rule for one capture.
+    pub fn new(limits: &Limits) -> Self {
+        Self {
+            text_bytes: limits.call_id_bytes,
+            heard: Heard::new(limits.host_pairs),
+            groups: Groups::new(limits),
+        }
+    }
+}
+
+impl Rule for RequestUnanswered {
+    fn topics(&self) -> &'static [Topic] {
+        TOPICS
+    }
+
+    fn exchanged(&mut self, exchanged: &Exchanged<'_>) {
+        self.heard.exchanged(exchanged);
+        if matches!(exchanged.method, MethodKind::Ack | MethodKind::Bye) {
+            return;
+        }
+        for hop in exchanged.hops {
+            let Some(how) = judge(exchanged, hop) else {
+                continue;
+            };
+            let case = Case {
+                method: exchanged.method,
+                how,
+                loss: exchanged.observed.loss,
+            };
+            self.groups.add(
+                case,
+                Peer::of(&hop.flow),
+                time_of(hop),
+                || call_ref(exchanged, [hop], self.text_bytes),
+                || evidence(exchanged, hop),
+            );
+        }
+    }
+
+    fn finish(&mut self, _end: &End, out: &mut dyn FnMut(Finding)) {
+        let heard = &self.heard;
+        let mut groups = self
+            .groups
+            .regroup(|case, peer, _, since| weigh(*case, is_one_way(heard, *case, peer, since)));
+        groups.finish(&mut |key, gathered| {
+            let said = said(*key, gathered.count);
+            out(gathered.finding(said));
+        });
+    }
+}
+
+/// Whether the request was left without an answer on this hop, and this is the hop to say so.
+fn judge(exchanged: &Exchanged<'_>, hop: &Hop) -> Option<How> {
+    let further = next(exchanged, hop);
+    if let Some(silence) = silence(exchanged, hop) {
+        return match further {
+            None => Some(How::Never(silence)),
+            Some(next) if first_answer(next).is_some() => Some(How::NotPassedOn(silence)),
+            Some(_) => None,
+        };
+    }
+    if exchanged.method != MethodKind::Invite
+        || further.is_some()
+        || is_unjudged(&exchanged.observed)
+    {
+        return None;
+    }
+    only_trying(exchanged, hop).map(How::OnlyTrying)
+}
+
+/// How it ended that an INVITE got 100 and nothing else for long, if so.
+fn only_trying(exchanged: &Exchanged<'_>, hop: &Hop) -> Option<Ended> {
+    let (trying, request) = (hop.trying?, hop.request?);
+    if hop.progress.is_some() {
+        return None;
+    }
+    if let Some(cancel) = hop.cancel {
+        let is_over = hop.finals.iter().all(|last| last.first.time >= cancel.time);
+        let waited = cancel.time.since(request.time) >= PATIENCE;
+        return (is_over && waited).then_some(Ended::Cancelled);
+    }
+    if let Some(first) = hop.finals.first() {
+        let is_timeout = hop.finals.iter().all(|last| is_any(last.code, &[408, 504]));
+        let waited = first.first.time.since(request.time) >= PATIENCE;
+        return (is_timeout && waited).then_some(Ended::TimedOut);
+    }
+    // A proxy may wait three minutes (Timer C), but a caller that hears nothing does not.
+    let waited = exchanged.observed.until.since(trying.time) >= TIMEOUT;
+    waited.then_some(Ended::Never)
+}
+
+/// Whether the tap may not show answers, or there are none any more. Who repeats to the end is a witness, if only the direction
+/// was seen at all; else something must have come back since the request.
+fn is_one_way(heard: &Heard, case: Case, peer: Peer, since: Timestamp) -> bool {
+    match case.how {
+        How::Never(Silence::Stopped | Silence::Waited | Silence::Unreachable)
+        | How::NotPassedOn(Silence::Stopped | Silence::Waited) => {
+            !heard.is_answering_after(peer, since)
+        }
+        _ => !heard.is_answering(peer),
+    }
+}
+
+/// How bad, and how sure (DOMAIN C.4: what packets that were not captured could explain); `None`
+/// where they explain all of it.
+fn weigh(case: Case, is_one_way: bool) -> Option<Key> {
+    let is_call = case.method == MethodKind::Invite;
+    let (suffers, lesser) = if is_call {
+        (Severity::Error, Severity::Warning)
+    } else {
+        (Severity::Warning, Severity::Info)
+    };
+    let is_lowered = case.loss || is_one_way;
+    let (severity, confidence) = match case.how {
+        How::Never(Silence::Unreachable) if is_one_way => {
+            (Severity::Warning, Confidence::Confirmed)
+        }
+        // Later ones were answered: a port is closed while a program starts anew.
+        How::Never(Silence::Unreachable) | How::NotPassedOn(Silence::Unreachable) => {
+            (Severity::Info, Confidence::Confirmed)
+        }
+        How::Never(Silence::RanOut) | How::NotPassedOn(Silence::RanOut) if is_lowered => {
+            (lesser, Confidence::Probable)
+        }
+        How::Never(Silence::RanOut) | How::NotPassedOn(Silence::RanOut) => {
+            (suffers, Confidence::Confirmed)
+        }
+        How::Never(_) | How::NotPassedOn(_) if is_lowered => return None,
+        How::Never(_) | How::NotPassedOn(_) => (lesser, Confidence::Probable),
+        How::OnlyTrying(_) if case.loss => return None,
+        How::OnlyTrying(_) => (Severity::Warning, Confidence::Probable),
+    };
+    let may_be_unseen = matches!(
+        case.how,
+        How::Never(Silence::RanOut) | How::NotPassedOn(Silence::RanOut)
+    );
+    Some(Key {
+        severity: Reverse(severity),
+        method: case.method,
+        how: case.how,
+        confidence,
+        loss: case.loss && may_be_unseen,
+        one_way: is_one_way && may_be_unseen,
+    })
+}
+
+fn qualifier(key: Key) -> String {
+    let how = match key.how {
+        How::Never(silence) | How::NotPassedOn(silence) => match silence {
+            Silence::Unreachable => Some("icmp"),
+            Silence::RanOut => None,
+            Silence::Stopped => Some("few-copies"),
+            Silence::Waited => Some("no-repeats"),
+        },
+        How::OnlyTrying(Ended::Cancelled) => Some("cancelled"),
+        How::OnlyTrying(Ended::TimedOut) => Some("timed-out"),
+        How::OnlyTrying(Ended::Never) => None,
+    };
+    let beyond = matches!(key.how, How::NotPassedOn(_)).then_some("answered-beyond");
+    let loss = key.loss.then_some("capture-loss");
+    let one_way = key.one_way.then_some("one-way");
+    let all: Vec<_> = [beyond, how, loss, one_way].into_iter().flatten().collect();
+    all.join(",")
+}
+
+fn said(key: Key, count: u64) -> Said {
+    let name = key.method.name().unwrap_or("request of another method");
+    let requests = counted(count, name, name);
+    let (verdict, title, detail, remediation) = match key.how {
+        How::Never(silence) => (
+            NEVER,
+            format!("{requests} never answered"),
+            format!("{}{}", proof(silence), unseen(key)),
+            FIX_NEVER,
+        ),
+        How::NotPassedOn(silence) => (
+            NEVER,
+            format!("{requests} answered on the next hop, and the answer not passed on"),
+            format!(
+                "{} On the next hop an answer was seen.{}",
+                proof(silence),
+                unseen(key)
+            ),
+            FIX_NOT_PASSED_ON,
+        ),
+        How::OnlyTrying(ended) => (
+            ONLY_TRYING,
+            format!("{requests} got 100 Trying and nothing else"),
+            only_trying_detail(ended).to_owned(),
+            FIX_ONLY_TRYING,
+        ),
+    };
+    Said {
+        rule: NAME,
+        verdict: Some(verdict),
+        qualifier: qualifier(key),
+        severity: key.severity.0,
+        confidence: key.confidence,
+        raise: raise(key),
+        cause: None,
+        title,
+        detail,
+        remediation,
+    }
+}
+
+const fn proof(silence: Silence) -> &'static str {
+    match silence {
+        Silence::Unreachable => "An ICMP error says that the request did not arrive.",
+        Silence::RanOut => {
+            "The sender repeated the request until 64*T1 (32 s) were over, which it does only while no answer has reached it."
+        }
+        Silence::Stopped => {
+            "The sender repeated the request at least twice and then gave up; 64*T1 (32 s) went by without an answer."
+        }
+        Silence::Waited => {
+            "The request went over a reliable transport, where it is not repeated, and 64*T1 (32 s) went by without an answer."
+        }
+    }
+}
+
+const fn unseen(key: Key) -> &'static str {
+    if key.one_way {
+        " Nothing from the receiver to the sender was seen in the whole capture: it is dead, or the tap shows one direction."
+    } else {
+        ""
+    }
+}
+
+const fn only_trying_detail(ended: Ended) -> &'static str {
+    match ended {
+        Ended::Cancelled => {
+            "The next element took the INVITE, and nothing came from behind it in 15 s and more; the caller gave up."
+        }
+        Ended::TimedOut => {
+            "The next element took the INVITE, and nothing came from behind it until a timer ended the call with 408 or 504."
+        }
+        Ended::Never => {
+            "The next element took the INVITE, and nothing came from behind it for 32 s and more, not even a refusal."
+        }
+    }
+}
+
+fn raise(key: Key) -> Option<&'static str> {
+    match key.how {
+        How::OnlyTrying(_) => {
+            Some("capture behind the element that sent the 100, where it sends the INVITE on")
+        }
+        _ if key.one_way => Some("capture both directions of this hop, or at the receiver"),
+        _ if key.confidence == Confidence::Confirmed => None,
+        _ => Some("capture at the receiver at the same time"),
+    }
+}
+
+/// One case's evidence, by frame, with how long the capture went on.
+fn evidence(exchanged: &Exchanged<'_>, hop: &Hop) -> String {
+    let went_on = exchanged.observed.until.since(time_of(hop));
+    format!(
+        "{}; the capture goes on until {} after the request",
+        told(exchanged, hop),
+        readable(went_on)
+    )
+}
+
+const FIX_NEVER: &str = "See whether the receiver is up and listens at that address, port and transport, and whether a firewall lets the \
+     request in and the answer out. If it answers others, compare: size (requests over 1300 bytes are fragmented over \
+     UDP), source address, method. If it is known to be down, take it out of the routes.";
+
+const FIX_NOT_PASSED_ON: &str = "Look at the element between the two hops: it had an answer and did not pass it on here. Look for its Via in \
+     the answer (received, rport, sent-by), a restart between request and answer, or a firewall on its way back.";
+
+const FIX_ONLY_TRYING: &str = "The element that sent the 100 has the INVITE; the one behind it is silent. Look in its log where it sent the call, \
+     and whether that target answers. Lower its timer for the next target (Timer B or its fr_timer), so that it can \
+     try another or refuse in time.";
+
+static TOPICS: &[Topic] = &[
+    Topic {
+        name: NAME,
+        kind: "rule",
+        explanation: Explanation {
+            summary: "Requests got no answer until their timer ran out, or INVITEs got 100 and nothing else.",
+            sections: &[
+                (
+                    "What it sees",
+                    "A request with no response at all on the last hop where it was seen. Over UDP the sender is the witness: it \
+                     repeats the request until 64*T1 (32 s; Timers B and F) are over, and would have stopped at an answer. A request \
+                     over UDP that was sent once or twice proves nothing and is not counted: its sender may have had an answer, or \
+                     not wanted one. Over TCP, TLS, WebSocket and SCTP 64*T1 must pass. ACK has no answer; BYE belongs to \
+                     one-sided-bye. Requests without an answer are told by method.",
+                ),
+                (
+                    "Why it matters",
+                    "A caller waits half a minute for nothing, and a proxy cannot try another target before its timer ends.",
+                ),
+                ("What to do", "Read the verdict."),
+            ],
+        },
+    },
+    Topic {
+        name: NEVER,
+        kind: "verdict",
+        explanation: Explanation {
+            summary: "No answer came until 64*T1 were over.",
+            sections: &[
+                (
+                    "What it sees",
+                    "Confirmed where the sender repeats to the end, or an ICMP error says that the request did not arrive (icmp; information \
+                     where later ones were answered). \
+                     Its qualifier lowers it: capture-loss, one-way (nothing was ever seen from the receiver to the sender), \
+                     few-copies (three copies or more, then the sender gave up), no-repeats (a reliable transport). With one of the last two, \
+                     nothing is said where packets are missing, or nothing came from the receiver after the request. answered-beyond: \
+                     the next hop shows an answer that did not come back on this one.",
+                ),
+                ("What to do", FIX_NEVER),
+            ],
+        },
+    },
+    Topic {
+        name: ONLY_TRYING,
+        kind: "verdict",
+        explanation: Explanation {
+            summary: "An INVITE got 100 Trying, and nothing came from behind the element that sent it.",
+            sections: &[
+                (
+                    "What it sees",
+                    "100 and no other response for 32 s; or until the caller's CANCEL (cancelled) or a 408 or 504 (timed-out) after \
+                     15 s or more. Sooner, gateways and paging can explain it. The hop behind was not captured, or the verdict \
+                     would be about that one.",
+                ),
+                ("What to do", FIX_ONLY_TRYING),
+            ],
+        },
+    },
+];
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,230 @@
+//! Requests without an answer, and what explains them away.
+
+use super::*;
+use crate::findings::testing::{Made, MadeHop, findings, lines, only};
+use crate::units::Transport;
+
+const A: [f64; 6] = [1.5, 2.5, 4.5, 8.5, 16.5, 32.5];
+const E: [f64; 10] = [1.5, 2.5, 4.5, 8.5, 12.5, 16.5, 20.5, 24.5, 28.5, 32.5];
+
+fn check(made: &[Made], expected: &[&str]) {
+    let rule = RequestUnanswered::new(&Limits::default());
+    assert_eq!(lines(&findings(rule, made)), expected);
+}
+
+fn sent(method: &'static str, change: impl FnOnce(MadeHop) -> MadeHop) -> Made {
+    Made::new(method).hop("10.1.0.1", "10.2.0.1", |hop| change(hop.sent(1.0)))
+}
+
+/// Something else that the receiver answered.
+fn alive() -> Made {
+    sent("OPTIONS", |hop| hop.answer(200, 1.1)).call("alive")
+}
+
+#[test]
+fn repeated_to_the_end_without_answer_is_confirmed_by_method() {
+    check(
+        &[
+            alive(),
+            sent("INVITE", |hop| hop.again(&A)),
+            sent("REGISTER", |hop| hop.again(&E)),
+        ],
+        &[
+            "never-answered error confirmed 1",
+            "never-answered warning confirmed 1",
+        ],
+    );
+    let rule = RequestUnanswered::new(&Limits::default());
+    let found = only(findings(
+        rule,
+        &[alive(), sent("REGISTER", |hop| hop.again(&E))],
+    ));
+    assert_eq!(found.title, "1 REGISTER never answered");
+    let evidence = found.evidence.expect("evidence");
+    assert!(
+        evidence.starts_with("REGISTER 11 times in 31.5 s, frames 100 to 3250"),
+        "{evidence}"
+    );
+}
+
+#[test]
+fn an_answer_or_its_beginning_is_an_answer() {
+    check(
+        &[
+            sent("INVITE", |hop| hop.again(&A).answer(500, 33.0)),
+            sent("INVITE", |hop| hop.again(&A).progress(183, 33.0)),
+            sent("OPTIONS", |hop| hop.again(&E[..3]).answer(200, 4.6)),
+        ],
+        &[],
+    );
+}
+
+#[test]
+fn an_ack_and_a_bye_are_not_its_business() {
+    check(
+        &[
+            alive(),
+            sent("ACK", |hop| hop.again(&E)),
+            sent("BYE", |hop| hop.again(&E)),
+        ],
+        &[],
+    );
+}
+
+#[test]
+fn a_single_request_over_udp_is_not_counted() {
+    check(&[alive(), sent("OPTIONS", |hop| hop)], &[]);
+    check(&[alive(), sent("OPTIONS", |hop| hop.again(&[1.5]))], &[]);
+}
+
+#[test]
+fn a_capture_that_ends_before_the_timer_says_nothing() {
+    check(
+        &[
+            alive(),
+            sent("INVITE", |hop| hop.again(&A[..5])).until(20.0),
+        ],
+        &[],
+    );
+    let over_tcp = |until| sent("INVITE", |hop| hop.over(Transport::Tcp)).until(until);
+    check(&[alive(), over_tcp(32.9)], &[]);
+    check(
+        &[alive(), over_tcp(33.1)],
+        &["never-answered(no-repeats) warning probable 1"],
+    );
+}
+
+#[test]
+fn a_receiver_of_whom_nothing_was_seen_lowers_it() {
+    check(
+        &[sent("INVITE", |hop| hop.again(&A))],
+        &["never-answered(one-way) warning probable 1"],
+    );
+    check(
+        &[sent("OPTIONS", |hop| hop.again(&E))],
+        &["never-answered(one-way) info probable 1"],
+    );
+    check(&[sent("OPTIONS", |hop| hop.again(&E[..3]))], &[]);
+    check(
+        &[alive(), sent("OPTIONS", |hop| hop.again(&E[..3]))],
+        &["never-answered(few-copies) info probable 1"],
+    );
+}
+
+#[test]
+fn a_request_the_other_way_shows_that_the_tap_sees_it() {
+    let other = Made::new("OPTIONS").hop("10.2.0.1", "10.1.0.1", |hop| hop.sent(5.0));
+    check(
+        &[other, sent("INVITE", |hop| hop.again(&A))],
+        &["never-answered error confirmed 1"],
+    );
+}
+
+#[test]
+fn packets_missing_from_the_capture_lower_it() {
+    check(
+        &[alive(), sent("INVITE", |hop| hop.again(&A)).loss()],
+        &["never-answered(capture-loss) warning probable 1"],
+    );
+    check(
+        &[
+            alive(),
+            sent("INVITE", |hop| hop.again(&A[..3])).loss(),
+            sent("INVITE", |hop| hop.trying(1.1)).loss(),
+        ],
+        &[],
+    );
+}
+
+#[test]
+fn an_icmp_error_confirms_it_though_nothing_else_was_seen() {
+    check(
+        &[sent("OPTIONS", |hop| hop.unreachable(1.01))],
+        &["never-answered(icmp) warning confirmed 1"],
+    );
+    check(
+        &[sent("OPTIONS", |hop| hop.unreachable(1.01)), alive()],
+        &["never-answered(icmp) info confirmed 1"],
+    );
+}
+
+#[test]
+fn of_hops_in_a_row_the_last_is_named() {
+    let made = Made::new("INVITE")
+        .hop("10.1.0.1", "10.9.0.1", |hop| hop.sent(1.0).again(&A))
+        .hop("10.9.0.1", "10.2.0.1", |hop| {
+            hop.vias(2).sent(1.01).again(&A)
+        });
+    let rule = RequestUnanswered::new(&Limits::default());
+    let found = only(findings(rule, &[made]));
+    assert_eq!(found.peers[0].0.to_string(), "10.9.0.1 → 10.2.0.1");
+    assert_eq!(found.count, 1);
+}
+
+#[test]
+fn an_answer_that_the_element_between_keeps_is_told() {
+    let made = Made::new("INVITE")
+        .hop("10.1.0.1", "10.9.0.1", |hop| hop.sent(1.0).again(&A))
+        .hop("10.9.0.1", "10.2.0.1", |hop| {
+            hop.vias(2).sent(1.01).progress(180, 1.1).answer(486, 9.0)
+        });
+    check(
+        &[alive(), made],
+        &["never-answered(answered-beyond,one-way) warning probable 1"],
+    );
+}
+
+#[test]
+fn an_invite_behind_100_until_the_caller_gives_up_is_stuck() {
+    let stuck = |cancel, answer| {
+        sent("INVITE", |hop| {
+            hop.trying(1.1).cancel(cancel).answer(487, answer)
+        })
+    };
+    check(
+        &[stuck(20.0, 20.1)],
+        &["stuck-behind-100(cancelled) warning probable 1"],
+    );
+    check(&[stuck(9.0, 9.1)], &[]);
+}
+
+#[test]
+fn one_that_rings_or_is_refused_at_once_is_not_stuck() {
+    check(
+        &[
+            sent("INVITE", |hop| {
+                hop.trying(1.1).progress(180, 2.0).cancel(40.0)
+            }),
+            sent("INVITE", |hop| hop.trying(1.1).answer(486, 30.0)),
+            sent("INVITE", |hop| hop.trying(1.1).answer(408, 2.0)),
+        ],
+        &[],
+    );
+}
+
+#[test]
+fn a_timeout_behind_100_and_silence_behind_it_are_stuck() {
+    check(
+        &[
+            sent("INVITE", |hop| hop.trying(1.1).answer(408, 33.0)),
+            sent("INVITE", |hop| hop.trying(1.1)),
+            sent("INVITE", |hop| hop.trying(1.1)).until(30.0),
+        ],
+        &[
+            "stuck-behind-100(timed-out) warning probable 1",
+            "stuck-behind-100 warning probable 1",
+        ],
+    );
+}
+
+#[test]
+fn what_the_next_hop_shows_is_told_of_that_one() {
+    let made = Made::new("INVITE")
+        .hop("10.1.0.1", "10.9.0.1", |hop| {
+            hop.sent(1.0).trying(1.02).answer(408, 33.1)
+        })
+        .hop("10.9.0.1", "10.2.0.1", |hop| {
+            hop.vias(2).sent(1.01).again(&A)
+        });
+    check(&[made], &["never-answered(one-way) warning probable 1"]);
+}
