@@ -36,6 +36,7 @@ pub mod routing_loop;
 pub mod codes;
 pub mod metrics;
 pub mod trust;
+pub mod causes;
 pub mod registry;
 pub mod analysis;
 
