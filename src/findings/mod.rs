@@ -8,6 +8,7 @@
 //! - RFC 3261 §13.3.1.4, RFC 8224 §6.2.2; the detectors and decision tables are our own
 
 pub mod rule;
+mod context;
 pub mod annotate;
 pub mod grouping;
 pub mod in_order;
@@ -42,6 +43,7 @@ pub mod analysis;
 pub use analysis::{Analysis, Findings};
 pub use annotate::{Annotated, Text};
 pub use burst::BurstOptions;
+pub use context::Unneeded;
 pub use rule::{
     BurstFacts, CallRef, Confidence, Explanation, Finding, Frames, Peer, Rule, Severity, Topic,
 };

@@ -1,6 +1,7 @@
 //! What a rule is, and what it finds.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::IpAddr;
 
 use crate::calls::{AnsweredDialog, Attempt, Exchanged, ResponseSeen, Session};
@@ -75,8 +76,8 @@ impl Peer {
     }
 }
 
-impl std::fmt::Display for Peer {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} → {}", self.src, self.dst)
     }
 }
@@ -188,7 +189,7 @@ pub struct End {
 }
 
 /// A rule: sees what happens to calls, says at the end what it found.
-pub trait Rule: std::fmt::Debug {
+pub trait Rule: fmt::Debug {
     /// The names `explain` is to know: the rule first, then its verdicts.
     fn topics(&self) -> &'static [Topic];
 
@@ -270,15 +271,25 @@ impl Frames {
 
 /// A span for people: `31.5 s`, `80 ms`.
 pub fn readable(span: Span) -> String {
-    let secs = span.as_secs_f64();
-    if secs.abs() < 0.01 {
-        format!("{:.1} ms", secs * 1000.0)
-    } else if secs.abs() < 1.0 {
-        format!("{:.0} ms", secs * 1000.0)
-    } else if secs.abs() < 100.0 {
-        format!("{secs:.1} s")
-    } else {
-        format!("{secs:.0} s")
+    Readable(span).to_string()
+}
+
+/// The same, written without a text of its own.
+#[derive(Clone, Copy, Debug)]
+pub struct Readable(pub Span);
+
+impl fmt::Display for Readable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let secs = self.0.as_secs_f64();
+        if secs.abs() < 0.01 {
+            write!(f, "{:.1} ms", secs * 1000.0)
+        } else if secs.abs() < 1.0 {
+            write!(f, "{:.0} ms", secs * 1000.0)
+        } else if secs.abs() < 100.0 {
+            write!(f, "{secs:.1} s")
+        } else {
+            write!(f, "{secs:.0} s")
+        }
     }
 }
 

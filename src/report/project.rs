@@ -11,11 +11,11 @@ use serde_json::Number;
 use super::view;
 use crate::catalogue::catalogue;
 use crate::defect::DefectKind;
-use crate::findings::annotate::{Annotated, words};
+use crate::findings::annotate::Annotated;
 use crate::findings::codes::Codes;
 use crate::findings::metrics::{Measured, Measures, Scope};
 use crate::findings::trust::Trust;
-use crate::findings::{BurstFacts, CallRef, Confidence, Finding, Severity};
+use crate::findings::{BurstFacts, CallRef, Confidence, Finding, Severity, Unneeded};
 use crate::tls::Unread;
 use crate::units::Timestamp;
 use crate::wire_text::WireText;
@@ -89,6 +89,8 @@ pub fn response<'a>(seen: &Annotated<'a>, capture_start: Option<Timestamp>) -> v
     } else {
         (explained.meaning(), explained.remediation())
     };
+    // What the capture shows to be unnecessary is not advised.
+    let remediation = seen.unneeded.map_or(remediation, Unneeded::words);
     view::Response {
         file: seen.at.file.0,
         frame: seen.at.no.0,
@@ -108,9 +110,7 @@ pub fn response<'a>(seen: &Annotated<'a>, capture_start: Option<Timestamp>) -> v
         duplicate: seen.duplicate,
         meaning: Cow::Borrowed(meaning),
         remediation: Cow::Borrowed(remediation),
-        context: seen
-            .context
-            .map(|context| Cow::Owned(words(&context, seen.at))),
+        context: seen.context.map(Cow::Borrowed),
         diagnosis: Vec::new(),
     }
 }
