@@ -19,11 +19,12 @@ mod attempts;
 mod measures;
 
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hasher as _};
 
 use attempts::{Attempt, Attempts, Key};
 pub use measures::{Mean, Measures, Ratio};
 
-use super::rule::{Peer, kept};
+use super::rule::Peer;
 use crate::calls::{Exchanged, Hop, Session, SessionEnd, Side};
 use crate::limits::Limits;
 use crate::sip::MethodKind;
@@ -62,7 +63,6 @@ pub struct Metrics {
     all: Measures,
     peers: BTreeMap<Peer, Measures>,
     minutes: BTreeMap<i64, Measures>,
-    call_id_bytes: usize,
     is_full: bool,
 }
 
@@ -74,7 +74,6 @@ impl Metrics {
             all: Measures::default(),
             peers: BTreeMap::new(),
             minutes: BTreeMap::new(),
-            call_id_bytes: limits.call_id_bytes,
             is_full: false,
         }
     }
@@ -106,7 +105,7 @@ impl Metrics {
 
     fn hop(&mut self, exchanged: &Exchanged<'_>, hop: &Hop, is_register: bool, peer: Option<Peer>) {
         let key = Key {
-            call_id: kept(exchanged.call_id, self.call_id_bytes),
+            call_id: digest(exchanged.call_id),
             from_tag: if is_register { 0 } else { exchanged.from_tag },
             is_register,
             peer,
@@ -199,6 +198,12 @@ impl Metrics {
         }
         Some(self.minutes.entry(minute).or_default())
     }
+}
+
+fn digest(call_id: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    hasher.write(call_id);
+    hasher.finish()
 }
 
 /// Nanoseconds in a minute.

@@ -10,9 +10,10 @@ use crate::units::{Span, StatusCode, Timestamp};
 pub(super) const TIMER_B: Span = Span::from_secs(32);
 
 /// What an attempt is told apart by.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Key {
-    pub(super) call_id: Box<[u8]>,
+    /// Digest of the Call-ID: tens of thousands of keys are kept, each twice.
+    pub(super) call_id: u64,
     pub(super) from_tag: u64,
     pub(super) is_register: bool,
     /// Measured on which pair of hosts; `None`: on the hop nearest the caller.
@@ -188,7 +189,7 @@ impl Attempts {
             ..attempt
         };
         self.next += 1;
-        self.open.insert(key.clone(), (attempt, self.next));
+        self.open.insert(key, (attempt, self.next));
         self.ages.push_back((key, self.next));
         while self.open.len() > self.cap {
             let Some((oldest, number)) = self.ages.pop_front() else {
