@@ -239,14 +239,15 @@ impl Waiting {
     }
 }
 
-/// What a context says, in words; frames are those of the response's own file unless said.
+/// What a context says, in words; frames are those of the response's own file unless
+/// another is named before them, as in `1:12`.
 pub fn words(context: &Context, at: FrameRef) -> String {
     use super::rule::readable;
     let frame = |other: FrameRef| {
         if other.file == at.file {
             format!("frame {}", other.no)
         } else {
-            format!("frame {} of file {}", other.no, other.file.0 + 1)
+            format!("frame {}:{}", other.file.0, other.no)
         }
     };
     match context {

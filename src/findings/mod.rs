@@ -43,5 +43,5 @@ pub use analysis::{Analysis, Findings};
 pub use annotate::{Annotated, Text};
 pub use burst::BurstOptions;
 pub use rule::{
-    BurstFacts, CallRef, Confidence, Explanation, Finding, Frames, Peer, Rule, Severity, Topic,
+    BurstFacts, CallRef, Confidence, Explanation, Finding, Peer, Rule, Severity, Topic,
 };
