@@ -20,7 +20,7 @@ use crate::defect::{Defect, DefectKind};
 use crate::findings::annotate::Annotated;
 use crate::findings::rule::{End, Rule};
 use crate::findings::trust::Trust;
-use crate::findings::{BurstOptions, Findings, Frames};
+use crate::findings::{BurstOptions, Findings};
 use crate::limits::Limits;
 use crate::packet::hep;
 use crate::packet::{Decoder, Packet, SctpPacket, Segment};
@@ -187,7 +187,6 @@ impl Run {
         each: &mut dyn FnMut(&view::Response<'_>) -> io::Result<()>,
     ) -> io::Result<()> {
         if merge.is_several() {
-            self.sip.findings.name_frames(Frames { of_several: true });
             let mut taps = Taps::new(limits);
             let found = survey(merge, limits);
             for shift in found.shifts {

@@ -5,7 +5,7 @@ use super::burst::BurstOptions;
 use super::codes::Codes;
 use super::metrics::{Measured, Metrics};
 use super::registry;
-use super::rule::{End, Finding, Frames, Rule};
+use super::rule::{End, Finding, Rule};
 use crate::calls::Event;
 use crate::limits::Limits;
 use crate::units::Timestamp;
@@ -59,13 +59,6 @@ impl Findings {
             for rule in &mut self.rules {
                 rule.begin(first);
             }
-        }
-    }
-
-    /// Says how frames are to be named.
-    pub fn name_frames(&mut self, frames: Frames) {
-        for rule in &mut self.rules {
-            rule.name_frames(frames);
         }
     }
 

@@ -9,7 +9,7 @@
 
 use super::burst::BurstOptions;
 use super::refusals::{Refusals, Said};
-use super::rule::{End, Explanation, Finding, Frames, Rule, Severity, Topic};
+use super::rule::{End, Explanation, Finding, Rule, Severity, Topic};
 use crate::calls::Attempt;
 use crate::limits::Limits;
 use crate::units::Timestamp;
@@ -45,10 +45,6 @@ const REMEDIATION: &str = "Stop automatic retries and alternate routing on 438: 
 impl Rule for IdentityBurst {
     fn topics(&self) -> &'static [Topic] {
         TOPICS
-    }
-
-    fn name_frames(&mut self, frames: Frames) {
-        self.refusals.name_frames(frames);
     }
 
     fn begin(&mut self, first: Timestamp) {

@@ -45,5 +45,5 @@ pub use annotate::{Annotated, Text};
 pub use burst::BurstOptions;
 pub use context::Unneeded;
 pub use rule::{
-    BurstFacts, CallRef, Confidence, Explanation, Finding, Frames, Peer, Rule, Severity, Topic,
+    BurstFacts, CallRef, Confidence, Explanation, Finding, Peer, Rule, Severity, Topic,
 };

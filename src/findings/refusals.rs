@@ -12,11 +12,11 @@ use std::fmt::Write as _;
 
 use super::burst::{Burst, BurstOptions, Detector, Finals, per_minute};
 use super::rule::{
-    BurstFacts, CallRef, Confidence, Finding, Frames, Peer, PeerCounts, Severity, kept, readable,
+    BurstFacts, CallRef, Confidence, Finding, Peer, PeerCounts, Severity, kept, readable,
 };
 use crate::calls::Attempt;
 use crate::limits::Limits;
-use crate::units::{FrameNo, FrameRef, StatusCode, Timestamp};
+use crate::units::{StatusCode, Timestamp};
 
 /// Attempts, and refusals, remembered: half an hour of 18 attempts a second.
 const RECENT: usize = 32_768;
@@ -35,7 +35,6 @@ pub struct Refusals {
     codes: usize,
     calls_per_finding: usize,
     call_id_bytes: usize,
-    frames: Frames,
     first: Option<Timestamp>,
     finals: Finals,
     series: BTreeMap<StatusCode, Series>,
@@ -86,7 +85,6 @@ impl Refusals {
             codes: limits.burst_series,
             calls_per_finding: limits.calls_per_finding,
             call_id_bytes: limits.call_id_bytes,
-            frames: Frames::default(),
             first: None,
             finals: Finals::new(options.window, limits.burst_events),
             series: BTreeMap::new(),
@@ -96,11 +94,6 @@ impl Refusals {
             attempts: VecDeque::new(),
             given_up: 0,
         }
-    }
-
-    /// How frames are to be named.
-    pub const fn name_frames(&mut self, frames: Frames) {
-        self.frames = frames;
     }
 
     /// The capture begins.
@@ -268,9 +261,7 @@ impl Refusals {
             ),
             detail,
             evidence: inside().next().map(|call| {
-                let file = call.file;
-                let name = |no: &FrameNo| self.frames.name(FrameRef { file, no: *no });
-                let frames: Vec<_> = call.frames.iter().map(name).collect();
+                let frames: Vec<_> = call.named_frames().collect();
                 format!(
                     "first refusal: Call-ID {}, frames {}",
                     String::from_utf8_lossy(&call.call_id),

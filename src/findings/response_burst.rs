@@ -12,7 +12,7 @@ use super::burst::BurstOptions;
 use super::identity_burst;
 use super::reading::is_any;
 use super::refusals::{Refusals, Said};
-use super::rule::{End, Explanation, Finding, Frames, Rule, Severity, Topic};
+use super::rule::{End, Explanation, Finding, Rule, Severity, Topic};
 use crate::calls::Attempt;
 use crate::catalogue::catalogue;
 use crate::limits::Limits;
@@ -50,10 +50,6 @@ impl Rule for ResponseBurst {
 
     fn begin(&mut self, first: Timestamp) {
         self.refusals.begin(first);
-    }
-
-    fn name_frames(&mut self, frames: Frames) {
-        self.refusals.name_frames(frames);
     }
 
     fn attempt(&mut self, attempt: &Attempt<'_>) {

@@ -99,6 +99,17 @@ pub struct CallRef {
     pub time: Timestamp,
 }
 
+impl CallRef {
+    /// The frames as texts name them.
+    pub fn named_frames(&self) -> impl Iterator<Item = String> {
+        let named = |no: &FrameNo| FrameRef {
+            file: self.file,
+            no: *no,
+        };
+        self.frames.iter().map(move |no| named(no).to_string())
+    }
+}
+
 /// What a rule found.
 #[derive(Clone, Debug)]
 pub struct Finding {
@@ -196,9 +207,6 @@ pub trait Rule: fmt::Debug {
     /// The capture begins.
     fn begin(&mut self, _first: Timestamp) {}
 
-    /// How frames are to be named; not said where one capture is read.
-    fn name_frames(&mut self, _frames: Frames) {}
-
     /// An INVITE got its first final response.
     fn attempt(&mut self, _attempt: &Attempt<'_>) {}
 
@@ -248,24 +256,6 @@ impl PeerCounts {
         let mut all: Vec<_> = self.0.iter().map(|(peer, count)| (*peer, *count)).collect();
         all.sort_by_key(|(peer, count)| (std::cmp::Reverse(*count), *peer));
         all
-    }
-}
-
-/// How frames are named in texts.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Frames {
-    /// Several captures are read, so a frame is named with its capture, as the reports' tables do.
-    pub of_several: bool,
-}
-
-impl Frames {
-    /// `12`, or `1:12` of the second capture.
-    pub fn name(self, at: FrameRef) -> String {
-        if self.of_several {
-            format!("{}:{}", at.file.0, at.no)
-        } else {
-            at.no.to_string()
-        }
     }
 }
 
