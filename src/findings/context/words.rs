@@ -68,7 +68,7 @@ impl<'a> Words<'a> {
     }
 }
 
-/// `frame 7`, or `frame 7 of file 2`.
+/// `frame 7`, or `frame 1:7` of the second capture, as the tables name it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Frame {
     frame: FrameRef,
@@ -77,11 +77,10 @@ pub(super) struct Frame {
 
 impl fmt::Display for Frame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "frame {}", self.frame.no)?;
         if self.frame.file == self.at.file {
-            Ok(())
+            write!(f, "frame {}", self.frame.no)
         } else {
-            write!(f, " of file {}", u32::from(self.frame.file.0) + 1)
+            write!(f, "frame {}:{}", self.frame.file.0, self.frame.no)
         }
     }
 }
