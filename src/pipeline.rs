@@ -11,6 +11,7 @@ mod wires;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::Arc;
 
 use crate::calls::{Calls, Moment, Sighted, Sighting};
 use crate::capture::{
@@ -20,7 +21,7 @@ use crate::defect::{Defect, DefectKind};
 use crate::findings::annotate::Annotated;
 use crate::findings::rule::{End, Rule};
 use crate::findings::trust::Trust;
-use crate::findings::{BurstOptions, Findings, Frames};
+use crate::findings::{BurstOptions, Findings};
 use crate::limits::Limits;
 use crate::packet::hep;
 use crate::packet::{Decoder, Packet, SctpPacket, Segment};
@@ -172,7 +173,11 @@ impl Run {
                 carriers: Carriers::default(),
                 taps: None,
                 calls: Calls::new(limits),
-                findings: Findings::new(limits, options.burst),
+                findings: Findings::new(
+                    limits,
+                    options.burst,
+                    Arc::new(options.certificates.clone()),
+                ),
                 transports: BTreeMap::new(),
             },
             trust: RefCell::new(Trust::new(limits.defect_groups)),
@@ -189,7 +194,6 @@ impl Run {
         each: &mut dyn FnMut(&view::Response<'_>) -> io::Result<()>,
     ) -> io::Result<()> {
         if merge.is_several() {
-            self.sip.findings.name_frames(Frames { of_several: true });
             let mut taps = Taps::new(limits);
             let found = survey(merge, limits);
             for shift in found.shifts {
@@ -506,7 +510,7 @@ impl Run {
             trust: project::trust(&self.trust.borrow(), self.wires.unread(), several_files),
             codes: project::codes(&analysis.codes),
             metrics: project::metrics(&analysis.metrics),
-            signers: Vec::new(),
+            signers: project::signers(&analysis.signers),
             findings: analysis
                 .findings
                 .into_iter()

@@ -31,6 +31,16 @@ pub struct FrameRef {
     pub no: FrameNo,
 }
 
+/// In texts: `12`, and of a later capture than the first `1:12`, as the reports' tables have it.
+impl fmt::Display for FrameRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.file.0 {
+            0 => self.no.fmt(f),
+            file => write!(f, "{file}:{}", self.no),
+        }
+    }
+}
+
 /// Capture time: nanoseconds since the Unix epoch, UTC.
 ///
 /// The range (years 1677 to 2262) covers every classic pcap; pcapng times beyond it saturate.

@@ -5,6 +5,12 @@
 //! the text (`common/outcomes.rs`) must be the same, and is compared whole: what is not in it was
 //! not handed out.
 
+#![expect(
+    clippy::expect_used,
+    clippy::string_slice,
+    reason = "the helpers of tests are outside `#[test]` functions, and may panic all the same"
+)]
+
 mod common;
 
 use std::cell::RefCell;
@@ -1499,13 +1505,13 @@ session alice > bob: no invite, answered 4, no BYE, last 4, until 60
 
 #[test]
 fn of_a_call_of_many_requests_each_is_told_once() {
-    let infos: String = (0..200)
+    let infos: Vec<String> = (0..200)
         .map(|n| format!(" {0}.0 alice -> bob INFO\n {0}.1 alice <- bob 200\n", 2 + n))
         .collect();
     let text = [
         TWO,
         "call c1\n 0 alice -> bob INVITE\n 1 alice <- bob 200\n 1.1 alice -> bob ACK\n",
-        &infos,
+        &infos.concat(),
         " 300 alice -> bob BYE\n 300.1 alice <- bob 200\nend 400\n",
     ]
     .concat();
@@ -1529,13 +1535,13 @@ fn of_a_call_of_many_requests_each_is_told_once() {
 
 #[test]
 fn a_call_of_too_many_open_requests_tells_the_oldest_as_given_up() {
-    let infos: String = (0..100)
+    let infos: Vec<String> = (0..100)
         .map(|n| format!(" {:.2} alice -> bob INFO\n", 2.0 + f64::from(n) / 100.0))
         .collect();
     let text = [
         TWO,
         "call c1\n 0 alice -> bob INVITE\n 1 alice <- bob 200\n 1.1 alice -> bob ACK\n",
-        &infos,
+        &infos.concat(),
         "end 400\n",
     ]
     .concat();
@@ -1549,11 +1555,14 @@ fn a_call_of_too_many_open_requests_tells_the_oldest_as_given_up() {
 
 // Real captures.
 
+/// Call-ID, method, CSeq number and From tag.
+type Named = (Vec<u8>, Vec<u8>, Option<u32>, u64);
+
 /// Holds everything that is handed out to what is always true of it.
 #[derive(Debug, Default)]
 struct Checker {
     /// When the last message of an exchange was seen, by what names it.
-    told: HashMap<(Vec<u8>, Vec<u8>, Option<u32>, u64), Timestamp>,
+    told: HashMap<Named, Timestamp>,
     exchanges: u64,
     sessions: u64,
 }

@@ -682,7 +682,7 @@ fn evidence_names_the_file_of_a_frame_where_there_are_several() {
         let (_, rest) = words.split_once(place).expect("named");
         assert!(rest.starts_with(file), "{words}");
     };
-    of("INVITE in frame ", "0:");
+    of("INVITE in frame ", "3");
     of(", frames ", "1:");
     of(" to ", "1:");
 }

@@ -300,6 +300,35 @@ fn a_hole_in_a_hep_connection_is_told_and_costs_what_it_touches() {
 }
 
 #[test]
+fn of_messages_that_the_capture_cut_what_is_there_is_read() {
+    // On a port of its own, with one header field before the cut.
+    let capture = Tap::udp(6101, &[peers::request("UDP", "cut")]);
+    let result = tap::read_bytes(&capture.snapped(14 + 20 + 8 + 100), "", None);
+    assert_eq!(result.seen.len(), 1, "{result:?}");
+    // Nothing but a start line.
+    let result = tap::read_bytes(&capture.snapped(14 + 20 + 8 + 42), "", None);
+    assert_eq!(
+        (result.seen.len(), &result.defects[..]),
+        (0, &["sip-like".to_owned()][..])
+    );
+    // The first of several IP fragments has the head; how long the datagram was UDP says.
+    let mut long = peers::request("UDP", "pieces");
+    let end = long.len() - 2;
+    long.splice(
+        end..end,
+        b"X-Filler: "
+            .iter()
+            .copied()
+            .chain([b'x'; 2000])
+            .chain(*b"\r\n"),
+    );
+    let capture = Tap::udp(5060, &[long]).fragmented(1000);
+    let result = tap::read_bytes(&capture.snapped(500), "", None);
+    assert_eq!(result.seen, seen("UDP", &["pieces"]));
+    assert_eq!(result.defects, ["snapped"]);
+}
+
+#[test]
 fn stun_and_line_ends_between_messages_are_no_defects() {
     let stun = b"\x00\x01\x00\x04\x21\x12\xa4\x42aaaaaaaaaaaabbbb".to_vec();
     let message = |id: &str| peers::request("UDP", id);

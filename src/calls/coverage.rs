@@ -48,6 +48,8 @@ pub(super) struct Coverage {
     current: usize,
     /// Sorted by their beginning.
     pauses: VecDeque<Pause>,
+    /// The time of the first frame.
+    first: Option<Timestamp>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -74,6 +76,7 @@ pub(super) struct Until {
 impl Coverage {
     /// Capture time goes on; whether it stepped.
     pub(super) fn tick(&mut self, moment: &Moment) -> bool {
+        self.first.get_or_insert(moment.now);
         let stepped = self.clock.tick(moment.now);
         if stepped {
             self.forget();
@@ -171,6 +174,11 @@ impl Coverage {
         self.losses
             .get(first..)
             .is_some_and(|lost| lost.iter().any(|lost| lost.0 <= until))
+    }
+
+    /// The time of the first frame.
+    pub(super) fn first(&self) -> Timestamp {
+        self.first.unwrap_or_default()
     }
 
     /// Time gone by since the first frame, without steps.

@@ -13,6 +13,7 @@
 //! # References
 //! - RFC 3261 §9, §12, §13, §15, §17; RFC 6026 §7 (Accepted state)
 
+pub mod asked;
 pub mod clock;
 pub mod connects;
 mod counted;
@@ -26,18 +27,22 @@ mod queue;
 mod mark;
 mod binding;
 pub mod media;
+pub mod offer;
 pub mod outcome;
+pub mod refusal;
 mod state;
 mod table;
 pub mod transaction;
 
+pub use asked::Asked;
 pub use dialog::{Ack, AckFault, AckMatch, AnsweredDialog, Bye, Leg, Side};
 pub use media::{MediaSeen, MediaSpan};
 pub use outcome::{Exchanged, Final, Hop, Observed, Session, SessionEnd};
+pub use refusal::{Refusal, Retry};
 pub use table::Calls;
 
 use crate::packet::{Datagram, IcmpError, Segment};
-use crate::sip::{Message, Method, MethodKind, RawMessage};
+use crate::sip::{Message, Method, MethodKind, Name, RawMessage};
 use crate::units::{Flow, FrameRef, Origin, Span, StatusCode, Timestamp};
 
 /// When and where something was captured.
@@ -136,10 +141,14 @@ pub struct ResponseSeen<'a> {
     /// Of a response that may speak of the identity of its INVITE (a STIR code, or a Reason field):
     /// that INVITE on its hops, the one nearest the caller first. Empty for all else.
     pub invites: &'a [InviteOn<'a>],
-    /// What is known at once.
+    /// Its first copy, where it is repeated and that is still known.
+    pub repeats: Option<FrameRef>,
+    /// What is known of its ACK already.
     pub context: Option<Context>,
-    /// A [`Note`] may follow; without it the response is settled now.
-    pub awaits_note: bool,
+    /// What is known of it from 300 on, of the first copy on a hop.
+    pub refusal: Option<&'a Refusal<'a>>,
+    /// For how long after it a [`Note`] may follow; zero: it is settled now.
+    pub awaits: Span,
 }
 
 /// What a later message adds to an earlier response.
@@ -153,7 +162,10 @@ pub struct Note {
     pub settled: bool,
 }
 
-/// What the capture adds to a response.
+/// The longest that a response waits for a [`Note`].
+pub const PATIENCE: Span = Span::from_secs(45);
+
+/// What later messages add to a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Context {
     /// The 2xx to INVITE was acknowledged.
@@ -163,23 +175,17 @@ pub enum Context {
         /// From the response to the ACK.
         after: Span,
     },
-    /// The challenge was answered with credentials.
-    ChallengeAnswered {
-        /// The request with credentials.
+    /// The sender of the request tried again.
+    Retried(Retry),
+    /// The challenge was followed by the same request without credentials.
+    AskedWithout {
+        /// That request.
         request: FrameRef,
-        /// Its final response, once known.
-        outcome: Option<(StatusCode, FrameRef)>,
     },
-    /// A challenge to a request that carried credentials already.
-    ChallengedAgain,
-    /// 487 after a CANCEL.
-    Cancelled {
-        /// The CANCEL.
-        cancel: FrameRef,
-        /// From the INVITE to the CANCEL, if the INVITE was seen.
-        after: Option<Span>,
-        /// A 18x was seen before the CANCEL.
-        rang: bool,
+    /// Nothing of the call followed the challenge, and the capture would have shown it.
+    Unanswered {
+        /// For how long.
+        watched: Span,
     },
 }
 
@@ -254,6 +260,14 @@ pub struct Totals {
     pub invites: u64,
     /// Messages an element that keeps to the letter would refuse.
     pub malformed: u64,
+}
+
+/// What made a message, in its own words: Server, else User-Agent.
+pub fn server<'a>(message: &Message<'a>) -> Option<&'a [u8]> {
+    message
+        .header(Name::Server)
+        .or_else(|| message.header(Name::UserAgent))
+        .filter(|server| !server.is_empty())
 }
 
 /// Whether requests of this method may be answered with credentials after a challenge.

@@ -9,6 +9,9 @@ mod exchange;
 mod hop;
 mod invites;
 mod in_dialog;
+mod known;
+mod refused;
+mod retried;
 mod session;
 mod settle;
 
@@ -22,16 +25,17 @@ use self::in_dialog::Hopped;
 use super::binding::Binding;
 use super::counted::Counted;
 use super::coverage::Coverage;
+use self::invites::may_judge_identity;
 use super::dialog::{Ack, Answered, Leg};
 use super::hops::Hops;
 use super::mark::Mark;
 use super::timers::Timers;
-use super::transaction::{Answer, Exchange, Kept, Transaction};
-use super::{Attempt, Context, Event, Note, ResponseSeen, Seen, Serial, Sighted, Totals};
+use super::transaction::{Answer, Cancel, Exchange, Kept, Transaction, Untried};
+use super::{Attempt, Event, PATIENCE, ResponseSeen, Seen, Serial, Sighted, Totals};
 use super::{can_be_challenged, key};
 use crate::limits::Limits;
 use crate::sip::{Message, Method, MethodKind, Name};
-use crate::units::{Span, StatusCode};
+use crate::units::{FrameRef, Span, StatusCode};
 
 /// What a call needs from the room around it while a message is pushed.
 pub(super) struct Surroundings<'a> {
@@ -45,6 +49,8 @@ pub(super) struct Surroundings<'a> {
     pub(super) elapsed: Span,
     /// Steps of the clock so far.
     pub(super) steps: u32,
+    /// Calls were given up for lack of room.
+    pub(super) evicted: bool,
     /// Number of the response being pushed.
     pub(super) serial: Serial,
 }
@@ -59,8 +65,7 @@ pub(super) struct Call {
     exchanges: Vec<Exchange>,
     answered: Vec<Answered>,
     acks: Vec<Ack>,
-    /// CANCELs: digest of their sender, CSeq number, first sighting.
-    cancels: Vec<(u64, Option<u32>, Seen)>,
+    cancels: Vec<Cancel>,
     /// Where the parties expect media.
     described: Vec<Described>,
     late_offers: Vec<LateOffer>,
@@ -131,8 +136,13 @@ impl Call {
             .sum();
         let transactions = self.transactions.iter();
         let hops: usize = transactions
-            .map(|hop| spilled(&hop.provisional) + hop.kept.as_deref().map_or(0, Kept::weight))
+            .map(|hop| {
+                let untried = usize::from(hop.untried.is_some()) * size_of::<Untried>();
+                let kept = hop.kept.as_deref().map_or(0, Kept::weight);
+                spilled(&hop.provisional) + kept + untried
+            })
             .sum();
+        let cancels: usize = self.cancels.iter().map(|cancel| cancel.reason.len()).sum();
         let exchanges = self.exchanges.iter();
         let exchanges: usize = exchanges
             .map(|exchange| spilled(&exchange.counted) + exchange.texts.len())
@@ -146,6 +156,7 @@ impl Call {
             + room(&self.acks)
             + room(&self.cancels)
             + self.described_weight()
+            + cancels
             + hops
             + exchanges
             + dialogs
@@ -211,9 +222,8 @@ impl Call {
             MethodKind::Bye => self.bye(message, &raw.flow, now),
             _ => {}
         }
-        if can_be_challenged(method.kind) && has_credentials(message) {
-            self.answer_challenge(exchange, now, out);
-        }
+        self.keep_asked(hop, message);
+        self.retried(hop, message, now, out);
     }
 
     /// What the first copy of a request on a hop says of its exchange.
@@ -279,6 +289,7 @@ impl Call {
             content: content(message, code),
         };
         let retransmission = self.is_repeat(transaction, &answer);
+        let repeats = retransmission.then(|| self.first_copy(transaction, &answer));
         let counted = !retransmission && self.count(transaction, &answer, around.limits);
         self.received(
             transaction,
@@ -288,67 +299,78 @@ impl Call {
             retransmission,
             around,
         );
-        let Some(hop) = self.transactions.get_mut(transaction) else {
+        let Some(hop) = self.transactions.get(transaction) else {
             return;
         };
-        let Some(exchange) = self.exchanges.get_mut(hop.exchange) else {
+        let Some(exchange) = self.exchanges.get(hop.exchange) else {
             return;
         };
-        let is_counting = exchange.counts_on(hop.key, &hop.flow);
         let hopped = Hopped {
             flow: hop.flow,
             invite: hop.request.map(Mark::seen),
             invite_branch: hop.branch,
             reinvite: !exchange.initial,
         };
-        let (index, is_neighbour) = (hop.exchange, hop.is_neighbour);
-
-        exchange.rang |= method.kind == MethodKind::Invite && (180..=189).contains(&code.get());
-        let is_challenge = matches!(code.get(), 401 | 407) && can_be_challenged(method.kind);
-
-        let mut context = None;
-        let mut awaits_note = false;
-        if is_challenge && !retransmission {
-            context = exchange.credentials.then_some(Context::ChallengedAgain);
-            if is_counting && exchange.challenge.is_none() {
-                exchange.challenge = Some(around.serial);
-                awaits_note = true;
-            }
-        } else if code.get() == 487 && method.kind == MethodKind::Invite && !retransmission {
-            context = cancelled(exchange, &self.cancels);
-        }
-        let is_answer = method.kind == MethodKind::Invite && code.is_success();
-        let mut note = None;
-        if is_answer {
-            let answered = self.answer(seen, &hopped, to_tag, around);
-            if !retransmission {
-                note = answered;
-                awaits_note = note.is_none();
-            }
-        }
-        if retransmission {
-            around.totals.retransmissions += u64::from(!is_neighbour);
-        }
-        let invites = if !retransmission && may_judge_identity(message, code) {
-            self.invites(index)
-        } else {
-            Vec::new()
-        };
-        out(Event::Response(&ResponseSeen {
+        let is_neighbour = hop.is_neighbour;
+        let response = ResponseSeen {
             serial: around.serial,
             raw,
             message,
             code,
             method,
-            invites: &invites,
             retransmission,
             duplicate: false,
             counted,
-            context: context.or(note),
-            awaits_note,
-        }));
-        if !retransmission && !code.is_provisional() {
-            self.final_response(transaction, seen, code, is_challenge, out);
+            invites: &[],
+            repeats: repeats.flatten(),
+            context: None,
+            refusal: None,
+            awaits: Span::default(),
+        };
+        if retransmission {
+            around.totals.retransmissions += u64::from(!is_neighbour);
+        }
+        self.hand_out_response(transaction, seen, &hopped, response, around, out);
+    }
+
+    /// Hands out a response with what is known of it, and what it means for its exchange.
+    fn hand_out_response(
+        &mut self,
+        transaction: usize,
+        seen: &Sighted<'_>,
+        hopped: &Hopped,
+        mut response: ResponseSeen<'_>,
+        around: &mut Surroundings<'_>,
+        out: &mut impl FnMut(Event<'_>),
+    ) {
+        let (code, kind) = (response.code, response.method.kind);
+        let is_first = !response.retransmission;
+        if code.class() >= 3 && is_first {
+            self.refused(transaction, response, around, out);
+        } else {
+            if kind == MethodKind::Invite && code.is_success() {
+                let to_tag = key::tag(seen.message.to_tag());
+                let answered = self.answer(seen, hopped, to_tag, around);
+                if is_first {
+                    response.context = answered;
+                    response.awaits = answered.map_or(PATIENCE, |_| Span::default());
+                }
+            }
+            let index = self.transactions.get(transaction).map(|hop| hop.exchange);
+            let invites = index
+                .filter(|_| is_first && may_judge_identity(response.message, code))
+                .map(|exchange| self.invites(exchange));
+            out(Event::Response(&ResponseSeen {
+                invites: invites.as_deref().unwrap_or_default(),
+                ..response
+            }));
+        }
+        if is_first {
+            self.outcome(transaction, code, Seen::of(&seen.raw.origin).into(), out);
+            if !code.is_provisional() {
+                let is_challenge = matches!(code.get(), 401 | 407) && can_be_challenged(kind);
+                self.final_response(transaction, seen, code, is_challenge, out);
+            }
         }
     }
 
@@ -382,6 +404,7 @@ impl Call {
             }
         } else {
             exchange.progress.answered |= exchange.counts_on(hop.key, &hop.flow);
+            exchange.ended.get_or_insert((code, now));
             hop.succeeded |= code.is_success();
             if !code.is_success() && method == MethodKind::Invite && !hop.refused {
                 exchange.progress.refused.get_or_insert(around.elapsed);
@@ -443,6 +466,14 @@ impl Call {
         true
     }
 
+    /// The first copy of a final response on this hop, if that is still known.
+    fn first_copy(&self, transaction: usize, answer: &Answer) -> Option<FrameRef> {
+        let kept = self.transactions.get(transaction)?.kept.as_deref()?;
+        let mut finals = kept.finals.iter();
+        let known = finals.find(|f| f.code == answer.code && f.to_tag == answer.to_tag)?;
+        Some(known.first.at)
+    }
+
     /// Whether a response was seen on the other side of a NAT: under the same top Via.
     fn is_seen_beside(&self, transaction: usize, answer: &Answer) -> bool {
         let Some(hop) = self.transactions.get(transaction) else {
@@ -477,16 +508,6 @@ impl Call {
         if !exchange.counts_on(hop.key, &hop.flow) {
             return;
         }
-        if let Some(serial) = exchange.answers_challenge.take() {
-            let request = exchange.request.map(Mark::seen).unwrap_or_default().at;
-            let outcome = Some((code, now.at));
-            let context = Some(Context::ChallengeAnswered { request, outcome });
-            out(Event::Note(Note {
-                serial,
-                context,
-                settled: true,
-            }));
-        }
         let is_attempt = exchange.method == MethodKind::Invite && exchange.initial;
         if is_attempt && !is_challenge && !exchange.attempt_told {
             exchange.attempt_told = true;
@@ -519,55 +540,6 @@ impl Call {
             }
         }
     }
-
-    /// A request with credentials answers the last challenge to the same kind of request.
-    fn answer_challenge(&mut self, index: usize, now: Seen, out: &mut impl FnMut(Event<'_>)) {
-        let Some(exchange) = self.exchanges.get(index) else {
-            return;
-        };
-        let (method, text, from_tag, cseq) = (
-            exchange.method,
-            exchange.method_text,
-            exchange.from_tag,
-            exchange.cseq,
-        );
-        let challenged = self.exchanges.iter_mut().rev().find(|e| {
-            e.challenge.is_some()
-                && e.method == method
-                && e.method_text == text
-                && e.from_tag == from_tag
-                && e.cseq < cseq
-        });
-        let Some(serial) = challenged.and_then(|e| e.challenge.take()) else {
-            return;
-        };
-        let context = Some(Context::ChallengeAnswered {
-            request: now.at,
-            outcome: None,
-        });
-        out(Event::Note(Note {
-            serial,
-            context,
-            settled: false,
-        }));
-        if let Some(exchange) = self.exchanges.get_mut(index) {
-            exchange.answers_challenge = Some(serial);
-        }
-    }
-}
-
-/// What a 487 says about the CANCEL before it, if that was seen.
-fn cancelled(exchange: &Exchange, cancels: &[(u64, Option<u32>, Seen)]) -> Option<Context> {
-    let cancel = cancels
-        .iter()
-        .find(|c| c.0 == exchange.from_tag && c.1 == exchange.cseq)?;
-    Some(Context::Cancelled {
-        cancel: cancel.2.at,
-        after: exchange
-            .request
-            .map(|invite| cancel.2.time.since(invite.time)),
-        rang: exchange.rang,
-    })
 }
 
 /// Bytes a list takes, used or not.
@@ -603,12 +575,6 @@ fn sender(message: &Message<'_>) -> u64 {
         (None, Some(from)) => key::digest(from.uri),
         (None, None) => 0,
     }
-}
-
-/// Whether a response may say something of its request's identity (RFC 8224 §6.2.2, RFC 9410).
-fn may_judge_identity(message: &Message<'_>, code: StatusCode) -> bool {
-    matches!(code.get(), 403 | 428 | 436 | 437 | 438)
-        || (code.get() != 100 && message.header(Name::Reason).is_some())
 }
 
 fn has_credentials(message: &Message<'_>) -> bool {

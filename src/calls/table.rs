@@ -42,6 +42,8 @@ pub struct Calls {
     /// Bytes of state of all calls.
     weight: usize,
     quoted: Indexer,
+    /// Calls were given up for lack of room.
+    has_evicted: bool,
 }
 
 /// A pause of the capture that is told: in quiet networks shorter silences are ordinary.
@@ -66,6 +68,7 @@ impl Calls {
             next_serial: 0,
             weight: 0,
             quoted: Indexer::new(limits.header_fields),
+            has_evicted: false,
         }
     }
 
@@ -169,6 +172,7 @@ impl Calls {
             coverage: &self.coverage,
             elapsed,
             steps: self.coverage.steps(),
+            evicted: self.has_evicted,
             serial,
         };
         match response {
@@ -294,6 +298,7 @@ impl Calls {
         out: &mut impl FnMut(Event<'_>),
         defects: &mut impl FnMut(Defect),
     ) {
+        self.has_evicted = true;
         self.give_up(oldest, true, out);
         defects(Defect::new(
             DefectKind::Evicted,
@@ -401,8 +406,10 @@ fn untracked(
         duplicate: seen.duplicate,
         counted: !seen.duplicate,
         invites: &[],
+        repeats: None,
         context: None,
-        awaits_note: false,
+        refusal: None,
+        awaits: Span::default(),
     }));
 }
 

@@ -5,12 +5,14 @@
 
 use smallvec::SmallVec;
 
+use super::asked::Asked;
 use super::binding::Binding;
 use super::mark::Mark;
 use super::outcome::Final;
+use super::refusal::Retry;
 use super::{Seen, Serial};
 use crate::sip::MethodKind;
-use crate::units::{FileIndex, Flow, Span, StatusCode, Timestamp};
+use crate::units::{FileIndex, Flow, FrameRef, Span, StatusCode, Timestamp};
 
 /// A transaction on one hop: one top Via, one pair of sockets.
 #[derive(Debug)]
@@ -38,6 +40,8 @@ pub(super) struct Transaction {
     pub(super) is_neighbour: bool,
     /// What is to be told of the hop; none once it was.
     pub(super) kept: Option<Box<Kept>>,
+    /// Its refusal, while that waits for another try.
+    pub(super) untried: Option<Box<Untried>>,
 }
 
 /// What is kept of a hop until its exchange is told.
@@ -66,6 +70,10 @@ pub(super) struct Kept {
     pub(super) text: Option<Sent>,
     /// It may have carried Identity: there was a text, or not all of it was captured.
     pub(super) may_be_signed: bool,
+    /// What the request asked for.
+    pub(super) asked: Asked,
+    /// The refusal after which the request is another try.
+    pub(super) retries: Option<Box<Retrying>>,
 }
 
 /// A request as it was sent.
@@ -76,6 +84,64 @@ pub(super) struct Sent {
     pub(super) head_len: usize,
     /// Where in it User-Agent stands.
     pub(super) user_agent: std::ops::Range<usize>,
+}
+
+/// Digests kept of what a refusal wants to be taken up.
+pub(super) const MARKS: usize = 3;
+
+/// A refusal that waits for another try.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Untried {
+    pub(super) serial: Serial,
+    pub(super) code: StatusCode,
+    pub(super) first: Mark,
+    pub(super) interface: (FileIndex, u32),
+    /// Via values of the request.
+    pub(super) vias: u16,
+    /// Steps of the clock at its first copy.
+    pub(super) steps: u32,
+    /// Of a challenge the digests of its nonces, of a redirection those of its Contact URIs;
+    /// 0 where there are fewer.
+    pub(super) marks: [u64; MARKS],
+}
+
+/// Another try.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Retrying {
+    /// The refusal's number.
+    pub(super) serial: Serial,
+    /// The refusal.
+    pub(super) refusal: FrameRef,
+    /// It was a challenge.
+    pub(super) is_challenge: bool,
+    /// From it to the other try.
+    pub(super) after: Span,
+    /// As far as it is known.
+    pub(super) retry: Retry,
+    /// Nothing more is to be told of it.
+    pub(super) is_told: bool,
+}
+
+/// A CANCEL.
+#[derive(Debug)]
+pub(super) struct Cancel {
+    /// Digest of its sender.
+    pub(super) from_tag: u64,
+    /// CSeq number.
+    pub(super) cseq: Option<u32>,
+    /// Its first copy on any hop.
+    pub(super) first: Seen,
+    /// Where that was.
+    pub(super) flow: Flow,
+    /// Its Reason, the values joined by commas.
+    pub(super) reason: Box<[u8]>,
+}
+
+impl Cancel {
+    /// Whether it is the CANCEL of that INVITE.
+    pub(super) fn is_of(&self, from_tag: u64, cseq: Option<u32>) -> bool {
+        self.from_tag == from_tag && self.cseq == cseq
+    }
 }
 
 /// One distinct provisional answer in a transaction.
@@ -118,12 +184,8 @@ pub(super) struct Exchange {
     pub(super) counted: SmallVec<[(StatusCode, u64); 3]>,
     /// The first final has been told as an attempt.
     pub(super) attempt_told: bool,
-    /// A 18x was seen.
-    pub(super) rang: bool,
-    /// The first challenge to it on the counting hop, waiting for the answer to it.
-    pub(super) challenge: Option<Serial>,
-    /// The challenge of an earlier round that this one answers.
-    pub(super) answers_challenge: Option<Serial>,
+    /// The first final response on any hop.
+    pub(super) ended: Option<(StatusCode, Mark)>,
     /// A request inside a dialog that got a 2xx.
     pub(super) succeeded: bool,
     /// It has been handed out; what comes later changes nothing.
@@ -257,6 +319,8 @@ impl Kept {
             unreachable: None,
             text: None,
             may_be_signed: false,
+            asked: Asked::default(),
+            retries: None,
         }
     }
 }

@@ -66,6 +66,8 @@ pub struct Merge {
     /// Captures that may be open at once.
     room: usize,
     crowded: bool,
+    /// There is one capture only.
+    is_alone: bool,
     ended: Vec<Ended>,
     /// Of the captures ended, those that no other goes on from yet, by place in `ended`.
     last: Vec<usize>,
@@ -110,6 +112,8 @@ struct Open {
     path: String,
     reader: Box<Reader<Box<dyn Read>>>,
     shift: Span,
+    /// It gave its first frame.
+    has_begun: bool,
     /// Another capture is known that it goes on from.
     goes_on: bool,
 }
@@ -142,6 +146,7 @@ impl Merge {
             moving: None,
             room: limits.open_captures.max(1),
             crowded: false,
+            is_alone: inputs.len() == 1,
             ended: Vec::new(),
             last: Vec::new(),
             borders: Vec::new(),
@@ -282,6 +287,7 @@ impl Merge {
             if let Some(place) = self.moving.take()
                 && let Some(step) = self.go_on(place)
             {
+                self.begin(place);
                 return step;
             }
             if self.is_one_due() {
@@ -395,6 +401,7 @@ impl Merge {
                     path,
                     reader,
                     shift,
+                    has_begun: false,
                     goes_on: false,
                 });
                 let free = self.open.iter().position(Option::is_none);

@@ -38,6 +38,9 @@ pub struct ReasonProtocols {
     pub protocols: Vec<String>,
     /// What their cause values are.
     pub meaning: String,
+    /// The names of the cause values 1, 2, …, where they are few.
+    #[serde(default)]
+    pub causes: Vec<String>,
 }
 
 /// The group of a Q.850 cause, for reports.

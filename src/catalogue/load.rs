@@ -229,6 +229,24 @@ impl Catalogue {
         &self.causes.reason
     }
 
+    /// The name of a cause value of Reason: of SIP and STIR a status code's phrase.
+    pub fn reason_cause(&self, protocol: &[u8], cause: u32) -> Option<&str> {
+        let is = |name: &str| protocol.eq_ignore_ascii_case(name.as_bytes());
+        let number = u16::try_from(cause).ok()?;
+        if is("Q.850") {
+            return self.q850(number).map(|cause| cause.name.as_str());
+        }
+        if is("SIP") || is("STIR") {
+            // In BYE and CANCEL 200 says where the call went (RFC 3326 §3.1); the text tells.
+            let code = StatusCode::new(number).filter(|code| !code.is_success())?;
+            return self.known(code).map(|entry| entry.phrase.as_str());
+        }
+        let of_protocol = self.causes.reason.iter();
+        let mut names = of_protocol.filter(|row| row.protocols.iter().any(|name| is(name)));
+        let at = usize::from(number).checked_sub(1)?;
+        names.next()?.causes.get(at).map(String::as_str)
+    }
+
     /// The title of `RFC 8224`.
     pub fn rfc_title(&self, rfc: &str) -> Option<&str> {
         let number: u16 = rfc.strip_prefix("RFC ")?.parse().ok()?;

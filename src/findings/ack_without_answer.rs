@@ -157,14 +157,14 @@ fn evidence(dialog: &AnsweredDialog<'_>, leg: &Leg, ack: &Ack) -> String {
     };
     let mut parts = Vec::new();
     if let Some(invite) = leg.invite {
-        parts.push(format!("{kind} without SDP in frame {}", invite.at.no));
+        parts.push(format!("{kind} without SDP in frame {}", invite.at));
     }
-    parts.push(format!("2xx with the offer in frame {}", leg.first().at.no));
+    parts.push(format!("2xx with the offer in frame {}", leg.first().at));
     let after = ack.seen.time.since(leg.first().time);
     parts.push(format!(
         "ACK without SDP after {}, frame {}",
         readable(after),
-        ack.seen.at.no
+        ack.seen.at
     ));
     if let Some(bye) = first_bye(dialog) {
         let by = match bye.side {
@@ -174,7 +174,7 @@ fn evidence(dialog: &AnsweredDialog<'_>, leg: &Leg, ack: &Ack) -> String {
         parts.push(format!(
             "BYE by the {by} {} after the ACK, frame {}",
             readable(bye.seen.time.since(ack.seen.time)),
-            bye.seen.at.no
+            bye.seen.at
         ));
     }
     if let Some(media) = &dialog.media {

@@ -1,13 +1,18 @@
 //! The room's front door: events in, annotated responses out, the analysis at the end.
 
+use std::sync::Arc;
+
 use super::annotate::{Annotated, Annotator};
 use super::burst::BurstOptions;
 use super::codes::Codes;
+use super::examiner::Examiner;
 use super::metrics::{Measured, Metrics};
 use super::registry;
-use super::rule::{End, Finding, Frames, Rule};
+use super::rule::{End, Finding, Rule};
 use crate::calls::Event;
 use crate::limits::Limits;
+use crate::stir::Store;
+use crate::stir::signers::Signer;
 use crate::units::Timestamp;
 
 /// All rules, the counts by code, and the responses waiting for their context.
@@ -16,6 +21,7 @@ pub struct Findings {
     rules: Vec<Box<dyn Rule>>,
     codes: Codes,
     metrics: Metrics,
+    examiner: Examiner,
     annotator: Annotator,
     has_begun: bool,
 }
@@ -33,15 +39,20 @@ pub struct Analysis {
     pub metrics_full: bool,
     /// What the rules left out of account for lack of room.
     pub given_up: u64,
+    /// Who signed calls, most first.
+    pub signers: Vec<(Box<str>, Signer)>,
+    /// Signed INVITEs of signers there was no room for.
+    pub signers_left_out: u64,
 }
 
 impl Findings {
     /// Ready for a capture.
-    pub fn new(limits: &Limits, burst: BurstOptions) -> Self {
+    pub fn new(limits: &Limits, burst: BurstOptions, certificates: Arc<Store>) -> Self {
         Self {
             rules: registry::rules(limits, burst),
             codes: Codes::default(),
             metrics: Metrics::new(limits),
+            examiner: Examiner::new(limits, certificates),
             annotator: Annotator::new(limits),
             has_begun: false,
         }
@@ -62,13 +73,6 @@ impl Findings {
         }
     }
 
-    /// Says how frames are to be named.
-    pub fn name_frames(&mut self, frames: Frames) {
-        for rule in &mut self.rules {
-            rule.name_frames(frames);
-        }
-    }
-
     /// Takes what happened to calls.
     pub fn push(&mut self, event: &Event<'_>, out: &mut dyn FnMut(&Annotated<'_>)) {
         match event {
@@ -77,12 +81,15 @@ impl Findings {
                 for rule in &mut self.rules {
                     rule.response(response);
                 }
-                self.annotator.push(response, out);
+                let judged = self.examiner.response(response);
+                let causes = judged.as_ref().map(|judged| &judged.causes);
+                self.annotator.push(response, causes, out);
             }
             Event::Note(note) => self.annotator.note(note),
             Event::Attempt(attempt) => {
+                let signed = self.examiner.attempt(attempt);
                 for rule in &mut self.rules {
-                    rule.attempt(attempt);
+                    rule.attempt(attempt, &signed);
                 }
             }
             Event::Dialog(dialog) => {
@@ -114,7 +121,9 @@ impl Findings {
     pub fn finish(mut self, end: &End, out: &mut dyn FnMut(&Annotated<'_>)) -> Analysis {
         self.annotator.release(None, out);
         let mut findings = Vec::new();
+        let values = self.examiner.take_values();
         for rule in &mut self.rules {
+            rule.name_values(&values);
             rule.finish(end, &mut |finding| findings.push(finding));
         }
         let given_up = self.rules.iter().map(|rule| rule.given_up()).sum();
@@ -128,7 +137,10 @@ impl Findings {
                 .then(most)
                 .then((a.rule, a.verdict).cmp(&(b.rule, b.verdict)))
         });
+        let (signers, signers_left_out) = self.examiner.finish();
         Analysis {
+            signers,
+            signers_left_out,
             findings,
             codes: self.codes,
             metrics_full: self.metrics.is_full(),

@@ -7,13 +7,13 @@
 //! What is held back is copied into buffers that are used again.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
-use crate::calls::{Context, Note, ResponseSeen, Serial};
+use super::context::{self, Told, Unneeded};
+use crate::calls::{Context, Note, PATIENCE, ResponseSeen, Serial};
 use crate::limits::Limits;
+use crate::stir::Cause;
 use crate::units::{Flow, FrameRef, Span, StatusCode, Timestamp};
-
-/// How long a response waits for its context.
-const PATIENCE: Span = Span::from_secs(45);
 
 /// The texts of a response that reports show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,8 +49,12 @@ pub struct Annotated<'a> {
     pub duplicate: bool,
     /// What it says.
     pub text: Text<'a>,
-    /// What the capture adds.
-    pub context: Option<Context>,
+    /// What the capture adds, in words; `None` where it adds nothing.
+    pub context: Option<&'a str>,
+    /// Why nothing needs to be done about it, where the capture shows that.
+    pub unneeded: Option<Unneeded>,
+    /// Why its request's identity was refused, if this response does that.
+    pub diagnosis: &'a [Cause],
 }
 
 /// Responses waiting for their context.
@@ -65,6 +69,10 @@ pub struct Annotator {
     first: Serial,
     /// Buffers to use again.
     spare: Vec<Vec<u8>>,
+    /// What is told of the response at hand.
+    told: String,
+    /// The context of the response that is handed out.
+    words: String,
 }
 
 #[derive(Debug)]
@@ -76,14 +84,21 @@ struct Waiting {
     cseq: Option<u32>,
     retransmission: bool,
     duplicate: bool,
-    context: Option<Context>,
+    told: Told,
+    late: Option<Context>,
     settled: bool,
-    /// Call-ID, method, From, To, phrase, one behind the other.
+    diagnosis: Option<Arc<[Cause]>>,
+    /// How long it waits for a note.
+    patience: Span,
+    /// Call-ID, method, From, To, phrase, what is told of it, one behind the other.
     text: Vec<u8>,
     /// Where each of them ends; a missing one ends where it begins and is marked.
-    ends: [u32; 5],
-    missing: [bool; 5],
+    ends: [u32; PARTS],
+    missing: [bool; PARTS],
 }
+
+/// Texts kept of a response.
+const PARTS: usize = 6;
 
 impl Annotator {
     /// An empty queue.
@@ -95,11 +110,18 @@ impl Annotator {
             waiting: VecDeque::new(),
             first: 0,
             spare: Vec::new(),
+            told: String::new(),
+            words: String::new(),
         }
     }
 
     /// Takes a response; hands out what is settled.
-    pub fn push(&mut self, response: &ResponseSeen<'_>, out: &mut dyn FnMut(&Annotated<'_>)) {
+    pub fn push(
+        &mut self,
+        response: &ResponseSeen<'_>,
+        diagnosis: Option<&Arc<[Cause]>>,
+        out: &mut dyn FnMut(&Annotated<'_>),
+    ) {
         let message = response.message;
         let text = Text {
             call_id: message.call_id(),
@@ -111,9 +133,14 @@ impl Annotator {
                 crate::sip::StartLine::Request { .. } => &[],
             },
         };
-        let settled = !response.awaits_note;
+        let settled = response.awaits <= Span::default();
+        self.told.clear();
+        let told = context::tell(response, &mut self.told);
         if settled && self.waiting.is_empty() {
             self.first = response.serial + 1;
+            self.words.clear();
+            let late = response.context.as_ref();
+            let unneeded = context::compose(response.code, told, &self.told, late, &mut self.words);
             out(&Annotated {
                 at: response.raw.origin.at,
                 time: response.raw.origin.time,
@@ -123,7 +150,9 @@ impl Annotator {
                 retransmission: response.retransmission,
                 duplicate: response.duplicate,
                 text,
-                context: response.context,
+                context: (!self.words.is_empty()).then_some(self.words.as_str()),
+                unneeded,
+                diagnosis: diagnosis.map_or(&[], |causes| causes),
             });
             return;
         }
@@ -132,14 +161,15 @@ impl Annotator {
         }
         let mut buffer = self.spare.pop().unwrap_or_default();
         buffer.clear();
-        let mut ends = [0; 5];
-        let mut missing = [false; 5];
+        let mut ends = [0; PARTS];
+        let mut missing = [false; PARTS];
         let parts = [
             text.call_id,
             Some(text.method),
             text.from,
             text.to,
             Some(text.phrase),
+            Some(self.told.as_bytes()),
         ];
         buffer.reserve(parts.iter().flatten().map(|part| part.len()).sum());
         for ((part, end), missing) in parts.into_iter().zip(&mut ends).zip(&mut missing) {
@@ -156,8 +186,11 @@ impl Annotator {
             cseq: message.cseq.number,
             retransmission: response.retransmission,
             duplicate: response.duplicate,
-            context: response.context,
+            told,
+            late: response.context,
             settled,
+            diagnosis: diagnosis.cloned(),
+            patience: response.awaits.min(PATIENCE),
             text: buffer,
             ends,
             missing,
@@ -177,7 +210,9 @@ impl Annotator {
             return;
         };
         if note.context.is_some() {
-            waiting.context = note.context;
+            waiting.late = note.context;
+            // Something came; what becomes of it is waited for.
+            waiting.patience = PATIENCE;
         }
         waiting.settled |= note.settled;
     }
@@ -185,7 +220,7 @@ impl Annotator {
     /// Hands out what is settled or has waited long enough at `now`; all of it with `None`.
     pub fn release(&mut self, now: Option<Timestamp>, out: &mut dyn FnMut(&Annotated<'_>)) {
         while let Some(front) = self.waiting.front() {
-            let is_due = now.is_none_or(|now| now.since(front.time) > PATIENCE);
+            let is_due = now.is_none_or(|now| now.since(front.time) > front.patience);
             let is_full = self.waiting.len() > self.cap || self.text_bytes > self.text_cap;
             if !front.settled && !is_due && !is_full {
                 return;
@@ -194,7 +229,13 @@ impl Annotator {
                 return;
             };
             self.first += 1;
-            out(&front.annotated());
+            self.words.clear();
+            let facts = front.part(PARTS - 1);
+            // It was a String when it came.
+            let facts = std::str::from_utf8(facts).unwrap_or_default();
+            let late = front.late.as_ref();
+            let unneeded = context::compose(front.code, front.told, facts, late, &mut self.words);
+            out(&front.annotated(&self.words, unneeded));
             self.text_bytes = self
                 .text_bytes
                 .saturating_sub(front.text.len() + size_of::<Waiting>());
@@ -206,19 +247,20 @@ impl Annotator {
 }
 
 impl Waiting {
-    fn annotated(&self) -> Annotated<'_> {
-        let part = |index: usize| -> &[u8] {
-            let end = |index: usize| {
-                self.ends
-                    .get(index)
-                    .and_then(|end| usize::try_from(*end).ok())
-                    .unwrap_or_default()
-            };
-            let start = index.checked_sub(1).map_or(0, end);
-            self.text.get(start..end(index)).unwrap_or_default()
+    fn part(&self, index: usize) -> &[u8] {
+        let end = |index: usize| {
+            self.ends
+                .get(index)
+                .and_then(|end| usize::try_from(*end).ok())
+                .unwrap_or_default()
         };
+        let start = index.checked_sub(1).map_or(0, end);
+        self.text.get(start..end(index)).unwrap_or_default()
+    }
+
+    fn annotated<'a>(&'a self, words: &'a str, unneeded: Option<Unneeded>) -> Annotated<'a> {
         let optional = |index: usize| {
-            (!self.missing.get(index).copied().unwrap_or_default()).then(|| part(index))
+            (!self.missing.get(index).copied().unwrap_or_default()).then(|| self.part(index))
         };
         Annotated {
             at: self.at,
@@ -230,69 +272,14 @@ impl Waiting {
             duplicate: self.duplicate,
             text: Text {
                 call_id: optional(0),
-                method: part(1),
+                method: self.part(1),
                 from: optional(2),
                 to: optional(3),
-                phrase: part(4),
+                phrase: self.part(4),
             },
-            context: self.context,
-        }
-    }
-}
-
-/// What a context says, in words; frames are those of the response's own file unless said.
-pub fn words(context: &Context, at: FrameRef) -> String {
-    use super::rule::readable;
-    let frame = |other: FrameRef| {
-        if other.file == at.file {
-            format!("frame {}", other.no)
-        } else {
-            format!("frame {} of file {}", other.no, other.file.0 + 1)
-        }
-    };
-    match context {
-        Context::Acknowledged { ack, after } => {
-            format!("ACK in {} after {}", frame(*ack), readable(*after))
-        }
-        Context::ChallengeAnswered {
-            request,
-            outcome: None,
-        } => {
-            format!("challenge, answered in {}", frame(*request))
-        }
-        Context::ChallengeAnswered {
-            request,
-            outcome: Some((code, response)),
-        } => {
-            let outcome = match code.class() {
-                2 => "accepted".to_owned(),
-                _ if matches!(code.get(), 401 | 407) => "challenged again".to_owned(),
-                _ => format!("then {code}"),
-            };
-            format!(
-                "challenge, answered in {}, {outcome} in {}",
-                frame(*request),
-                frame(*response)
-            )
-        }
-        Context::ChallengedAgain => {
-            "second challenge after credentials: wrong password, stale nonce or other realm"
-                .to_owned()
-        }
-        Context::Cancelled {
-            cancel,
-            after,
-            rang,
-        } => {
-            let after = after.map_or_else(String::new, |after| {
-                let what = if *rang {
-                    "of calling and ringing"
-                } else {
-                    "without ringing"
-                };
-                format!(" after {} {what}", readable(after))
-            });
-            format!("the caller cancelled in {}{after}", frame(*cancel))
+            context: (!words.is_empty()).then_some(words),
+            unneeded,
+            diagnosis: self.diagnosis.as_deref().unwrap_or_default(),
         }
     }
 }

@@ -22,7 +22,7 @@ use super::rule::{
 };
 use crate::calls::{Session, SessionEnd, Side};
 use crate::limits::Limits;
-use crate::units::{Span, Timestamp};
+use crate::units::{FrameRef, Span, Timestamp};
 
 /// The rule's name.
 pub const NAME: &str = "drops-at-32-s";
@@ -135,7 +135,7 @@ impl Rule for DropsAt32S {
             Some((start, end)) => (*start, *end) = (time.min(*start), time.max(*end)),
             None => {
                 pair.window = Some((time, time));
-                pair.evidence = evidence(session, side, bye.at.no.0, lasted);
+                pair.evidence = evidence(session, side, bye.at, lasted);
             }
         }
         if pair.calls.len() < CALLS {
@@ -243,18 +243,18 @@ fn said(pair: &Durations) -> Said {
     }
 }
 
-fn evidence(session: &Session<'_>, side: Side, bye: u64, lasted: Span) -> String {
+fn evidence(session: &Session<'_>, side: Side, bye: FrameRef, lasted: Span) -> String {
     let by = match side {
         Side::Uac => "caller",
         Side::Uas => "callee",
     };
     let ack = session.acked.map_or_else(
         || "no ACK seen".to_owned(),
-        |ack| format!("ACK in frame {}", ack.at.no),
+        |ack| format!("ACK in frame {}", ack.at),
     );
     format!(
         "answered in frame {}, {ack}, BYE of the {by} in frame {bye}, {:.1} s after the answer",
-        session.answered.at.no,
+        session.answered.at,
         lasted.as_secs_f64()
     )
 }

@@ -100,9 +100,9 @@ impl Examiner {
         }
     }
 
-    /// The names behind the traits.
-    pub const fn values(&self) -> &Values {
-        &self.values
+    /// The names behind the traits, once all attempts have been taken.
+    pub fn take_values(&mut self) -> Arc<Values> {
+        Arc::new(std::mem::take(&mut self.values))
     }
 
     /// The inventory, most INVITEs first, and how many INVITEs of further signers there were.

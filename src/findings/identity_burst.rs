@@ -7,12 +7,17 @@
 //! # References
 //! - RFC 8224 §6.2.2; RFC 4474 §6 for the older sense of the code
 
+use std::sync::Arc;
+
 use super::burst::BurstOptions;
 use super::refusals::{Refusals, Said};
-use super::rule::{End, Explanation, Finding, Frames, Rule, Severity, Topic};
+use super::rule::{End, Explanation, Finding, Rule, Severity, Topic};
+use super::examiner::Signed;
+use super::partition::Values;
 use crate::calls::Attempt;
+use crate::catalogue::catalogue;
 use crate::limits::Limits;
-use crate::units::Timestamp;
+use crate::units::{StatusCode, Timestamp};
 
 /// The rule's name.
 pub const NAME: &str = "identity-burst";
@@ -24,6 +29,8 @@ pub(super) const CODE: u16 = 438;
 #[derive(Debug)]
 pub struct IdentityBurst {
     refusals: Refusals,
+    /// Refusals that let the call go on.
+    soft: Refusals,
 }
 
 impl IdentityBurst {
@@ -31,6 +38,7 @@ impl IdentityBurst {
     pub fn new(limits: &Limits, options: BurstOptions) -> Self {
         Self {
             refusals: Refusals::new(limits, options),
+            soft: Refusals::new(limits, options),
         }
     }
 }
@@ -47,16 +55,22 @@ impl Rule for IdentityBurst {
         TOPICS
     }
 
-    fn name_frames(&mut self, frames: Frames) {
-        self.refusals.name_frames(frames);
-    }
-
     fn begin(&mut self, first: Timestamp) {
         self.refusals.begin(first);
+        self.soft.begin(first);
     }
 
-    fn attempt(&mut self, attempt: &Attempt<'_>) {
-        self.refusals.attempt(attempt, attempt.code.get() == CODE);
+    fn attempt(&mut self, attempt: &Attempt<'_>, signed: &Signed) {
+        let hard = Some(attempt.code).filter(|code| code.get() == CODE);
+        self.refusals.attempt(attempt, signed, hard);
+        let soft = signed.refused.as_ref().filter(|judged| judged.soft);
+        let soft = soft.and_then(|judged| StatusCode::new(judged.code));
+        self.soft.attempt(attempt, signed, soft);
+    }
+
+    fn name_values(&mut self, values: &Arc<Values>) {
+        self.refusals.name_values(values);
+        self.soft.name_values(values);
     }
 
     fn finish(&mut self, end: &End, out: &mut dyn FnMut(Finding)) {
@@ -65,8 +79,17 @@ impl Rule for IdentityBurst {
             phrase: "Invalid Identity Header",
             remediation: REMEDIATION,
             at_worst: Severity::Critical,
+            soft: false,
         };
         self.refusals.finish(end.last, |_| said, out);
+        let soft = |code: StatusCode| Said {
+            rule: NAME,
+            phrase: catalogue().entry(code, None).phrase().unwrap_or_default(),
+            remediation: REMEDIATION,
+            at_worst: Severity::Warning,
+            soft: true,
+        };
+        self.soft.finish(end.last, soft, out);
     }
 }
 

@@ -10,14 +10,12 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use super::grouping::{Gathered, Groups, Said};
-use super::rule::{
-    CallRef, Confidence, End, Finding, Frames, Peer, Rule, Severity, Topic, kept, readable,
-};
+use super::rule::{CallRef, Confidence, End, Finding, Peer, Rule, Severity, Topic, kept, readable};
 use crate::calls::{
     Ack, AckFault, AckMatch, AnsweredDialog, Exchanged, Leg, MediaSeen, Side, dialog::is_on,
 };
 use crate::limits::Limits;
-use crate::units::{FrameRef, Span, Timestamp};
+use crate::units::{Span, Timestamp};
 
 mod causes;
 pub mod decide;
@@ -34,7 +32,6 @@ pub const NAME: &str = "missing-ack";
 #[derive(Debug)]
 pub struct MissingAck {
     call_id_bytes: usize,
-    frames: Frames,
     groups: Groups<Key>,
     judged: BTreeMap<Key, Judged>,
     non2xx: non2xx::Non2xx,
@@ -63,7 +60,6 @@ impl MissingAck {
     pub fn new(limits: &Limits) -> Self {
         Self {
             call_id_bytes: limits.call_id_bytes,
-            frames: Frames::default(),
             groups: Groups::new(limits),
             judged: BTreeMap::new(),
             non2xx: non2xx::Non2xx::new(limits),
@@ -84,10 +80,6 @@ impl Rule for MissingAck {
         &TOPICS
     }
 
-    fn name_frames(&mut self, frames: Frames) {
-        self.frames = frames;
-    }
-
     fn dialog(&mut self, dialog: &AnsweredDialog<'_>) {
         let Some((decision, facts, leg)) = judge(dialog) else {
             return;
@@ -96,7 +88,7 @@ impl Rule for MissingAck {
             return;
         }
         let (severity, confidence) = weigh(&decision, &facts);
-        let cause = causes::of(dialog, leg, &facts, &decision, self.frames);
+        let cause = causes::of(dialog, leg, &facts, &decision);
         let key = Key {
             cause: cause.as_ref().map(|cause| cause.kind),
             severity: std::cmp::Reverse(severity),
@@ -110,13 +102,12 @@ impl Rule for MissingAck {
             path_open: false,
         });
         judged.path_open |= path_open;
-        let frames = self.frames;
         self.groups.add(
             key,
             Peer::of(&leg.flow),
             leg.first().time,
             || call_ref(dialog, leg, self.call_id_bytes),
-            || evidence(dialog, leg, &facts, cause.as_ref(), frames),
+            || evidence(dialog, leg, &facts, cause.as_ref()),
         );
     }
 
@@ -389,9 +380,7 @@ fn evidence(
     leg: &Leg,
     facts: &Facts,
     cause: Option<&Cause>,
-    frames: Frames,
 ) -> String {
-    let frame = |at: FrameRef| frames.name(at);
     let start = leg.first().time;
     let after = |time: Timestamp| readable(time.since(start));
     let mut parts = Vec::new();
@@ -401,17 +390,17 @@ fn evidence(
         "INVITE"
     };
     match leg.invite {
-        Some(invite) => parts.push(format!("{kind} in frame {}", frame(invite.at))),
+        Some(invite) => parts.push(format!("{kind} in frame {}", invite.at)),
         None => parts.push(format!("{kind} not captured")),
     }
     let copies = leg.copies_seen;
     parts.push(match copies {
-        1 => format!("2xx once, in frame {}", frame(leg.first().at)),
+        1 => format!("2xx once, in frame {}", leg.first().at),
         _ => format!(
             "2xx {copies} times in {}, frames {} to {}",
             after(leg.last().time),
-            frame(leg.first().at),
-            frame(leg.last().at)
+            leg.first().at,
+            leg.last().at
         ),
     });
     let mut any_ack = false;
@@ -424,10 +413,7 @@ fn evidence(
             }
         };
         let lost = ack.undeliverable.map_or_else(String::new, |seen| {
-            format!(
-                ", reported undeliverable by ICMP in frame {}",
-                frame(seen.at)
-            )
+            format!(", reported undeliverable by ICMP in frame {}", seen.at)
         });
         let again = match ack.repeats.len() {
             0 => String::new(),
@@ -436,7 +422,7 @@ fn evidence(
         parts.push(format!(
             "ACK{again} after {}, frame {}{fault}{lost}",
             after(ack.seen.time),
-            frame(ack.seen.at)
+            ack.seen.at
         ));
     }
     if !any_ack {
@@ -446,10 +432,7 @@ fn evidence(
             .iter()
             .find(|(_, fit)| matches!(fit, AckMatch::Exact(_)))
         {
-            parts.push(format!(
-                "an ACK on another hop, frame {}",
-                frame(ack.seen.at)
-            ));
+            parts.push(format!("an ACK on another hop, frame {}", ack.seen.at));
         }
     }
     for bye in dialog.byes.iter().take(2) {
@@ -466,11 +449,11 @@ fn evidence(
         parts.push(format!(
             "BYE by the {by} after {}, frame {}{said}",
             after(bye.seen.time),
-            frame(bye.seen.at)
+            bye.seen.at
         ));
     }
     if let Some(cancel) = dialog.cancel {
-        parts.push(format!("CANCEL in frame {}", frame(cancel.at)));
+        parts.push(format!("CANCEL in frame {}", cancel.at));
     }
     let timing = timing(facts);
     let ended = match timing.repeats {
@@ -499,18 +482,18 @@ pub(super) fn heard(media: &MediaSeen, start: Timestamp) -> String {
         (Some(to_uas), Some(to_uac)) => format!(
             "RTP both ways until {} after the 2xx, frames {} and {}",
             after(to_uas.last.time.min(to_uac.last.time)),
-            to_uas.last.at.no.min(to_uac.last.at.no),
-            to_uas.last.at.no.max(to_uac.last.at.no)
+            to_uas.last.at.min(to_uac.last.at),
+            to_uas.last.at.max(to_uac.last.at)
         ),
         (Some(span), None) => format!(
             "RTP towards the callee alone, until {} after the 2xx, frame {}",
             after(span.last.time),
-            span.last.at.no
+            span.last.at
         ),
         (None, Some(span)) => format!(
             "RTP towards the caller alone, until {} after the 2xx, frame {}",
             after(span.last.time),
-            span.last.at.no
+            span.last.at
         ),
         (None, None) => "no RTP".to_owned(),
     }

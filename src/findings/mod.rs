@@ -8,6 +8,7 @@
 //! - RFC 3261 §13.3.1.4, RFC 8224 §6.2.2; the detectors and decision tables are our own
 
 pub mod rule;
+mod context;
 pub mod annotate;
 pub mod grouping;
 pub mod in_order;
@@ -18,7 +19,9 @@ mod testing;
 pub mod burst;
 pub mod partition;
 pub mod examiner;
+pub mod key_bursts;
 pub mod refusals;
+pub mod identity_failure;
 pub mod authentication_loop;
 pub mod drops_at_32_s;
 pub mod fragments_lost;
@@ -44,6 +47,7 @@ pub mod analysis;
 pub use analysis::{Analysis, Findings};
 pub use annotate::{Annotated, Text};
 pub use burst::BurstOptions;
+pub use context::Unneeded;
 pub use rule::{
-    BurstFacts, CallRef, Confidence, Explanation, Finding, Frames, Peer, Rule, Severity, Topic,
+    BurstFacts, CallRef, Confidence, Explanation, Finding, Peer, Rule, Severity, Topic,
 };

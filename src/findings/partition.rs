@@ -99,6 +99,21 @@ pub struct Traits {
     dest: Digits,
 }
 
+impl Traits {
+    /// The number of its value in a dimension, if that has a name.
+    pub(super) fn id(&self, dimension: Dimension) -> Option<ValueId> {
+        self.values
+            .get(dimension as usize)
+            .copied()
+            .filter(|id| *id != 0)
+    }
+
+    /// The first `len` digits of the calling number.
+    pub(super) fn orig_range(&self, len: u8) -> Option<u64> {
+        self.orig.prefix(len).map(|digits| digits.number)
+    }
+}
+
 /// A telephone number's digits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Digits {
@@ -182,7 +197,8 @@ impl Values {
             .map(AsRef::as_ref)
     }
 
-    fn name(&self, dimension: Dimension, id: ValueId) -> Option<&[u8]> {
+    /// The value behind a number.
+    pub(super) fn name(&self, dimension: Dimension, id: ValueId) -> Option<&[u8]> {
         let place = usize::from(id).checked_sub(1)?;
         self.names
             .get(dimension as usize)?

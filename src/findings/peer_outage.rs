@@ -470,7 +470,7 @@ impl Down {
             peers.add_many(*peer, *count);
         }
         let said = self.said(further);
-        let frame = |seen: Seen| format!("frame {}", seen.at.no);
+        let frame = |seen: Seen| format!("frame {}", seen.at);
         let before = self.before.map_or_else(
             || "no answer before it was captured".to_owned(),
             |seen| format!("last answer before it in {}", frame(seen)),

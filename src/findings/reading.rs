@@ -273,25 +273,25 @@ pub fn told(exchanged: &Exchanged<'_>, hop: &Hop) -> String {
             "{method} {} times in {}, frames {} to {}, {}",
             hop.requests,
             readable(repeated_for(hop)),
-            first.at.no,
-            last.at.no,
+            first.at,
+            last.at,
             way(&hop.flow)
         )),
         (Some(first), _) => parts.push(format!(
             "{method} in frame {}, {}",
-            first.at.no,
+            first.at,
             way(&hop.flow)
         )),
         (None, _) => parts.push(format!("{method} not captured, {}", way(&hop.flow))),
     }
     if let Some(trying) = hop.trying {
-        parts.push(format!("100{}, frame {}", after(&trying), trying.at.no));
+        parts.push(format!("100{}, frame {}", after(&trying), trying.at));
     }
     if let Some((code, seen)) = hop.progress {
-        parts.push(format!("{code}{}, frame {}", after(&seen), seen.at.no));
+        parts.push(format!("{code}{}, frame {}", after(&seen), seen.at));
     }
     if let Some(cancel) = hop.cancel {
-        parts.push(format!("CANCEL{}, frame {}", after(&cancel), cancel.at.no));
+        parts.push(format!("CANCEL{}, frame {}", after(&cancel), cancel.at));
     }
     for last_word in hop.finals.iter().take(3) {
         let first = last_word.first;
@@ -299,7 +299,7 @@ pub fn told(exchanged: &Exchanged<'_>, hop: &Hop) -> String {
             0 | 1 => String::new(),
             copies => format!(
                 " to {}, {copies} times in {}",
-                last_word.last.at.no,
+                last_word.last.at,
                 readable(last_word.last.time.since(first.time))
             ),
         };
@@ -307,14 +307,14 @@ pub fn told(exchanged: &Exchanged<'_>, hop: &Hop) -> String {
         parts.push(format!(
             "{code}{}, frame {}{again}",
             after(&first),
-            first.at.no
+            first.at
         ));
     }
     if let Some(ack) = hop.ack {
-        parts.push(format!("ACK in frame {}", ack.at.no));
+        parts.push(format!("ACK in frame {}", ack.at));
     }
     if let Some(error) = hop.unreachable {
-        parts.push(format!("ICMP error in frame {}", error.at.no));
+        parts.push(format!("ICMP error in frame {}", error.at));
     }
     if first_answer(hop).is_none() {
         parts.push("no response".to_owned());

@@ -9,14 +9,19 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use super::burst::{Burst, BurstOptions, Detector, Finals, per_minute};
+use super::examiner::Signed;
+use super::key_bursts::{KeyBurst, KeyBursts};
+use super::partition::{Partition, Traits, Values, partition};
 use super::rule::{
-    BurstFacts, CallRef, Confidence, Finding, Frames, Peer, PeerCounts, Severity, kept, readable,
+    BurstFacts, CallRef, Confidence, Finding, Peer, PeerCounts, Severity, kept, readable,
 };
 use crate::calls::Attempt;
 use crate::limits::Limits;
-use crate::units::{FrameNo, FrameRef, StatusCode, Timestamp};
+use crate::stir::{CauseId, Grade};
+use crate::units::{StatusCode, Timestamp};
 
 /// Attempts, and refusals, remembered: half an hour of 18 attempts a second.
 const RECENT: usize = 32_768;
@@ -35,7 +40,6 @@ pub struct Refusals {
     codes: usize,
     calls_per_finding: usize,
     call_id_bytes: usize,
-    frames: Frames,
     first: Option<Timestamp>,
     finals: Finals,
     series: BTreeMap<StatusCode, Series>,
@@ -46,8 +50,22 @@ pub struct Refusals {
     /// The last of them, of all codes.
     refused: VecDeque<Refused>,
     /// The last attempts: when, whose, how they ended.
-    attempts: VecDeque<(Timestamp, Peer, StatusCode)>,
+    attempts: VecDeque<Attempted>,
+    /// The same for each peer, signer, verifier and range of numbers.
+    keys: BTreeMap<StatusCode, KeyBursts>,
+    /// Names of what attempts share.
+    values: Arc<Values>,
     given_up: u64,
+}
+
+/// An attempt, as far as it is remembered.
+#[derive(Debug)]
+struct Attempted {
+    time: Timestamp,
+    peer: Peer,
+    /// The code of the series it belongs to; `None` where it passed.
+    refused: Option<StatusCode>,
+    traits: Traits,
 }
 
 #[derive(Debug)]
@@ -59,9 +77,10 @@ struct Series {
 #[derive(Debug)]
 struct Refused {
     code: StatusCode,
-    /// Its number in the series of its code, from 0.
-    number: u64,
     call: CallRef,
+    traits: Traits,
+    /// Why, as far as the capture shows: the cause to look at first.
+    cause: Option<(CauseId, Option<Grade>)>,
 }
 
 /// What a rule says of a burst.
@@ -75,6 +94,8 @@ pub struct Said {
     pub remediation: &'static str,
     /// The worst that such a burst can be.
     pub at_worst: Severity,
+    /// The calls went on all the same.
+    pub soft: bool,
 }
 
 impl Refusals {
@@ -86,7 +107,6 @@ impl Refusals {
             codes: limits.burst_series,
             calls_per_finding: limits.calls_per_finding,
             call_id_bytes: limits.call_id_bytes,
-            frames: Frames::default(),
             first: None,
             finals: Finals::new(options.window, limits.burst_events),
             series: BTreeMap::new(),
@@ -94,13 +114,10 @@ impl Refusals {
             count: 0,
             refused: VecDeque::new(),
             attempts: VecDeque::new(),
+            keys: BTreeMap::new(),
+            values: Arc::default(),
             given_up: 0,
         }
-    }
-
-    /// How frames are to be named.
-    pub const fn name_frames(&mut self, frames: Frames) {
-        self.frames = frames;
     }
 
     /// The capture begins.
@@ -108,8 +125,18 @@ impl Refusals {
         self.first.get_or_insert(first);
     }
 
-    /// Takes an attempt; `is_watched` where its code is one of the rule's.
-    pub fn attempt(&mut self, attempt: &Attempt<'_>, is_watched: bool) {
+    /// What attempts share is named so.
+    pub fn name_values(&mut self, values: &Arc<Values>) {
+        self.values = Arc::clone(values);
+    }
+
+    /// Takes an attempt; `watched` is the code of its refusal where that is one of the rule's.
+    pub fn attempt(
+        &mut self,
+        attempt: &Attempt<'_>,
+        signed: &Signed,
+        watched: Option<StatusCode>,
+    ) {
         let time = self.finals.next(attempt.response.time);
         let first = *self.first.get_or_insert(time);
         if self.finals.moves_on(time) {
@@ -123,21 +150,32 @@ impl Refusals {
         if self.attempts.len() >= RECENT {
             self.attempts.pop_front();
         }
-        let (peer, code) = (Peer::of(&attempt.flow), attempt.code);
-        self.attempts.push_back((attempt.response.time, peer, code));
-        if !is_watched {
-            return;
+        self.attempts.push_back(Attempted {
+            time: attempt.response.time,
+            peer: Peer::of(&attempt.flow),
+            refused: watched,
+            traits: signed.traits,
+        });
+        for (code, keys) in &mut self.keys {
+            keys.push(&signed.traits, time, watched == Some(*code), first);
         }
+        let Some(code) = watched else {
+            return;
+        };
         if self.series.len() >= self.codes && !self.series.contains_key(&code) {
             self.given_up += 1;
             return;
+        }
+        if !self.keys.contains_key(&code) && self.has_keys(code) {
+            let mut keys = KeyBursts::new(self.options);
+            keys.push(&signed.traits, time, true, first);
+            self.keys.insert(code, keys);
         }
         let series = self.series.entry(code).or_insert_with(|| Series {
             detector: Detector::new(self.options, self.events, first),
             count: 0,
         });
         series.detector.push(time, &self.finals);
-        let number = series.count;
         series.count += 1;
         if !self.unjudged.contains(&code) {
             self.unjudged.push(code);
@@ -151,9 +189,20 @@ impl Refusals {
         }
         self.refused.push_back(Refused {
             code,
-            number,
             call: call_ref(attempt, self.call_id_bytes),
+            traits: signed.traits,
+            cause: signed
+                .refused
+                .as_ref()
+                .and_then(|judged| judged.causes.first())
+                .map(|cause| (cause.id, cause.grade)),
         });
+    }
+
+    /// Whether a code is watched by key as well: those that refuse an identity are, since its
+    /// signer and verifier are named.
+    fn has_keys(&self, code: StatusCode) -> bool {
+        matches!(code.get(), 403 | 428 | 436..=438) && self.keys.len() < 8
     }
 
     /// Lets the longest series give up its oldest refusals where all together are too many.
@@ -187,27 +236,56 @@ impl Refusals {
         said: impl Fn(StatusCode) -> Said,
         out: &mut dyn FnMut(Finding),
     ) {
+        let values = Arc::clone(&self.values);
+        let mut by_key: BTreeMap<StatusCode, Vec<KeyBurst>> = std::mem::take(&mut self.keys)
+            .into_iter()
+            .map(|(code, mut keys)| (code, keys.finish(end, &values)))
+            .collect();
         for (code, series) in std::mem::take(&mut self.series) {
+            let mut keys = by_key.remove(&code).unwrap_or_default();
             for burst in series.detector.finish(&self.finals, end) {
-                out(self.finding(code, &burst, said(code)));
+                let (inside, rest): (Vec<_>, Vec<_>) = keys
+                    .into_iter()
+                    .partition(|key| is_overlap(&key.burst, &burst));
+                keys = rest;
+                let inside_of = |_: &Traits| true;
+                out(self.finding(code, &burst, said(code), &inside, &inside_of));
+            }
+            // What only one key shows is told once, with the other keys that show the same.
+            while let Some(first) = keys.first().cloned() {
+                let (same, rest): (Vec<_>, Vec<_>) = keys
+                    .into_iter()
+                    .partition(|key| is_overlap(&key.burst, &first.burst));
+                keys = rest;
+                let has = |traits: &Traits| first.has(traits);
+                out(self.finding(code, &first.burst, said(code), &same, &has));
             }
         }
     }
 
-    fn finding(&self, code: StatusCode, burst: &Burst, said: Said) -> Finding {
-        let (first, last) = burst.refusals;
-        let inside = || {
-            let is_inside = |refused: &&Refused| {
-                refused.code == code && (first..=last).contains(&refused.number)
-            };
-            self.refused
-                .iter()
-                .filter(is_inside)
-                .map(|refused| &refused.call)
+    /// A burst of the attempts that `belongs` is true of, with the bursts of `keys` inside it.
+    fn finding(
+        &self,
+        code: StatusCode,
+        burst: &Burst,
+        said: Said,
+        keys: &[KeyBurst],
+        belongs: &dyn Fn(&Traits) -> bool,
+    ) -> Finding {
+        let refusals = || {
+            self.refused.iter().filter(|refused| {
+                refused.code == code
+                    && burst.start <= refused.call.time
+                    && refused.call.time <= burst.end
+                    && belongs(&refused.traits)
+            })
         };
+        let inside = || refusals().map(|refused| &refused.call);
         let distinct: BTreeSet<_> = inside().map(|call| &call.call_id).collect();
         let distinct_calls = u64::try_from(distinct.len()).unwrap_or(u64::MAX);
-        let by_peer = self.attempts_by_peer(code, burst);
+        let by_peer = self.attempts_by_peer(code, burst, belongs);
+        let partition = self.partition(code, burst);
+        let causes = causes(refusals());
         let mut peers = PeerCounts::default();
         for (peer, (_, refused)) in &by_peer {
             peers.add_many(*peer, *refused);
@@ -247,6 +325,8 @@ impl Refusals {
                 " Each call was tried several times: retries after a {code} multiply the refusals."
             );
         }
+        push_shared(&mut detail, &partition);
+        push_causes(&mut detail, &causes);
         let phrase = if said.phrase.is_empty() {
             String::new()
         } else {
@@ -259,7 +339,7 @@ impl Refusals {
             severity: severity.min(said.at_worst),
             confidence: Confidence::Confirmed,
             raise: None,
-            cause: None,
+            cause: main_cause(&causes, burst.count),
             title: format!(
                 "Burst of {code}{phrase}: {} of {} INVITEs refused in {}",
                 burst.count,
@@ -268,9 +348,7 @@ impl Refusals {
             ),
             detail,
             evidence: inside().next().map(|call| {
-                let file = call.file;
-                let name = |no: &FrameNo| self.frames.name(FrameRef { file, no: *no });
-                let frames: Vec<_> = call.frames.iter().map(name).collect();
+                let frames: Vec<_> = call.named_frames().collect();
                 format!(
                     "first refusal: Call-ID {}, frames {}",
                     String::from_utf8_lossy(&call.call_id),
@@ -292,25 +370,103 @@ impl Refusals {
                 peak_at: burst.peak.1,
                 baseline_per_minute: baseline,
                 open: burst.open,
+                soft: said.soft,
+                partition,
+                causes,
+                keys: keys.to_vec(),
             }),
         }
     }
 
+    /// What the refused of the burst's window share, and the passed do not.
+    fn partition(&self, code: StatusCode, burst: &Burst) -> Partition {
+        let inside = self
+            .attempts
+            .iter()
+            .filter(|one| burst.start <= one.time && one.time <= burst.end)
+            // Refused with another code is neither.
+            .filter(|one| one.refused.is_none() || one.refused == Some(code))
+            .map(|one| (&one.traits, one.refused.is_some()));
+        partition(&self.values, inside)
+    }
+
     /// Attempts and refusals in the burst's window, by pair of hosts.
-    fn attempts_by_peer(&self, code: StatusCode, burst: &Burst) -> BTreeMap<Peer, (u64, u64)> {
+    fn attempts_by_peer(
+        &self,
+        code: StatusCode,
+        burst: &Burst,
+        belongs: &dyn Fn(&Traits) -> bool,
+    ) -> BTreeMap<Peer, (u64, u64)> {
         let mut by_peer: BTreeMap<Peer, (u64, u64)> = BTreeMap::new();
-        for (time, peer, ended) in &self.attempts {
-            if *time >= burst.start && *time <= burst.end {
-                let counts = by_peer.entry(*peer).or_default();
+        for one in &self.attempts {
+            if one.time >= burst.start && one.time <= burst.end && belongs(&one.traits) {
+                let counts = by_peer.entry(one.peer).or_default();
                 counts.0 += 1;
-                counts.1 += u64::from(*ended == code);
+                counts.1 += u64::from(one.refused == Some(code));
             }
         }
         by_peer
     }
 }
 
-fn call_ref(attempt: &Attempt<'_>, text_bytes: usize) -> CallRef {
+fn is_overlap(a: &Burst, b: &Burst) -> bool {
+    a.start <= b.end && b.start <= a.end
+}
+
+/// Why the calls were refused, most first.
+fn causes<'a>(refused: impl Iterator<Item = &'a Refused>) -> Vec<(CauseId, Option<Grade>, u64)> {
+    let mut counts: BTreeMap<(CauseId, Option<Grade>), u64> = BTreeMap::new();
+    for cause in refused.filter_map(|refused| refused.cause) {
+        *counts.entry(cause).or_default() += 1;
+    }
+    let mut causes: Vec<_> = counts
+        .into_iter()
+        .map(|((id, grade), count)| (id, grade, count))
+        .collect();
+    causes.sort_by_key(|(id, grade, count)| (std::cmp::Reverse(*count), *id, *grade));
+    causes
+}
+
+/// The cause of at least half of the refusals.
+fn main_cause(causes: &[(CauseId, Option<Grade>, u64)], refused: u64) -> Option<&'static str> {
+    let (id, _, count) = causes.first()?;
+    (*id != CauseId::Unexplained && count * 2 >= refused).then(|| id.name())
+}
+
+/// What separates the refused from the passed, in words.
+fn push_shared(detail: &mut String, partition: &Partition) {
+    let percent = |share: f64| 100.0 * share;
+    // Writing to a String cannot fail.
+    if let Some(first) = partition.contributors.first() {
+        let _ = write!(
+            detail,
+            " What they share: {} {}, in {} of {} refused ({:.0} %) and {} of {} passed calls ({:.0} %).",
+            first.dimension.name(),
+            String::from_utf8_lossy(&first.value),
+            first.refused.0,
+            first.refused.1,
+            percent(first.inside()),
+            first.passed.0,
+            first.passed.1,
+            percent(first.outside()),
+        );
+    } else if partition.separable == Some(false) {
+        detail.push_str(" Nothing that was compared sets the refused calls apart from the passed.");
+    }
+}
+
+/// The causes, in words.
+fn push_causes(detail: &mut String, causes: &[(CauseId, Option<Grade>, u64)]) {
+    let Some((id, grade, count)) = causes.first() else {
+        return;
+    };
+    let grade = grade.map_or_else(String::new, |grade| format!(" ({})", grade.name()));
+    // Writing to a String cannot fail.
+    let _ = write!(detail, " Cause of {count}: {}{grade}. {}", id.name(), id.summary());
+}
+
+/// An attempt as findings name it.
+pub(super) fn call_ref(attempt: &Attempt<'_>, text_bytes: usize) -> CallRef {
     let response = attempt.response.at;
     let mut frames = vec![response.no];
     if let Some(invite) = attempt
@@ -371,7 +527,8 @@ mod tests {
 
     fn attempt(refusals: &mut Refusals, seconds: f64, code: u16, call: &str) {
         testing::attempt(call, seconds, code, |attempt| {
-            refusals.attempt(attempt, attempt.code.class() >= 4);
+            let watched = Some(attempt.code).filter(|code| code.class() >= 4);
+            refusals.attempt(attempt, &Signed::default(), watched);
         });
     }
 
@@ -380,6 +537,7 @@ mod tests {
         phrase: "",
         remediation: "",
         at_worst: Severity::Critical,
+        soft: false,
     };
 
     #[test]

@@ -330,7 +330,7 @@ fn event(exchanged: &Exchanged<'_>, text_bytes: usize) -> Option<(Timestamp, Eve
         let refusal = exchanged
             .answer()
             .filter(|last| is_any(last.code, &[404, 410, 480]))?;
-        let what = format!("{} in frame {}", refusal.code, refusal.first.at.no);
+        let what = format!("{} in frame {}", refusal.code, refusal.first.at);
         return Some((refusal.first.time, Event::Refused(address, what)));
     }
     if exchanged.method != MethodKind::Register || exchanged.to.is_empty() {
@@ -360,7 +360,7 @@ fn event(exchanged: &Exchanged<'_>, text_bytes: usize) -> Option<(Timestamp, Eve
         peer: Peer::of(&hop.flow),
         loss: exchanged.observed.loss,
         call: call_ref(exchanged, [hop], text_bytes),
-        evidence: format!("{} in frame {}", answer.code, answer.first.at.no),
+        evidence: format!("{} in frame {}", answer.code, answer.first.at),
     };
     Some((time, Event::Granted(Box::new(grant))))
 }

@@ -364,7 +364,7 @@ impl Rule for RegistrationStorm {
 
 fn first_of(calls: &[CallRef]) -> String {
     calls.first().map_or_else(String::new, |call| {
-        let frames: Vec<_> = call.frames.iter().map(ToString::to_string).collect();
+        let frames: Vec<_> = call.named_frames().collect();
         format!(
             "the first of it: Call-ID {}, frames {}",
             String::from_utf8_lossy(&call.call_id),

@@ -6,6 +6,7 @@ use super::burst::BurstOptions;
 use super::drops_at_32_s::{self, DropsAt32S};
 use super::fragments_lost::{self, FragmentsLost};
 use super::identity_burst::{self, IdentityBurst};
+use super::identity_failure::{self, IdentityFailure};
 use super::missing_ack::{self, MissingAck};
 use super::no_failover::{self, NoFailover};
 use super::one_sided_bye::{self, OneSidedBye};
@@ -26,6 +27,7 @@ pub const RULES: &[&str] = &[
     drops_at_32_s::NAME,
     fragments_lost::NAME,
     identity_burst::NAME,
+    identity_failure::NAME,
     missing_ack::NAME,
     no_failover::NAME,
     one_sided_bye::NAME,
@@ -36,6 +38,7 @@ pub const RULES: &[&str] = &[
     response_burst::NAME,
     response_retransmitted::NAME,
     routing_loop::NAME,
+    identity_failure::SOFT,
 ];
 
 /// All rules, ready for a capture.
@@ -43,6 +46,8 @@ pub fn rules(limits: &Limits, burst: BurstOptions) -> Vec<Box<dyn Rule>> {
     vec![
         Box::new(MissingAck::new(limits)),
         Box::new(IdentityBurst::new(limits, burst)),
+        Box::new(IdentityFailure::new(limits, false)),
+        Box::new(IdentityFailure::new(limits, true)),
         Box::new(AckWithoutAnswer::new(limits)),
         Box::new(ResponseBurst::new(limits, burst)),
         Box::new(RequestUnanswered::new(limits)),

@@ -8,11 +8,15 @@
 //! # References
 //! - RFC 3261 §21.4 to §21.6
 
+use std::sync::Arc;
+
 use super::burst::BurstOptions;
+use super::examiner::Signed;
 use super::identity_burst;
+use super::partition::Values;
 use super::reading::is_any;
 use super::refusals::{Refusals, Said};
-use super::rule::{End, Explanation, Finding, Frames, Rule, Severity, Topic};
+use super::rule::{End, Explanation, Finding, Rule, Severity, Topic};
 use crate::calls::Attempt;
 use crate::catalogue::catalogue;
 use crate::limits::Limits;
@@ -52,12 +56,13 @@ impl Rule for ResponseBurst {
         self.refusals.begin(first);
     }
 
-    fn name_frames(&mut self, frames: Frames) {
-        self.refusals.name_frames(frames);
+    fn attempt(&mut self, attempt: &Attempt<'_>, signed: &Signed) {
+        let watched = Some(attempt.code).filter(|code| is_watched(*code));
+        self.refusals.attempt(attempt, signed, watched);
     }
 
-    fn attempt(&mut self, attempt: &Attempt<'_>) {
-        self.refusals.attempt(attempt, is_watched(attempt.code));
+    fn name_values(&mut self, values: &Arc<Values>) {
+        self.refusals.name_values(values);
     }
 
     fn finish(&mut self, end: &End, out: &mut dyn FnMut(Finding)) {
@@ -84,6 +89,7 @@ fn said(code: StatusCode) -> Said {
         } else {
             Severity::Critical
         },
+        soft: false,
     }
 }
 
@@ -126,7 +132,7 @@ mod tests {
         rule.begin(at(0.0));
         for no in 0..1200_u32 {
             testing::attempt(&format!("c{no}"), f64::from(no), code(no), |attempt| {
-                rule.attempt(attempt);
+                rule.attempt(attempt, &Signed::default());
             });
         }
         finish(rule)

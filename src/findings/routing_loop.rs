@@ -15,7 +15,7 @@ use super::reading::{call_ref, method, time_of, told};
 use super::rule::{Confidence, End, Explanation, Finding, Peer, Rule, Severity, Topic, counted};
 use crate::calls::{Exchanged, Hop};
 use crate::limits::Limits;
-use crate::units::{Endpoint, Flow};
+use crate::units::{Endpoint, Flow, FrameRef};
 
 /// The rule's name.
 pub const NAME: &str = "routing-loop";
@@ -173,7 +173,7 @@ fn evidence(exchanged: &Exchanged<'_>, hop: &Hop) -> String {
     if first.vias == last.vias {
         return told(exchanged, hop);
     }
-    let frame = |hop: &Hop| hop.request.map_or(0, |seen| seen.at.no.0);
+    let frame = |hop: &Hop| hop.request.map_or_else(FrameRef::default, |seen| seen.at);
     let left = match (first.max_forwards, last.max_forwards) {
         (Some(first), Some(last)) => format!(", Max-Forwards {first} to {last}"),
         _ => String::new(),

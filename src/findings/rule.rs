@@ -1,9 +1,15 @@
 //! What a rule is, and what it finds.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 
+use super::examiner::Signed;
+use super::key_bursts::KeyBurst;
+use super::partition::{Partition, Values};
 use crate::calls::{AnsweredDialog, Attempt, Exchanged, ResponseSeen, Session};
+use crate::stir::{CauseId, Grade};
 use crate::units::{FileIndex, Flow, FrameNo, FrameRef, Span, Timestamp};
 
 /// How bad a finding is, worst last.
@@ -75,8 +81,8 @@ impl Peer {
     }
 }
 
-impl std::fmt::Display for Peer {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} → {}", self.src, self.dst)
     }
 }
@@ -96,6 +102,17 @@ pub struct CallRef {
     pub frames: Vec<FrameNo>,
     /// When it began.
     pub time: Timestamp,
+}
+
+impl CallRef {
+    /// The frames as texts name them.
+    pub fn named_frames(&self) -> impl Iterator<Item = String> {
+        let named = |no: &FrameNo| FrameRef {
+            file: self.file,
+            no: *no,
+        };
+        self.frames.iter().map(move |no| named(no).to_string())
+    }
 }
 
 /// What a rule found.
@@ -138,7 +155,7 @@ pub struct Finding {
 }
 
 /// The numbers of a burst (DOMAIN G.2).
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct BurstFacts {
     /// The code that burst.
     pub code: u16,
@@ -156,6 +173,14 @@ pub struct BurstFacts {
     pub baseline_per_minute: Option<f64>,
     /// The capture ends inside the burst.
     pub open: bool,
+    /// The calls went on all the same.
+    pub soft: bool,
+    /// What the refused share and the passed do not.
+    pub partition: Partition,
+    /// Why they were refused: each call's first cause, with its grade; most first.
+    pub causes: Vec<(CauseId, Option<Grade>, u64)>,
+    /// Bursts of single peers, signers, verifiers and ranges of numbers inside it.
+    pub keys: Vec<KeyBurst>,
 }
 
 /// The text behind a name: what `explain` prints and the documentation holds.
@@ -188,18 +213,18 @@ pub struct End {
 }
 
 /// A rule: sees what happens to calls, says at the end what it found.
-pub trait Rule: std::fmt::Debug {
+pub trait Rule: fmt::Debug {
     /// The names `explain` is to know: the rule first, then its verdicts.
     fn topics(&self) -> &'static [Topic];
 
     /// The capture begins.
     fn begin(&mut self, _first: Timestamp) {}
 
-    /// How frames are to be named; not said where one capture is read.
-    fn name_frames(&mut self, _frames: Frames) {}
+    /// An INVITE got its first final response; `signed` says what its identity has to do with it.
+    fn attempt(&mut self, _attempt: &Attempt<'_>, _signed: &Signed) {}
 
-    /// An INVITE got its first final response.
-    fn attempt(&mut self, _attempt: &Attempt<'_>) {}
+    /// The names behind the traits of attempts, before the capture ends.
+    fn name_values(&mut self, _values: &Arc<Values>) {}
 
     /// An answered dialog is settled.
     fn dialog(&mut self, _dialog: &AnsweredDialog<'_>) {}
@@ -250,35 +275,27 @@ impl PeerCounts {
     }
 }
 
-/// How frames are named in texts.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Frames {
-    /// Several captures are read, so a frame is named with its capture, as the reports' tables do.
-    pub of_several: bool,
-}
-
-impl Frames {
-    /// `12`, or `1:12` of the second capture.
-    pub fn name(self, at: FrameRef) -> String {
-        if self.of_several {
-            format!("{}:{}", at.file.0, at.no)
-        } else {
-            at.no.to_string()
-        }
-    }
-}
-
 /// A span for people: `31.5 s`, `80 ms`.
 pub fn readable(span: Span) -> String {
-    let secs = span.as_secs_f64();
-    if secs.abs() < 0.01 {
-        format!("{:.1} ms", secs * 1000.0)
-    } else if secs.abs() < 1.0 {
-        format!("{:.0} ms", secs * 1000.0)
-    } else if secs.abs() < 100.0 {
-        format!("{secs:.1} s")
-    } else {
-        format!("{secs:.0} s")
+    Readable(span).to_string()
+}
+
+/// The same, written without a text of its own.
+#[derive(Clone, Copy, Debug)]
+pub struct Readable(pub Span);
+
+impl fmt::Display for Readable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let secs = self.0.as_secs_f64();
+        if secs.abs() < 0.01 {
+            write!(f, "{:.1} ms", secs * 1000.0)
+        } else if secs.abs() < 1.0 {
+            write!(f, "{:.0} ms", secs * 1000.0)
+        } else if secs.abs() < 100.0 {
+            write!(f, "{secs:.1} s")
+        } else {
+            write!(f, "{secs:.0} s")
+        }
     }
 }
 

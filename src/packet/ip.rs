@@ -72,6 +72,7 @@ struct Fragment {
     more: bool,
 }
 
+const UDP: u8 = 17;
 const HOP_BY_HOP: u8 = 0;
 const ROUTING: u8 = 43;
 const FRAGMENT: u8 = 44;
@@ -250,6 +251,19 @@ impl Decoder {
         layer: Layer<'_>,
         depth: u8,
     ) {
+        // The beginning of a datagram tells what it is, even if the snap length cut it; how long it
+        // was only UDP says itself.
+        if layer.is_snapped() && fragment.offset.value() == 0 && fragment.protocol == UDP {
+            let envelope = Envelope {
+                fragmented: true,
+                ..envelope
+            };
+            let layer = Layer {
+                bytes: layer.bytes,
+                wire: usize::from(u16::MAX),
+            };
+            return self.payload(pass, envelope, UDP, layer, depth);
+        }
         if layer.is_snapped() {
             return pass.defect(
                 DefectKind::Snapped,

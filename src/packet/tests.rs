@@ -452,8 +452,12 @@ fn impossible_fragments_are_defects() {
             "malformed-packet at 3"
         ]
     );
-    let [first, _] = fragments(7, b'a');
-    check_cut(101, &first[..30], first.len(), &["snapped at 1"]);
+    let [first, last] = fragments(7, b'a');
+    check_cut(101, &last[..last.len() - 1], last.len(), &["snapped at 1"]);
+    // The first tells what the datagram is.
+    let line = "UDP 10.0.0.1:5060 10.0.0.2:5062 id 7 ttl 64 earlier [] snapped aa";
+    check_cut(101, &first[..30], first.len(), &[line]);
+    check_cut(101, &first[..27], first.len(), &["snapped at 1"]);
 }
 
 #[test]

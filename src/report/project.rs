@@ -11,11 +11,12 @@ use serde_json::Number;
 use super::view;
 use crate::catalogue::catalogue;
 use crate::defect::DefectKind;
-use crate::findings::annotate::{Annotated, words};
+use crate::findings::annotate::Annotated;
 use crate::findings::codes::Codes;
 use crate::findings::metrics::{Measured, Measures, Scope};
+use crate::findings::partition::Contributor;
 use crate::findings::trust::Trust;
-use crate::findings::{BurstFacts, CallRef, Confidence, Finding, Severity};
+use crate::findings::{BurstFacts, CallRef, Confidence, Finding, Severity, Unneeded};
 use crate::stir::diagnosis::hop_text;
 use crate::stir::signers::Signer;
 use crate::stir::{Cause, Grade};
@@ -142,6 +143,8 @@ pub fn response<'a>(seen: &Annotated<'a>, capture_start: Option<Timestamp>) -> v
     } else {
         (explained.meaning(), explained.remediation())
     };
+    // What the capture shows to be unnecessary is not advised.
+    let remediation = seen.unneeded.map_or(remediation, Unneeded::words);
     view::Response {
         file: seen.at.file.0,
         frame: seen.at.no.0,
@@ -161,9 +164,7 @@ pub fn response<'a>(seen: &Annotated<'a>, capture_start: Option<Timestamp>) -> v
         duplicate: seen.duplicate,
         meaning: Cow::Borrowed(meaning),
         remediation: Cow::Borrowed(remediation),
-        context: seen
-            .context
-            .map(|context| Cow::Owned(words(&context, seen.at))),
+        context: seen.context.map(Cow::Borrowed),
         diagnosis: diagnosis(seen.diagnosis),
     }
 }
@@ -282,10 +283,20 @@ pub fn finding(found: Finding) -> view::Finding {
     }
 }
 
+fn contributor(one: &Contributor) -> view::Contributor {
+    view::Contributor {
+        dimension: Cow::Borrowed(one.dimension.name()),
+        value: view::Text(one.value.to_vec()),
+        inside: one.inside(),
+        outside: one.outside(),
+        lift: one.lift(),
+    }
+}
+
 fn burst(facts: &BurstFacts) -> view::Burst {
     view::Burst {
         code: facts.code,
-        soft: false,
+        soft: facts.soft,
         attempts: facts.attempts,
         share: facts.share,
         distinct_calls: facts.distinct_calls,
@@ -296,6 +307,28 @@ fn burst(facts: &BurstFacts) -> view::Burst {
             .is_none()
             .then_some(Cow::Borrowed("none")),
         open: facts.open,
+        contributors: facts.partition.contributors.iter().map(contributor).collect(),
+        separable: facts.partition.separable,
+        causes: facts
+            .causes
+            .iter()
+            .map(|(id, of, count)| view::CauseCount {
+                cause: Cow::Borrowed(id.name()),
+                grade: of.map(grade),
+                count: *count,
+            })
+            .collect(),
+        keys: facts
+            .keys
+            .iter()
+            .map(|key| view::KeyBurst {
+                dimension: Cow::Borrowed(key.dimension.name()),
+                value: view::Text(key.value.to_vec()),
+                count: key.burst.count,
+                start: Some(view::Time(key.burst.start)),
+                end: Some(view::Time(key.burst.end)),
+            })
+            .collect(),
         ..view::Burst::default()
     }
 }

@@ -1,53 +1,236 @@
-//! Challenges: the parameters of WWW-Authenticate, Proxy-Authenticate and their answers.
+//! `Challenge` and `Credentials`: what an answer asks for, and what a request proves itself with.
+//!
+//! In: a value of WWW-Authenticate, Proxy-Authenticate, Authorization or Proxy-Authorization. Out:
+//! its parts over the wire bytes. Always: reading allocates nothing. The digest (`response`) is not
+//! handed out, and of other schemes than Digest nothing but the name is: what stands in Basic is a
+//! password.
 //!
 //! # References
-//! - RFC 3261 §20.44, §25.1 (grammar); RFC 7616 §3.3
+//! - RFC 3261 §22, RFC 7616 §3.3 and §3.4, RFC 8760 (algorithms)
 
-use super::value::{is_space, list, trim};
+use super::Message;
+use super::field::Name;
+use super::value::{find_outside, is_space, list, trim};
 
-/// The value of parameter `name` (lower case) of a challenge or of credentials, quotes taken off.
-/// Escapes in it stay as they were sent.
-pub fn auth_param<'a>(value: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
-    list(value).find_map(|item| {
-        let equals = memchr::memchr(b'=', item)?;
-        let (key, value) = item.split_at_checked(equals)?;
-        // The scheme stands before the first parameter.
-        let key = trim(key).rsplit(|&b| is_space(b)).next()?;
-        if !key.eq_ignore_ascii_case(name) {
+/// What an answer asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Challenge<'a>(Parts<'a>);
+
+/// What a request proves itself with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Credentials<'a>(Parts<'a>);
+
+/// A scheme and `name=value` pairs behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Parts<'a> {
+    scheme: &'a [u8],
+    params: &'a [u8],
+}
+
+impl<'a> Parts<'a> {
+    /// The first one of `text`, and what is behind it. A field holds one (RFC 3261 §20.44);
+    /// senders are seen that join several by commas, as HTTP may.
+    fn first(text: &'a [u8]) -> Option<(Self, &'a [u8])> {
+        let text = trim(text);
+        let blank = text.iter().position(|&b| is_space(b));
+        let (scheme, params) = text.split_at(blank.unwrap_or(text.len()));
+        if scheme.is_empty() {
             return None;
         }
-        let value = trim(value.get(1..)?);
-        let unquoted = value
-            .strip_prefix(b"\"")
-            .and_then(|value| value.strip_suffix(b"\""));
-        Some(unquoted.unwrap_or(value))
-    })
+        let mut at = 0;
+        while let Some(comma) = params.get(at..).and_then(|rest| find_outside(rest, b',')) {
+            let end = at + comma;
+            at = end + 1;
+            let (params, rest) = (params.get(..end)?, params.get(at..)?);
+            if begins_scheme(rest) {
+                return Some((Self { scheme, params }, rest));
+            }
+        }
+        Some((Self { scheme, params }, &[]))
+    }
+
+    fn all(mut text: &'a [u8]) -> impl Iterator<Item = Self> {
+        std::iter::from_fn(move || {
+            let (first, rest) = Self::first(text)?;
+            text = rest;
+            Some(first)
+        })
+    }
+
+    fn is_digest(self) -> bool {
+        self.scheme.eq_ignore_ascii_case(b"Digest")
+    }
+
+    fn param(self, name: &[u8]) -> Option<&'a [u8]> {
+        list(self.params).find_map(|pair| {
+            let (key, value) = pair.split_at(memchr::memchr(b'=', pair)?);
+            let value = trim(value.get(1..)?);
+            let unquoted = value
+                .strip_prefix(b"\"")
+                .and_then(|value| value.strip_suffix(b"\""));
+            trim(key)
+                .eq_ignore_ascii_case(name)
+                .then(|| unquoted.unwrap_or(value))
+        })
+    }
+
+    fn of_digest(self, name: &[u8]) -> Option<&'a [u8]> {
+        self.is_digest().then(|| self.param(name)).flatten()
+    }
+}
+
+/// Whether a scheme and a pair stand at the start of `text`, rather than a pair alone.
+fn begins_scheme(text: &[u8]) -> bool {
+    let end = text
+        .iter()
+        .position(|b| matches!(b, b'=' | b',' | b'"'))
+        .unwrap_or(text.len());
+    let head = trim(text.get(..end).unwrap_or_default());
+    head.iter().any(|&b| is_space(b)) && text.get(end) == Some(&b'=')
+}
+
+macro_rules! parts {
+    ($type:ident) => {
+        impl<'a> $type<'a> {
+            /// The first one of a field's value.
+            pub fn parse(value: &'a [u8]) -> Option<Self> {
+                Parts::first(value).map(|(parts, _)| Self(parts))
+            }
+
+            /// All of the fields `name` of a message, in order.
+            pub fn all(message: &Message<'a>, name: Name) -> impl Iterator<Item = Self> + use<'a> {
+                message.headers(name).flat_map(Parts::all).map(Self)
+            }
+
+            /// `Digest`, mostly.
+            pub const fn scheme(&self) -> &'a [u8] {
+                self.0.scheme
+            }
+
+            /// Whether the scheme is Digest.
+            pub fn is_digest(&self) -> bool {
+                self.0.is_digest()
+            }
+
+            /// What the digest is to be made with.
+            pub fn nonce(&self) -> Option<&'a [u8]> {
+                self.0.of_digest(b"nonce")
+            }
+
+            /// The digest's algorithm; MD5 where none is named (RFC 7616 §3.3).
+            pub fn algorithm(&self) -> &'a [u8] {
+                self.0.of_digest(b"algorithm").unwrap_or(b"MD5")
+            }
+
+            /// `auth`, `auth-int`; in a challenge a list of what may be chosen.
+            pub fn qop(&self) -> Option<&'a [u8]> {
+                self.0.of_digest(b"qop")
+            }
+        }
+    };
+}
+
+parts!(Challenge);
+parts!(Credentials);
+
+impl<'a> Challenge<'a> {
+    /// Where the password counts.
+    pub fn realm(&self) -> Option<&'a [u8]> {
+        self.0.param(b"realm")
+    }
+
+    /// The digest was right, and only its nonce too old (RFC 7616 §3.3).
+    pub fn is_stale(&self) -> bool {
+        self.0
+            .of_digest(b"stale")
+            .is_some_and(|stale| stale.eq_ignore_ascii_case(b"true"))
+    }
+}
+
+impl<'a> Credentials<'a> {
+    /// Where the password counts.
+    pub fn realm(&self) -> Option<&'a [u8]> {
+        self.0.of_digest(b"realm")
+    }
+
+    /// Whose password was used; `None` also where only a hash of the name is told.
+    pub fn username(&self) -> Option<&'a [u8]> {
+        let is_hashed = self
+            .0
+            .of_digest(b"userhash")
+            .is_some_and(|hashed| hashed.eq_ignore_ascii_case(b"true"));
+        self.0.of_digest(b"username").filter(|_| !is_hashed)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn check(value: &str, name: &str, expected: Option<&str>) {
-        let found = auth_param(value.as_bytes(), name.as_bytes());
-        assert_eq!(found, expected.map(str::as_bytes), "{name} of {value}");
+    #[test]
+    fn a_challenge_is_read_with_quotes_blanks_and_folds() {
+        let value =
+            b"digest  realm = \"a, b\" ,\r\n nonce=\"n=1==\",stale=TRUE, algorithm=SHA-256,qop=\"auth,auth-int\"";
+        let challenge = Challenge::parse(value).expect("a challenge");
+        assert!(challenge.is_digest() && challenge.is_stale());
+        assert_eq!(challenge.realm(), Some(b"a, b".as_slice()));
+        assert_eq!(challenge.nonce(), Some(b"n=1==".as_slice()));
+        assert_eq!(challenge.algorithm(), b"SHA-256");
+        assert_eq!(challenge.qop(), Some(b"auth,auth-int".as_slice()));
     }
 
     #[test]
-    fn parameters_are_found_behind_the_scheme_and_between_commas() {
-        let challenge = "Digest  realm=\"a, b=c\",nonce=\"x\" , STALE = TRUE, opaque=\"\"";
-        check(challenge, "realm", Some("a, b=c"));
-        check(challenge, "nonce", Some("x"));
-        check(challenge, "stale", Some("TRUE"));
-        check(challenge, "opaque", Some(""));
-        check(challenge, "b", None);
-        check(challenge, "qop", None);
+    fn without_algorithm_and_stale_it_is_md5_and_fresh() {
+        let challenge = Challenge::parse(b"Digest realm=\"r\"").expect("a challenge");
+        assert_eq!(challenge.algorithm(), b"MD5");
+        assert!(!challenge.is_stale());
+        assert_eq!(challenge.nonce(), None);
+    }
+
+    #[test]
+    fn several_in_one_field_are_told_apart() {
+        let value = b"Digest realm=\"a\",nonce=\"1\", Basic realm=\"b\", Digest realm=\"c\"";
+        let schemes: Vec<_> = Parts::all(value).map(|parts| parts.scheme).collect();
+        assert_eq!(schemes, [b"Digest".as_slice(), b"Basic", b"Digest"]);
+        let realms: Vec<_> = Parts::all(value)
+            .map(|parts| Challenge(parts).realm())
+            .collect();
+        assert_eq!(
+            realms,
+            [
+                Some(b"a".as_slice()),
+                Some(b"b".as_slice()),
+                Some(b"c".as_slice())
+            ]
+        );
+    }
+
+    #[test]
+    fn of_basic_nothing_but_the_name_is_told() {
+        let credentials = Credentials::parse(b"Basic dXNlcjpwYXNz").expect("credentials");
+        assert_eq!(credentials.scheme(), b"Basic");
+        assert_eq!(credentials.username(), None);
+        assert_eq!(credentials.realm(), None);
     }
 
     #[test]
     fn what_is_no_challenge_has_no_parameters() {
         for value in ["", "Digest", "=", "Digest =x", ",,,", "\"realm=x"] {
-            check(value, "realm", None);
+            let realm = Challenge::parse(value.as_bytes()).and_then(|one| one.realm());
+            assert_eq!(realm, None, "{value}");
         }
+    }
+
+    #[test]
+    fn a_hashed_user_name_is_none() {
+        let of = |value: &'static str| Credentials::parse(value.as_bytes()).expect("credentials");
+        assert_eq!(
+            of("Digest username=\"bob\", realm=\"r\"").username(),
+            Some(b"bob".as_slice())
+        );
+        assert_eq!(
+            of("Digest username=\"00ff\", userhash=true").username(),
+            None
+        );
     }
 }

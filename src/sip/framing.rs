@@ -116,7 +116,14 @@ impl Framer {
         out: &mut dyn FnMut(RawMessage<'_>),
         defects: &mut dyn FnMut(Defect),
     ) -> Verdict {
-        let verdict = sniff::datagram(datagram.payload, ports(&datagram.flow), sticky);
+        let verdict = match sniff::datagram(datagram.payload, ports(&datagram.flow), sticky) {
+            Verdict::SipLike
+                if datagram.origin.snapped && sniff::is_cut_message(datagram.payload) =>
+            {
+                Verdict::Sip
+            }
+            verdict => verdict,
+        };
         match verdict {
             Verdict::Sip => {
                 self.flows.insert(&datagram.flow);

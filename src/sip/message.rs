@@ -282,6 +282,14 @@ impl<'a> Message<'a> {
         self.head.fields(self.bytes)
     }
 
+    /// The first value of a field that [`Name`] does not know, by its name in any case. Looks at
+    /// all fields: for messages of which there are few.
+    pub fn named(&self, name: &str) -> Option<&'a [u8]> {
+        self.fields()
+            .find(|(_, text, _)| text.eq_ignore_ascii_case(name.as_bytes()))
+            .map(|(_, _, value)| value)
+    }
+
     /// Call-ID, if there is one that is not empty.
     pub fn call_id(&self) -> Option<&'a [u8]> {
         self.header(Name::CallId).filter(|id| !id.is_empty())

@@ -82,6 +82,13 @@ pub fn datagram(payload: &[u8], ports: (u16, u16), sticky: bool) -> Verdict {
     judge(text, expected, true)
 }
 
+/// Whether a datagram that the capture cut short is proof all the same: of its header fields one is
+/// there, and others may have been behind it.
+pub fn is_cut_message(payload: &[u8]) -> bool {
+    let text = skip_line_ends(payload, LEADING_LINE_ENDS);
+    start_line(text) == StartLine::Known && essential_fields(text).0 > 0
+}
+
 /// What the start of a stream is, from the bytes known so far.
 pub fn stream_start(bytes: &[u8], ports: (u16, u16), sticky: bool) -> Verdict {
     let expected = sticky || is_expected(ports);

@@ -26,6 +26,8 @@ pub struct Reported {
     pub duplicate: bool,
     /// What the capture adds; empty if nothing.
     pub context: String,
+    /// What to do.
+    pub remediation: String,
 }
 
 /// What came out.
@@ -56,6 +58,7 @@ pub fn analyse_inputs(inputs: Vec<Input>, options: &Options) -> Analysed {
             retransmission: response.retransmission,
             duplicate: response.duplicate,
             context: response.context.as_deref().unwrap_or_default().to_owned(),
+            remediation: response.remediation.to_string(),
         });
         Ok(())
     });

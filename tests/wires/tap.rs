@@ -171,20 +171,44 @@ impl Tap {
         }
     }
 
+    /// The same in IP fragments of `mtu` bytes.
+    pub(crate) fn fragmented(mut self, mtu: usize) -> Self {
+        let pieces = |packet: &Packets| pcap::fragments(&packet.bytes, mtu, 7);
+        self.packets = self
+            .packets
+            .iter()
+            .flat_map(pieces)
+            .map(|bytes| Packets { bytes, syn: false })
+            .collect();
+        self
+    }
+
     /// As a file, a packet a millisecond.
     pub(crate) fn bytes(&self) -> Vec<u8> {
         self.bytes_at(&[])
     }
 
+    /// As a file that keeps so many bytes of each frame.
+    pub(crate) fn snapped(&self, snap_len: usize) -> Vec<u8> {
+        let options = pcap::Options {
+            snap_len: Some(snap_len),
+            ..pcap::Options::default()
+        };
+        pcap::write(&self.records(&[]), &options)
+    }
+
     /// As a file with the packets behind the SYNs at these milliseconds, the others as before.
     pub(crate) fn bytes_at(&self, times: &[u64]) -> Vec<u8> {
+        pcap::write(&self.records(times), &pcap::Options::default())
+    }
+
+    fn records(&self, times: &[u64]) -> Vec<pcap::Record> {
         let time = |index: usize| {
             let listed = index.checked_sub(2).and_then(|index| times.get(index));
             let millis = listed.map_or(u64::try_from(index).unwrap(), |millis| millis + 2);
             1_700_000_000_000_000_000 + millis * 1_000_000
         };
-        let records: Vec<pcap::Record> = self
-            .packets
+        self.packets
             .iter()
             .enumerate()
             .map(|(index, packet)| pcap::Record {
@@ -196,8 +220,7 @@ impl Tap {
                     pcap::Order::Little,
                 ),
             })
-            .collect();
-        pcap::write(&records, &pcap::Options::default())
+            .collect()
     }
 }
 

@@ -119,9 +119,7 @@ impl Call {
             vias: message.via_count(),
             counted: SmallVec::new(),
             attempt_told: false,
-            rang: false,
-            challenge: None,
-            answers_challenge: None,
+            ended: None,
             succeeded: false,
             told: false,
             progress: Progress {
@@ -272,6 +270,7 @@ impl Call {
             is_neighbour,
             kept: (!is_told)
                 .then(|| Box::new(Kept::new(&now, interface, seen.message.via_count()))),
+            untried: None,
         });
         self.transactions.len() - 1
     }

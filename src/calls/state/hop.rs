@@ -3,11 +3,11 @@
 use super::super::binding::Binding;
 use super::super::mark::Mark;
 use super::super::outcome::{Final, Hop, TEXT};
-use super::super::transaction::{Kept, Sent, Transaction};
+use super::super::transaction::{Kept, Retrying, Sent, Transaction};
 use super::in_dialog::joined;
 use super::invites::INVITE_BYTES;
 use super::room;
-use crate::sip::challenge::auth_param;
+use crate::sip::challenge::Challenge;
 use crate::sip::value::{digits, trim};
 use crate::sip::{Message, MethodKind, Name, RawMessage};
 use crate::units::{Span, StatusCode};
@@ -125,9 +125,10 @@ impl Kept {
     /// Bytes it takes.
     pub(super) fn weight(&self) -> usize {
         let texts = |known: &Final| known.realm.len() + known.reason.len() + known.server.len();
+        let retries = usize::from(self.retries.is_some()) * size_of::<Retrying>();
         let sent = self.text.as_ref().map_or(0, |text| text.bytes.len());
-        let finals = self.finals.iter().map(texts).sum::<usize>();
-        size_of::<Self>() + room(&self.finals) + finals + sent
+        let finals = room(&self.finals) + self.finals.iter().map(texts).sum::<usize>();
+        size_of::<Self>() + finals + retries + sent + self.asked.weight()
     }
 }
 
@@ -152,15 +153,12 @@ fn first_copy(seen: &FinalSeen<'_>) -> Final {
     let mut stale = false;
     if matches!(code.get(), 401 | 407) {
         let challenges = || {
-            let of = |name| message.headers(name);
+            let of = |name| Challenge::all(message, name);
             of(Name::WwwAuthenticate).chain(of(Name::ProxyAuthenticate))
         };
-        realm = challenges()
-            .find_map(|challenge| auth_param(challenge, b"realm"))
-            .unwrap_or_default();
-        stale = challenges().any(|challenge| {
-            auth_param(challenge, b"stale").is_some_and(|value| value.eq_ignore_ascii_case(b"true"))
-        });
+        let mut realms = challenges().filter_map(|challenge| challenge.realm());
+        realm = realms.next().unwrap_or_default();
+        stale = challenges().any(|challenge| challenge.is_stale());
     }
     let server = message
         .header(Name::Server)

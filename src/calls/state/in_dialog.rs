@@ -1,9 +1,10 @@
 //! Requests inside dialogs, ACKs, and the 2xx they answer.
 
 use super::super::dialog::{Ack, Answered, Bye, Leg, Side, passes};
-use super::super::transaction::{Exchange, Transaction};
+use super::super::transaction::{Cancel, Exchange, Transaction};
 use super::super::{Context, Event, Note, Seen, Sighted, key};
 use super::described::is_bare;
+use super::hop::short;
 use super::session::Ongoing;
 use super::{Call, Surroundings, grow, sender, tags};
 use crate::sip::{Message, MethodKind, Name, StartLine};
@@ -57,8 +58,15 @@ impl Call {
     ) {
         let from_tag = sender(message);
         let cseq = message.cseq.number;
-        if self.cancels.len() < 16 && !self.cancels.iter().any(|c| c.0 == from_tag && c.1 == cseq) {
-            grow(&mut self.cancels).push((from_tag, cseq, now));
+        let is_known = self.cancels.iter().any(|c| c.is_of(from_tag, cseq));
+        if self.cancels.len() < 16 && !is_known {
+            grow(&mut self.cancels).push(Cancel {
+                from_tag,
+                cseq,
+                first: now,
+                flow: *flow,
+                reason: short(joined(message, Name::Reason)),
+            });
             self.changed = true;
         }
         let is_invite = |e: &Exchange| e.is(MethodKind::Invite, 0, from_tag, cseq) && e.initial;

@@ -6,6 +6,8 @@
 use super::super::InviteOn;
 use super::super::mark::Mark;
 use super::Call;
+use crate::sip::{Message, Name};
+use crate::units::StatusCode;
 
 /// Bytes of an INVITE that are kept; what is longer is not a call of today's networks.
 pub(super) const INVITE_BYTES: usize = 16 << 10;
@@ -47,4 +49,10 @@ impl Call {
             }
         }
     }
+}
+
+/// Whether a response may say something of its request's identity (RFC 8224 §6.2.2, RFC 9410).
+pub(super) fn may_judge_identity(message: &Message<'_>, code: StatusCode) -> bool {
+    matches!(code.get(), 403 | 428 | 436 | 437 | 438)
+        || (code.get() != 100 && message.header(Name::Reason).is_some())
 }

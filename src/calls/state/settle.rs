@@ -24,6 +24,8 @@ pub(super) const FOUND_LATE: Span = Span::from_secs(62);
 pub(super) const WITH_ACK: Span = Span::from_secs(10);
 /// A single 2xx without ACK waits this long for a sign of life of its dialog.
 const SIGN_OF_LIFE: Span = Span::from_secs(600);
+/// Calls in which nothing is open are remembered so long after their last message.
+pub(super) const IDLE: Span = plus(REPEATS, WITH_ACK);
 /// Established calls without a message are kept this long; later ones start anew.
 const ESTABLISHED: Span = Span::from_secs(4 * 3600);
 
@@ -60,11 +62,7 @@ impl Call {
             .answered
             .iter()
             .any(|d| d.byes.is_empty() && (d.acked || !d.settled));
-        if is_established {
-            ESTABLISHED
-        } else {
-            plus(REPEATS, WITH_ACK)
-        }
+        if is_established { ESTABLISHED } else { IDLE }
     }
 
     /// Whether nothing more is expected of the call.
@@ -92,6 +90,9 @@ impl Call {
         }
         self.settle_dialogs(elapsed, end, peers, out);
         self.settle_sessions(elapsed, end, out);
+        if elapsed.is_none() {
+            self.leave_refusals(end, out);
+        }
     }
 
     /// Hands out dialogs that are settled by `elapsed`, or all of them (`None`).
@@ -218,8 +219,8 @@ impl Call {
             cancel: self
                 .cancels
                 .iter()
-                .find(|c| c.0 == dialog.from_tag && c.1 == Some(dialog.cseq))
-                .map(|c| c.2),
+                .find(|cancel| cancel.is_of(dialog.from_tag, Some(dialog.cseq)))
+                .map(|cancel| cancel.first),
             last_success: dialog.last_success,
             media: self.media_of(dialog, peers),
             callee_unreachable: dialog.callee_unreachable,

@@ -35,12 +35,16 @@ impl Merge {
     /// Finds the capture that the one at `place` goes on from, if this is its first frame: kin
     /// before others, then what ended last.
     pub(super) fn begin(&mut self, place: usize) {
+        if self.is_alone {
+            return;
+        }
         let Some(open) = self.open.get_mut(place).and_then(Option::as_mut) else {
             return;
         };
-        if open.reader.summary().packets != 1 || self.last.is_empty() {
+        if open.has_begun || open.reader.summary().packets != 1 {
             return;
         }
+        open.has_begun = true;
         let Some(until) = open.first() else {
             return;
         };

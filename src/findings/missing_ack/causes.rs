@@ -10,7 +10,7 @@
 use super::decide::{Decision, Facts, Standing, Verdict};
 use crate::calls::dialog::{Path, is_private};
 use crate::calls::{AckFault, AckMatch, AnsweredDialog, Leg};
-use crate::findings::rule::{Explanation, Frames, Topic};
+use crate::findings::rule::{Explanation, Topic};
 use crate::sip::value::{Address, Uri, list, param};
 use crate::units::Transport;
 
@@ -158,51 +158,34 @@ pub(super) fn of(
     leg: &Leg,
     facts: &Facts,
     decision: &Decision,
-    frames: Frames,
 ) -> Option<Cause> {
     match decision.verdict {
         Verdict::AckMismatch(_, Standing::Tolerated) => None,
-        Verdict::AckMismatch(fault, _) => of_fault(fault, dialog, leg, frames),
-        Verdict::AckUndeliverable => {
-            private_contact(leg).or_else(|| transport_switch(dialog, leg, frames))
-        }
-        Verdict::AckNotHonoured(_) => {
-            other_node(dialog, leg, frames).or_else(|| lost_beyond(dialog, leg, frames))
-        }
+        Verdict::AckMismatch(fault, _) => of_fault(fault, dialog, leg),
+        Verdict::AckUndeliverable => private_contact(leg).or_else(|| transport_switch(dialog, leg)),
+        Verdict::AckNotHonoured(_) => other_node(dialog, leg).or_else(|| lost_beyond(dialog, leg)),
         Verdict::UasDiedAfter200 => Some(Cause {
             kind: Kind::CalleeRestarted,
             evidence: dialog.callee_unreachable.map_or_else(
                 || "requests to the callee went unanswered".to_owned(),
-                |seen| {
-                    format!(
-                        "ICMP unreachable from the callee in frame {}",
-                        frames.name(seen.at)
-                    )
-                },
+                |seen| format!("ICMP unreachable from the callee in frame {}", seen.at),
             ),
         }),
         Verdict::AckAfterTimeout | Verdict::AckLate => contact_name(leg),
-        Verdict::NoAckConfirmed | Verdict::NoAckProbable => {
-            answer_not_delivered(dialog, leg, frames)
-                .or_else(|| private_contact(leg))
-                .or_else(|| transport_switch(dialog, leg, frames))
-                .or_else(|| several_contacts(leg, frames))
-                .or_else(|| sip_alg(dialog, leg, frames))
-                .or_else(|| missing_record_route(dialog, leg))
-                .or_else(|| contact_name(leg))
-                .or_else(|| new_target(leg))
-                .or_else(|| never_built(dialog, leg, facts, decision))
-        }
+        Verdict::NoAckConfirmed | Verdict::NoAckProbable => answer_not_delivered(dialog, leg)
+            .or_else(|| private_contact(leg))
+            .or_else(|| transport_switch(dialog, leg))
+            .or_else(|| several_contacts(leg))
+            .or_else(|| sip_alg(dialog, leg))
+            .or_else(|| missing_record_route(dialog, leg))
+            .or_else(|| contact_name(leg))
+            .or_else(|| new_target(leg))
+            .or_else(|| never_built(dialog, leg, facts, decision)),
         _ => None,
     }
 }
 
-fn of_fault(
-    fault: AckFault,
-    dialog: &AnsweredDialog<'_>,
-    leg: &Leg,
-    frames: Frames,
-) -> Option<Cause> {
+fn of_fault(fault: AckFault, dialog: &AnsweredDialog<'_>, leg: &Leg) -> Option<Cause> {
     let (ack, _) = dialog
         .acks
         .iter()
@@ -216,13 +199,13 @@ fn of_fault(
         AckFault::Target => format!(
             "Request-URI {} in frame {}, Contact {}",
             text(&ack.uri),
-            frames.name(ack.seen.at),
+            ack.seen.at,
             text(&leg.contact)
         ),
         _ => format!(
             "Route {} in frame {}, sent to {}; Record-Route {}",
             or_none(&ack.route),
-            frames.name(ack.seen.at),
+            ack.seen.at,
             ack.flow.dst,
             or_none(&leg.record_route)
         ),
@@ -245,19 +228,17 @@ fn private_contact(leg: &Leg) -> Option<Cause> {
     })
 }
 
-fn answer_not_delivered(dialog: &AnsweredDialog<'_>, leg: &Leg, frames: Frames) -> Option<Cause> {
+fn answer_not_delivered(dialog: &AnsweredDialog<'_>, leg: &Leg) -> Option<Cause> {
     let first = leg.first();
     let later = |time: crate::units::Timestamp| time.since(first.time).nanos() > 1_000_000_000;
     let sign = match (leg.invite_again, dialog.cancel) {
         (Some(again), _) if again.time > first.time => format!(
             "INVITE again in frame {}, after the 2xx in frame {}",
-            frames.name(again.at),
-            frames.name(first.at)
+            again.at, first.at
         ),
         (_, Some(cancel)) if later(cancel.time) => format!(
             "CANCEL in frame {}, after the 2xx in frame {}",
-            frames.name(cancel.at),
-            frames.name(first.at)
+            cancel.at, first.at
         ),
         _ => return None,
     };
@@ -287,7 +268,7 @@ fn answer_not_delivered(dialog: &AnsweredDialog<'_>, leg: &Leg, frames: Frames) 
     })
 }
 
-fn transport_switch(dialog: &AnsweredDialog<'_>, leg: &Leg, frames: Frames) -> Option<Cause> {
+fn transport_switch(dialog: &AnsweredDialog<'_>, leg: &Leg) -> Option<Cause> {
     let place = dialog
         .legs
         .iter()
@@ -296,7 +277,7 @@ fn transport_switch(dialog: &AnsweredDialog<'_>, leg: &Leg, frames: Frames) -> O
     if let Some(unopened) = unopened {
         let answer = unopened.refused.map_or_else(
             || "not answered".to_owned(),
-            |seen| format!("refused in frame {}", frames.name(seen.at)),
+            |seen| format!("refused in frame {}", seen.at),
         );
         return Some(Cause {
             kind: Kind::TransportSwitch,
@@ -304,7 +285,7 @@ fn transport_switch(dialog: &AnsweredDialog<'_>, leg: &Leg, frames: Frames) -> O
                 "TCP SYN from {} to {} in frame {}, {answer}; Contact {}",
                 unopened.from,
                 unopened.to,
-                frames.name(unopened.first.at),
+                unopened.first.at,
                 text(&leg.contact)
             ),
         });
@@ -324,19 +305,19 @@ fn transport_switch(dialog: &AnsweredDialog<'_>, leg: &Leg, frames: Frames) -> O
     })
 }
 
-fn several_contacts(leg: &Leg, frames: Frames) -> Option<Cause> {
+fn several_contacts(leg: &Leg) -> Option<Cause> {
     (leg.contacts > 1).then(|| Cause {
         kind: Kind::SeveralContacts,
         evidence: format!(
             "{} Contact values in frame {}, the first is {}",
             leg.contacts,
-            frames.name(leg.first().at),
+            leg.first().at,
             text(&leg.contact)
         ),
     })
 }
 
-fn sip_alg(dialog: &AnsweredDialog<'_>, leg: &Leg, frames: Frames) -> Option<Cause> {
+fn sip_alg(dialog: &AnsweredDialog<'_>, leg: &Leg) -> Option<Cause> {
     let other = dialog.legs.iter().find(|other| {
         other.flow != leg.flow
             && other.vias == leg.vias
@@ -349,9 +330,9 @@ fn sip_alg(dialog: &AnsweredDialog<'_>, leg: &Leg, frames: Frames) -> Option<Cau
         evidence: format!(
             "Contact {} in frame {}, {} in frame {}, with the same Via",
             text(&leg.contact),
-            frames.name(leg.first().at),
+            leg.first().at,
             text(&other.contact),
-            frames.name(other.first().at)
+            other.first().at
         ),
     })
 }
@@ -424,7 +405,7 @@ fn never_built(
     })
 }
 
-fn other_node(dialog: &AnsweredDialog<'_>, leg: &Leg, frames: Frames) -> Option<Cause> {
+fn other_node(dialog: &AnsweredDialog<'_>, leg: &Leg) -> Option<Cause> {
     let (ack, _) = dialog.acks.iter().find(|(ack, fit)| {
         matches!(fit, AckMatch::Exact(None)) && ack.flow.dst.addr != leg.flow.dst.addr
     })?;
@@ -433,14 +414,12 @@ fn other_node(dialog: &AnsweredDialog<'_>, leg: &Leg, frames: Frames) -> Option<
         kind: Kind::OtherNode,
         evidence: format!(
             "ACK to {} in frame {}, 2xx from {}",
-            ack.flow.dst,
-            frames.name(ack.seen.at),
-            leg.flow.dst
+            ack.flow.dst, ack.seen.at, leg.flow.dst
         ),
     })
 }
 
-fn lost_beyond(dialog: &AnsweredDialog<'_>, leg: &Leg, frames: Frames) -> Option<Cause> {
+fn lost_beyond(dialog: &AnsweredDialog<'_>, leg: &Leg) -> Option<Cause> {
     let (ack, _) = dialog
         .acks
         .iter()
@@ -451,7 +430,7 @@ fn lost_beyond(dialog: &AnsweredDialog<'_>, leg: &Leg, frames: Frames) -> Option
         evidence: format!(
             "{} copies of the 2xx after the ACK in frame {}",
             copies.count(),
-            frames.name(ack.seen.at)
+            ack.seen.at
         ),
     })
 }

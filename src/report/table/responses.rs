@@ -2,7 +2,9 @@
 //!
 //! In: [`Row`]s, made of responses as they come. Out: a block each with meaning and remediation in
 //! full when there are few; else a table, whose columns are fixed by its first batch of rows so
-//! that the rest can be laid out as it comes. A text of a response is kept up to [`TEXT_WIDTH`].
+//! that the rest can be laid out as it comes. A context that would make its row higher than the end
+//! points do stands under the row, over the page's width. A text of a response is kept up to
+//! [`TEXT_WIDTH`].
 
 use std::io::{self, Write};
 
@@ -18,6 +20,12 @@ const TEXT_WIDTH: usize = 2000;
 
 /// Columns of a Call-ID in a table row.
 const CALL_WIDTH: usize = 40;
+
+/// Columns of a page on which contexts have a column.
+const WITH_CONTEXT: usize = 116;
+
+/// Columns of a context in its own column on such a page, more on a wider one; a longer one is wrapped, or stands under the row.
+const CONTEXT_WIDTH: usize = 34;
 
 /// Columns of a frame number when more rows are to come than have been seen.
 const FRAME_ROOM: usize = 8;
@@ -224,8 +232,10 @@ pub(super) fn write_in_full(page: Page, out: &mut dyn Write, rows: &[Row]) -> io
 #[derive(Debug)]
 pub(super) struct Columns {
     grid: Grid,
-    /// Request, response and context share a column.
+    /// Request and response share a column.
     narrow: bool,
+    /// Short contexts have a column of their own; else all stand under their rows.
+    has_context: bool,
 }
 
 impl Columns {
@@ -233,6 +243,7 @@ impl Columns {
     pub(super) fn new(page: Page, rows: &[Row], more: bool) -> Self {
         let labels = page.labels;
         let narrow = page.is_narrow();
+        let has_context = page.width >= WITH_CONTEXT;
         let cells: Vec<Vec<String>> = rows
             .iter()
             .map(|row| cells(row, narrow, CALL_WIDTH))
@@ -263,7 +274,11 @@ impl Columns {
         } else {
             columns.push(Column::new(labels.request, 9, column(4)));
             columns.push(Column::new(labels.response, 15, column(5)));
-            columns.push(Column::new(labels.context, 16, column(6)));
+        }
+        if has_context {
+            let most = CONTEXT_WIDTH + page.width.saturating_sub(WITH_CONTEXT);
+            let contexts = rows.iter().map(|row| row.context.as_str());
+            columns.push(Column::new(labels.context, 16, contexts).at_most(most));
         }
         if more {
             // Later rows may have a context even where the first have none.
@@ -274,6 +289,7 @@ impl Columns {
         Self {
             grid: Grid::fit(columns, page.width),
             narrow,
+            has_context,
         }
     }
 
@@ -290,17 +306,47 @@ impl Columns {
         // A row takes two lines anyway where the end points do.
         let call_width = (2 * self.grid.width(3)).saturating_sub(4).min(CALL_WIDTH);
         let status = if self.narrow { 4 } else { 5 };
-        let drawn = rows.iter().map(|row| {
+        let mut lines = String::new();
+        let mut batch = Vec::new();
+        for row in rows {
+            let is_under = self.is_under(row);
             let mut cells: Vec<_> = cells(row, self.narrow, call_width)
                 .into_iter()
                 .map(|cell| (cell, Style::Plain))
                 .collect();
+            if self.has_context {
+                let context = if is_under { "" } else { &row.context };
+                cells.push((context.to_owned(), Style::Plain));
+            }
             if let Some(cell) = cells.get_mut(status) {
                 cell.1 = Style::code(row.code);
             }
-            cells
-        });
-        self.grid.draw(page, false, drawn)
+            batch.push(cells);
+            if is_under {
+                lines += &self.grid.draw(page, false, batch.drain(..));
+                self.under(page, &row.context, &mut lines);
+            }
+        }
+        if !batch.is_empty() {
+            lines += &self.grid.draw(page, false, batch.into_iter());
+        }
+        lines
+    }
+
+    /// Whether the context stands under its row.
+    fn is_under(&self, row: &Row) -> bool {
+        // A row takes two lines anyway where the end points do.
+        let fits = |width| text::wrap(&row.context, width).len() <= 2;
+        let is_beside = self.has_context && fits(self.grid.width(6));
+        !row.context.is_empty() && !is_beside
+    }
+
+    /// The context as lines that begin where the second column does.
+    fn under(&self, page: Page, context: &str, lines: &mut String) {
+        let indent = self.grid.width(0) + 2;
+        for line in text::wrap(context, page.width.saturating_sub(indent)) {
+            text::push(lines, format_args!("{:indent$}{line}\n", ""));
+        }
     }
 }
 
@@ -317,16 +363,10 @@ fn cells(row: &Row, narrow: bool, call_width: usize) -> Vec<String> {
     ];
     let status = text::shorten(&row.status(), layout_cap());
     if narrow {
-        let mut cell = format!("{status}\n{}", row.request);
-        if !row.context.is_empty() {
-            cell.push('\n');
-            cell.push_str(&row.context);
-        }
-        cells.push(cell);
+        cells.push(format!("{status}\n{}", row.request));
     } else {
         cells.push(text::shorten(&row.request, 30));
         cells.push(status);
-        cells.push(row.context.clone());
     }
     cells
 }
