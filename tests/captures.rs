@@ -57,14 +57,21 @@ const DIFFERENCES: &[(&str, Ours, &str)] = &[
         "tshark counts two REGISTERs quoted in ICMP errors (frames 11 and 208)",
     ),
     (
+        "open5gs+open5gs/volte.pcapng",
+        Ours::Messages(47),
+        "frames 36, 47, 48, 116, 119 and 130 are the tap's copies of messages by TCP, which tshark takes for retransmissions",
+    ),
+    (
         "open5gs+open5gs/ipsec_reg.pcapng",
-        Ours::Messages(48),
-        "as many as tshark counts when told to read ESP with NULL encryption (28 and 20 tap copies)",
+        Ours::Messages(54),
+        "48 are as many as tshark counts when told to read ESP with NULL encryption (28 and 20 tap copies); 6 are copies by TCP, \
+         which it takes for retransmissions",
     ),
     (
         "open5gs+open5gs/ipsec_to_nonipsec_call.pcapng",
-        Ours::Messages(62),
-        "as many as tshark counts when told to read ESP with NULL encryption (42 and 20 tap copies)",
+        Ours::Messages(70),
+        "62 are as many as tshark counts when told to read ESP with NULL encryption (42 and 20 tap copies); 8 are copies by TCP, \
+         which it takes for retransmissions",
     ),
     (
         "christianloos+ptavi-p6/invite.pcap",

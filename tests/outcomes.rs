@@ -917,6 +917,32 @@ session alice > bob: invite 0.3, answered 1, acked 1.1, BYE uac 9 x1, 200 at 9.1
     );
 }
 
+#[test]
+fn pings_of_which_each_has_the_same_name_are_each_told() {
+    tell(
+        &[
+            TWO,
+            "
+call o1
+  0.0 alice -> bob OPTIONS branch=z9hG4bKa from-tag=t
+  0.1 alice <- bob 200
+  5.0 alice -> bob OPTIONS cseq=1 branch=z9hG4bKb from-tag=t
+  5.1 alice <- bob 200
+  25.0 alice -> bob OPTIONS cseq=1 branch=z9hG4bKc from-tag=t
+end 300
+",
+        ],
+        "
+OPTIONS 1 initial, until 25
+  alice > bob, 1 via: 0, 200 at 0.1
+OPTIONS 1 initial, until 25
+  alice > bob, 1 via: 5, 200 at 5.1
+OPTIONS 1 initial, until 300
+  alice > bob, 1 via: 25
+",
+    );
+}
+
 // Ends of sessions.
 
 #[test]

@@ -723,3 +723,78 @@ fn what_may_come_before_sip_does_not_hide_it() {
     let result = read(&capture, "");
     assert_eq!(result.seen, seen("TCP", &["behind"]));
 }
+
+#[test]
+fn behind_the_break_of_one_direction_nothing_is_confirmed() {
+    let message = |start: &str, call: &str, more: &str| {
+        format!(
+            "{start}\r\nVia: SIP/2.0/TLS 10.0.0.1;branch=z9hG4bK-{call}\r\n\
+             From: <sip:a@example.net>;tag=1\r\nTo: <sip:b@example.net>{more}\r\nCall-ID: {call}\r\n\
+             CSeq: 1 INVITE\r\nContact: <sip:b@10.0.0.2;transport=tls>\r\nContent-Length: 0\r\n\r\n"
+        )
+        .into_bytes()
+    };
+    let mut sent = Vec::new();
+    let mut times = Vec::new();
+    // Each call is answered, and every copy of the answer acknowledged.
+    for (no, call) in (0_u64..).zip(["before", "across", "behind"]) {
+        let start = no * 100_000;
+        sent.push((true, message("INVITE sip:b@example.net SIP/2.0", call, "")));
+        times.push(start + 10);
+        let copies = if no == 0 { 1 } else { 11 };
+        for halves in [2_u64, 3, 5, 9, 17, 25, 33, 41, 49, 57, 65]
+            .iter()
+            .take(copies)
+        {
+            sent.push((false, message("SIP/2.0 200 OK", call, ";tag=2")));
+            let ack = message("ACK sip:b@10.0.0.2;transport=tls SIP/2.0", call, ";tag=2");
+            let ack = String::from_utf8(ack).unwrap();
+            let ack = ack.replace("CSeq: 1 INVITE", "CSeq: 1 ACK");
+            sent.push((true, ack.replace("z9hG4bK-", "z9hG4bK-ack-").into_bytes()));
+            times.extend([start + halves * 500, start + halves * 500 + 20]);
+        }
+    }
+    for minutes in 6..20 {
+        let id = format!("other-{minutes}");
+        sent.push((true, peers::request("TLS", &id)));
+        sent.push((false, peers::answer("TLS", &id)));
+        times.extend([minutes * 60_000, minutes * 60_000 + 20]);
+    }
+    let mut talk = peers::rustls_carries(&sent);
+    let handshake = talk.sent.len() - sent.len();
+    // A byte of the first ACK of the second call is not what was sent.
+    let damaged = handshake + 5;
+    assert!(talk.sent[damaged].0);
+    talk.sent[damaged].1[20] ^= 1;
+    let times: Vec<u64> = std::iter::repeat_n(0, handshake).chain(times).collect();
+    let bytes = Tap::tcp(5061, &talk.sent).bytes_at(&times);
+    let report = common::run::Report::of_bytes_with(bytes, &talk.keys);
+    let found: Vec<_> = report
+        .findings("missing-ack")
+        .map(|finding| {
+            let call = common::run::call_ids(finding).join(" ");
+            let text = |name| common::run::text(finding, name);
+            format!("{call}: {} ({})", text("verdict"), text("qualifier"))
+        })
+        .collect();
+    assert_eq!(
+        found,
+        [
+            "across: no-ack-probable (capture-loss)",
+            "behind: no-ack-probable (capture-starts,capture-loss)"
+        ]
+    );
+    let told: Vec<_> = report.view["trust"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|line| {
+            (
+                common::run::text(line, "kind"),
+                common::run::number(line, "count"),
+            )
+        })
+        .collect();
+    // The record that does not open, and every later segment of that direction.
+    assert_eq!(told, [("malformed", 1), ("tcp-gap", 36)]);
+}

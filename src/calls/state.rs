@@ -528,8 +528,11 @@ impl Call {
         let Some(exchange) = self.exchanges.get_mut(index) else {
             return;
         };
-        if !exchange.initial || exchange.method == MethodKind::Bye {
-            let (method, cseq) = (exchange.method, exchange.cseq);
+        let method = exchange.method;
+        // Peers of RFC 2543 have no To tag inside a dialog either.
+        let may_begin_one = method.makes_dialog() || method == MethodKind::Cancel;
+        if !exchange.initial || !may_begin_one {
+            let cseq = exchange.cseq;
             if code.is_success() && !exchange.succeeded {
                 exchange.succeeded = true;
                 // An answer shows life when the question was asked, not later.

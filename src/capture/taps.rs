@@ -14,7 +14,7 @@
 //! so that the report says so. What stands in two captures farther apart all the same was counted
 //! twice, and that is said.
 //!
-//! Capped: sightings by [`Limits::tap_sightings`] (a new one replaces an old one of its slot),
+//! Capped: messages by [`Limits::tap_sightings`] (a new one replaces an old one of its few slots),
 //! pairs of files by [`Limits::tap_pairs`]; what is beyond is not compared.
 
 use std::collections::BTreeMap;
@@ -36,6 +36,9 @@ pub(super) const LONGEST: Span = Span::from_secs(32);
 const ENOUGH: usize = 3;
 /// Common packets remembered of a pair, to follow clocks that drift.
 const REMEMBERED: usize = 33;
+/// Slots that a message may take, of which the one used longest ago is given up: with one it would
+/// take the slot of another before that met its copy.
+const WAYS: usize = 8;
 /// Sightings remembered of one message: 11 copies of a 2xx are the most, few are near in time.
 const PLACES: usize = 8;
 
@@ -47,6 +50,8 @@ pub struct Taps {
     cap: usize,
     /// Empty until the first sighting.
     slots: Vec<Slot>,
+    /// Sightings so far.
+    used: u64,
     pairs: BTreeMap<(FileIndex, FileIndex), Pair>,
     max_pairs: usize,
     echoes: Echoes,
@@ -62,6 +67,8 @@ pub struct Taps {
 #[derive(Clone, Copy, Debug, Default)]
 struct Slot {
     digest: u64,
+    /// When it was used last, in sightings.
+    used: u64,
     /// The oldest is replaced first.
     seen: [Option<Seen>; PLACES],
     next: usize,
@@ -97,8 +104,13 @@ impl Taps {
     /// Nothing seen yet.
     pub fn new(limits: &Limits) -> Self {
         Self {
-            cap: limits.tap_sightings.max(2),
+            // Both halves of whole groups.
+            cap: limits
+                .tap_sightings
+                .next_multiple_of(2 * WAYS)
+                .max(2 * WAYS),
             slots: Vec::new(),
+            used: 0,
             pairs: BTreeMap::new(),
             max_pairs: limits.tap_pairs,
             echoes: Echoes::new(limits),
@@ -168,16 +180,25 @@ impl Taps {
         if self.slots.is_empty() {
             self.slots = vec![Slot::default(); places * 2];
         }
-        let place = usize::try_from(digest % places as u64).unwrap_or(0) + half * places;
-        let Some(slot) = self.slots.get_mut(place) else {
+        let first = usize::try_from(digest % (places / WAYS) as u64).unwrap_or(0);
+        let first = first * WAYS + half * places;
+        let mut slots = self.slots.iter_mut().skip(first).take(WAYS);
+        let Some(mut slot) = slots.next() else {
             return false;
         };
+        for other in slots {
+            if other.digest == digest || slot.digest != digest && other.used < slot.used {
+                slot = other;
+            }
+        }
+        self.used += 1;
         if slot.digest != digest {
             *slot = Slot {
                 digest,
                 ..Slot::default()
             };
         }
+        slot.used = self.used;
         let now = Seen {
             tap: self.lineage.tap(origin.at.file),
             time: origin.time,

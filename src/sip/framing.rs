@@ -235,7 +235,9 @@ impl Framer {
         if let Some(verdict) = verdict {
             if verdict == Verdict::SipLike {
                 defects(sip_like(&chunk.flow, chunk.origin.at));
-            } else if !sniff::is_expected(ports(&chunk.flow)) {
+            } else if !sniff::is_expected(ports(&chunk.flow))
+                || before == 0 && sniff::is_http(bytes)
+            {
                 self.strangers.refuse(chunk.stream, stream.begins);
             }
             self.buffered -= stream.len();
@@ -261,7 +263,9 @@ impl Framer {
         let probe = matches!(chunk.event, Event::Probe(_));
         let after_gap = self.gap_before == Some(chunk.stream);
         self.gap_before = None;
-        if !sticky && self.strangers.contains(chunk.stream) {
+        // On SIP's ports, where every flow is known, only HTTP makes a stranger.
+        let is_known = sticky && !sniff::is_expected(ports);
+        if !is_known && self.strangers.contains(chunk.stream) {
             return Appetite::Nothing;
         }
         let resync = match sniff::stream_start(bytes, ports, sticky) {

@@ -35,6 +35,7 @@ const ONE_WAY_WAIT: Span = Span::from_secs(3);
 
 const NOT_CAPTURED: &str =
     "bytes of a TCP stream with SIP are not in the capture; messages may be missing or cut short";
+const UNREAD: &str = "segments of a TCP stream with SIP were not read: behind bytes that are missing or damaged they begin no message, and what is encrypted or compressed cannot be read on";
 const CUT_OFF: &str = "the snap length cut bytes off a TCP segment of a SIP stream; capture whole packets (tcpdump -s 0)";
 
 /// The caps on waiting bytes.
@@ -102,6 +103,8 @@ pub(super) struct Direction {
     wanted: bool,
     /// The last answer was `Maybe`.
     quiet: bool,
+    /// The last answer to bytes of it was `More` once.
+    was_wanted: bool,
     /// It sent something.
     seen: bool,
     /// A gap was passed before anybody wanted the stream.
@@ -277,6 +280,7 @@ impl Direction {
             Appetite::More | Appetite::Maybe => {
                 self.wanted = true;
                 self.quiet = answer == Appetite::Maybe;
+                self.was_wanted |= !self.quiet;
                 self.open(data.captured_end());
                 self.follow(data, sink);
             }
@@ -287,6 +291,11 @@ impl Direction {
                 self.hold(data, sink);
             }
             Appetite::Nothing => {
+                // Line ends keep a connection open.
+                if self.was_wanted && data.bytes.len() > 4 {
+                    let defect = Defect::new(DefectKind::TcpGap, data.origin.at, UNREAD);
+                    (sink.defects)(defect);
+                }
                 self.forget(sink);
                 if data.fin {
                     self.next = data.end().plus(1);
@@ -449,6 +458,7 @@ impl Direction {
         }
         self.wanted = true;
         self.quiet = answer == Appetite::Maybe;
+        self.was_wanted |= !self.quiet;
         if !self.quiet && std::mem::take(&mut self.gap_owed) {
             (sink.defects)(Defect::new(DefectKind::TcpGap, origin.at, NOT_CAPTURED));
         }

@@ -60,14 +60,14 @@ impl Direction {
         self.input.cost() + message + self.window.cost() + frames
     }
 
-    /// Whether compressed messages may refer back to something.
-    pub(super) const fn has_window(&self) -> bool {
-        self.window.cost() > 0
+    /// What compressed messages may refer back to.
+    pub(super) const fn window(&self) -> &Window {
+        &self.window
     }
 
-    /// Forgets what compressed messages may refer back to.
-    pub(super) fn forget_window(&mut self) {
-        self.window = Window::default();
+    /// The same, to make it smaller.
+    pub(super) const fn window_mut(&mut self) -> &mut Window {
+        &mut self.window
     }
 
     /// Takes bytes.

@@ -9,7 +9,7 @@
 //! # References
 //! - RFC 7692 §7.2.2 (decompression), RFC 1951
 
-use flate2::{Decompress, FlushDecompress, Status};
+use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
 
 /// Bytes: how far back a message may refer (RFC 1951 §2).
 const WINDOW_BYTES: usize = 32 << 10;
@@ -17,31 +17,56 @@ const WINDOW_BYTES: usize = 32 << 10;
 /// What every message ends with, and what is left out of it (RFC 7692 §7.2.1).
 const TAIL: [u8; 4] = [0, 0, 0xff, 0xff];
 
-/// The end of what a direction sent, decompressed.
-#[derive(Debug, Default)]
-pub(super) struct Window(Vec<u8>);
+/// The end of what a direction sent, decompressed; packed anew while the direction is idle and
+/// memory is scarce, since the messages of one sender are much alike.
+#[derive(Debug)]
+pub(super) enum Window {
+    /// As it was.
+    Plain(Vec<u8>),
+    /// Deflated.
+    Packed(Box<[u8]>),
+}
+
+impl Default for Window {
+    fn default() -> Self {
+        Self::Plain(Vec::new())
+    }
+}
 
 impl Window {
     /// Bytes of memory.
     pub(super) const fn cost(&self) -> usize {
-        self.0.capacity()
+        match self {
+            Self::Plain(bytes) => bytes.capacity(),
+            Self::Packed(bytes) => bytes.len(),
+        }
     }
 
-    /// Puts a message behind what is there, of which as much is forgotten.
-    fn push(&mut self, message: &[u8]) {
-        let from = message.len().saturating_sub(WINDOW_BYTES);
-        let message = message.get(from..).unwrap_or_default();
-        let kept = WINDOW_BYTES - message.len();
-        if self.0.len() > kept {
-            self.0.drain(..self.0.len() - kept);
-        }
-        self.0.reserve_exact(message.len());
-        self.0.extend_from_slice(message);
+    /// Whether it could take less memory.
+    pub(super) const fn is_plain(&self) -> bool {
+        matches!(self, Self::Plain(bytes) if bytes.capacity() > 0)
     }
 }
 
+/// Puts a message behind what is there, of which as much is forgotten.
+fn extend(window: &mut Vec<u8>, message: &[u8]) {
+    let from = message.len().saturating_sub(WINDOW_BYTES);
+    let message = message.get(from..).unwrap_or_default();
+    let kept = WINDOW_BYTES - message.len();
+    if window.len() > kept {
+        window.drain(..window.len() - kept);
+    }
+    window.reserve_exact(message.len());
+    window.extend_from_slice(message);
+    window.shrink_to(WINDOW_BYTES);
+}
+
 /// Decompresses messages.
-pub(super) struct Inflater(Decompress);
+pub(super) struct Inflater {
+    decompress: Decompress,
+    /// Packs windows; made when the first one is to be packed.
+    compress: Option<Compress>,
+}
 
 impl std::fmt::Debug for Inflater {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -52,7 +77,10 @@ impl std::fmt::Debug for Inflater {
 impl Inflater {
     /// One that has seen nothing.
     pub(super) fn new() -> Self {
-        Self(Decompress::new(false))
+        Self {
+            decompress: Decompress::new(false),
+            compress: None,
+        }
     }
 
     /// The message, which joins the window of its direction; `None` if it does not decompress, or
@@ -64,17 +92,38 @@ impl Inflater {
         compressed: &[u8],
         limit: usize,
     ) -> Option<Vec<u8>> {
-        self.0.reset(false);
-        let message = if window.0.is_empty() || self.0.set_dictionary(&window.0).is_ok() {
-            self.inflate(compressed, limit)
-        } else {
-            None
+        let mut plain = match std::mem::take(window) {
+            Window::Plain(bytes) => bytes,
+            Window::Packed(bytes) => {
+                self.decompress.reset(false);
+                self.inflate(&bytes, WINDOW_BYTES)?
+            }
         };
-        match &message {
-            Some(message) => window.push(message),
-            None => *window = Window::default(),
+        self.decompress.reset(false);
+        if !plain.is_empty() {
+            self.decompress.set_dictionary(&plain).ok()?;
         }
-        message
+        let message = self.inflate(compressed, limit)?;
+        extend(&mut plain, &message);
+        *window = Window::Plain(plain);
+        Some(message)
+    }
+
+    /// Makes a window smaller, if it can be.
+    pub(super) fn pack(&mut self, window: &mut Window) {
+        let Window::Plain(plain) = window else { return };
+        let compress = self
+            .compress
+            .get_or_insert_with(|| Compress::new(Compression::fast(), false));
+        compress.reset();
+        let mut packed = Vec::with_capacity(plain.len() + plain.len() / 8 + 128);
+        let status = compress.compress_vec(plain, &mut packed, FlushCompress::Sync);
+        let is_whole = compress.total_in() == u64::try_from(plain.len()).unwrap_or(u64::MAX);
+        // The end that a message leaves out; `inflate` puts it there again.
+        if status.is_ok() && is_whole && packed.ends_with(&TAIL) {
+            packed.truncate(packed.len() - TAIL.len());
+            *window = Window::Packed(packed.into_boxed_slice());
+        }
     }
 
     fn inflate(&mut self, compressed: &[u8], limit: usize) -> Option<Vec<u8>> {
@@ -85,17 +134,18 @@ impl Inflater {
                     return None;
                 }
                 out.reserve(rest.len().saturating_mul(2).clamp(256, 16 << 10));
-                let (consumed, produced) = (self.0.total_in(), self.0.total_out());
+                let (consumed, produced) =
+                    (self.decompress.total_in(), self.decompress.total_out());
                 let status = self
-                    .0
+                    .decompress
                     .decompress_vec(rest, &mut out, FlushDecompress::Sync)
                     .ok()?;
-                let consumed = self.0.total_in() - consumed;
-                let produced = self.0.total_out() - produced;
+                let consumed = self.decompress.total_in() - consumed;
+                let produced = self.decompress.total_out() - produced;
                 rest = rest.get(usize::try_from(consumed).ok()?..)?;
                 match status {
                     // A sender may end its stream and begin another (RFC 7692 §7.2.3.5).
-                    Status::StreamEnd => self.0.reset(false),
+                    Status::StreamEnd => self.decompress.reset(false),
                     _ if consumed == 0 && produced == 0 => return None,
                     _ => {}
                 }
@@ -107,9 +157,11 @@ impl Inflater {
                 return None;
             }
             out.reserve(4 << 10);
-            let produced = self.0.total_out();
-            let status = self.0.decompress_vec(&[], &mut out, FlushDecompress::Sync);
-            if status.is_err() || self.0.total_out() == produced {
+            let produced = self.decompress.total_out();
+            let status = self
+                .decompress
+                .decompress_vec(&[], &mut out, FlushDecompress::Sync);
+            if status.is_err() || self.decompress.total_out() == produced {
                 break;
             }
         }
@@ -120,7 +172,6 @@ impl Inflater {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use flate2::{Compress, Compression, FlushCompress};
 
     #[test]
     fn the_examples_of_the_rfc_are_inflated_with_their_context() {
@@ -161,9 +212,15 @@ mod tests {
                     .unwrap();
                 packed.truncate(packed.len() - TAIL.len());
                 assert!(no < 9 || packed.len() < 300, "{}", packed.len());
-                let message = inflater.message(&mut windows[direction], &packed, 64 << 10);
+                let window = &mut windows[direction];
+                let message = inflater.message(window, &packed, 64 << 10);
                 assert_eq!(message.unwrap(), text, "{direction} {no}");
-                assert!(windows[direction].cost() <= WINDOW_BYTES);
+                assert!(window.cost() <= WINDOW_BYTES);
+                // Packed or not makes no difference.
+                if no % (direction + 2) == 0 {
+                    inflater.pack(window);
+                    assert!(!window.is_plain());
+                }
             }
         }
     }

@@ -6,7 +6,7 @@ use rustc_hash::FxHashMap;
 
 use super::direction::{Direction, Read, begins_sip};
 use super::handshake::{self, Verdict};
-use super::inflate::Inflater;
+use super::inflate::{Inflater, Window};
 use crate::defect::{Defect, DefectKind};
 use crate::limits::Limits;
 use crate::packet::Datagram;
@@ -44,8 +44,11 @@ struct Stream {
 }
 
 impl Stream {
-    fn has_window(&self) -> bool {
-        matches!(&self.state, State::Open { direction, .. } if direction.has_window())
+    fn window(&self) -> Option<&Window> {
+        match &self.state {
+            State::Open { direction, .. } => Some(direction.window()),
+            State::Head(_) => None,
+        }
     }
 
     fn cost(&self) -> usize {
@@ -233,27 +236,29 @@ impl Websocket {
         self.buffered = self.buffered.saturating_sub(cost);
     }
 
-    /// Makes room, so that it is not soon wanted again: gives up what streams keep for compression,
-    /// and where that is too little streams; each time a quarter, idle longest first.
+    /// Makes room, so that it is not soon wanted again: packs what streams keep for compression,
+    /// then gives it up, and where that is too little streams; each time of a quarter of them, those
+    /// idle longest.
     fn shed(&mut self, chunk: &Chunk<'_>, defects: &mut dyn FnMut(Defect)) {
         let enough = self.limits.websocket_bytes / 8 * 7;
         let (mut forgotten, mut given_up) = (0, 0);
         while self.buffered > enough {
-            let idle = self.idle(Stream::has_window);
-            if idle.is_empty() {
+            let plain = self.idle(|stream| stream.window().is_some_and(Window::is_plain));
+            let before = self.buffered;
+            for id in plain {
+                self.shrink(id, |inflater, window| inflater.pack(window));
+            }
+            if self.buffered >= before {
                 break;
             }
-            for id in idle {
-                if let Some(Stream {
-                    state: State::Open { direction, sip },
-                    ..
-                }) = self.streams.get_mut(&id).map(Box::as_mut)
-                {
-                    let before = direction.cost();
-                    direction.forget_window();
-                    self.buffered = self.buffered.saturating_sub(before) + direction.cost();
-                    forgotten += u64::from(*sip);
-                }
+        }
+        while self.buffered > enough {
+            let kept = self.idle(|stream| stream.window().is_some_and(|window| window.cost() > 0));
+            if kept.is_empty() {
+                break;
+            }
+            for id in kept {
+                forgotten += u64::from(self.shrink(id, |_, window| *window = Window::default()));
             }
         }
         while self.buffered > enough {
@@ -275,6 +280,19 @@ impl Websocket {
                 defects(defect);
             }
         }
+    }
+
+    /// Makes the window of a stream smaller; whether the stream is SIP's.
+    fn shrink(&mut self, id: StreamId, how: impl FnOnce(&mut Inflater, &mut Window)) -> bool {
+        let Some(State::Open { direction, sip }) =
+            self.streams.get_mut(&id).map(|stream| &mut stream.state)
+        else {
+            return false;
+        };
+        let before = direction.cost();
+        how(&mut self.inflater, direction.window_mut());
+        self.buffered = self.buffered.saturating_sub(before) + direction.cost();
+        *sip
     }
 
     /// A quarter of the streams that are `such`, those idle longest.

@@ -178,13 +178,50 @@ fn compressed(compress: &mut flate2::Compress, payload: &[u8]) -> Vec<u8> {
 }
 
 #[test]
+fn what_compression_refers_back_to_is_packed_before_it_is_given_up() {
+    let limits = Limits {
+        websocket_bytes: 400_000,
+        ..Limits::default()
+    };
+    let mut bench = Bench::new(&limits);
+    let text = |no: u64| format!("SIP/2.0 200 OK {no} {}", "Nothing to say.".repeat(300));
+    let mut senders: Vec<_> = (0..200)
+        .map(|_| flate2::Compress::new(flate2::Compression::best(), false))
+        .collect();
+    for round in 0..3 {
+        for (stream, sender) in (0..).zip(&mut senders) {
+            let message = compressed(sender, text(stream + round).as_bytes());
+            let start = if round == 0 { SWITCHING } else { b"" };
+            bench.push(stream * 2, Event::Bytes(&[start, &message].concat()));
+            assert!(bench.stage.buffered_bytes() <= limits.websocket_bytes);
+        }
+    }
+    let expected: Vec<_> = (0..3)
+        .flat_map(|round| (0..200).map(move |stream| text(stream + round)))
+        .collect();
+    assert_eq!(bench.out, expected);
+    assert_eq!(bench.defects, Vec::<&str>::new());
+}
+
+#[test]
 fn what_compression_refers_back_to_is_given_up_before_the_connections() {
     let limits = Limits {
         websocket_bytes: 200_000,
         ..Limits::default()
     };
     let mut bench = Bench::new(&limits);
-    let text = |no: u64| format!("SIP/2.0 200 OK {no} {}", "nothing to say ".repeat(150));
+    // Digits that are all alike to a packer.
+    let text = |no: u64| {
+        let mut state = no + 1;
+        let mut digits = || {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            format!("{state:016x}")
+        };
+        let noise: String = (0..150).map(|_| digits()).collect();
+        format!("SIP/2.0 200 OK {no} {noise}")
+    };
     let mut senders: Vec<_> = (0..200)
         .map(|_| flate2::Compress::new(flate2::Compression::best(), false))
         .collect();

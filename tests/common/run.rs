@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use sipannotate::pipeline::{self, Input, Options};
+use sipannotate::tls::KeyLog;
 
 /// What a run gave.
 #[derive(Debug)]
@@ -24,12 +25,17 @@ pub struct Report {
 impl Report {
     /// Of a source that the report calls `path`.
     pub fn of(path: &str, source: Box<dyn Read>) -> Self {
+        Self::with(path, source, &Options::default())
+    }
+
+    /// The same with other options.
+    fn with(path: &str, source: Box<dyn Read>, options: &Options) -> Self {
         let input = Input {
             path: path.to_owned(),
             source: sipannotate::capture::Source::Stream(source),
         };
         let mut responses = Vec::new();
-        let outcome = pipeline::analyse(vec![input], &Options::default(), &mut |response| {
+        let outcome = pipeline::analyse(vec![input], options, &mut |response| {
             responses.push(serde_json::to_value(response)?);
             Ok(())
         })
@@ -48,6 +54,15 @@ impl Report {
     /// Of a capture's bytes.
     pub fn of_bytes(bytes: Vec<u8>) -> Self {
         Self::of("bytes", Box::new(Cursor::new(bytes)))
+    }
+
+    /// Of a capture's bytes, with TLS secrets.
+    pub fn of_bytes_with(bytes: Vec<u8>, keys: &str) -> Self {
+        let mut options = Options::default();
+        let mut log = KeyLog::new(&options.limits);
+        log.add(keys.as_bytes());
+        options.secrets = Some(log);
+        Self::with("bytes", Box::new(Cursor::new(bytes)), &options)
     }
 
     /// Of a file.

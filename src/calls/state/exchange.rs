@@ -44,6 +44,12 @@ impl Exchange {
         }
     }
 
+    /// Whether a request of another branch between these sockets is another one, though all that
+    /// names it is the same: some send every ping with the same Call-ID, tag and CSeq number.
+    fn is_over_on(&self, flow: &Flow) -> bool {
+        (self.told || self.progress.answered) && self.counting == *flow
+    }
+
     /// Until when messages of it could come: what is lost later takes nothing from it.
     fn expected_until(&self) -> Timestamp {
         let progress = &self.progress;
@@ -79,11 +85,12 @@ impl Call {
             0
         };
         let cseq = message.cseq.number;
-        let found = self.exchanges.iter().position(|e| {
+        let found = self.exchanges.iter().rposition(|e| {
             e.is(method.kind, text, from_tag, cseq)
                 // A response has a To tag always, and before its request nobody knows whether that
                 // had one.
                 && (e.to_tag == to_tag || (e.initial && !(is_request && e.request.is_some())))
+                && !(is_request && e.is_over_on(&request_flow))
         });
         if let Some(index) = found {
             return index;
@@ -369,7 +376,8 @@ impl Call {
         };
         let [uri, from, to, method] = texts.all();
         let progress = &exchange.progress;
-        let interface = hops.last().map(|hop| hop.interface);
+        let callee = hops.iter().max_by_key(|hop| hop.vias);
+        let interface = callee.map(|hop| hop.interface);
         let open = (progress.first, Some(exchange.expected_until()));
         let interface = interface.map(|interface| (interface, progress.first));
         let observed = observed(ending, interface, open, progress.steps);

@@ -171,7 +171,7 @@ fn first_copy(seen: &FinalSeen<'_>) -> Final {
         copies: 1,
         needless: 0,
         retry_after: message.header(Name::RetryAfter).and_then(leading_digits),
-        expires: seen.binding.granted(message).filter(|_| binds),
+        expires: binds.then(|| seen.binding.granted(message)).flatten(),
         stale,
         realm: cut(realm).into(),
         reason: short(joined(message, Name::Reason)),

@@ -214,3 +214,34 @@ fn what_is_known_beforehand_tells_copies_from_the_first_packet_on() {
     origin.time = Timestamp::default().plus(Span::from_millis(710));
     assert!(taps.datagram(&flow(), &origin, b"m"));
 }
+
+#[test]
+fn a_busy_trunk_is_compared_whole() {
+    let mut taps = Taps::new(&Limits::default());
+    taps.overlap();
+    taps.know((FileIndex(0), FileIndex(1)), Span::from_millis(900));
+    let seen = |file: u16, millis: i64, ip_id: u16| Origin {
+        at: FrameRef {
+            file: FileIndex(file),
+            no: FrameNo(1),
+        },
+        time: Timestamp::default().plus(Span::from_millis(millis)),
+        earlier: &[],
+        interface: 0,
+        ip_id,
+        ttl: 64,
+        snapped: false,
+        fragmented: false,
+    };
+    // A message a millisecond.
+    let mut copies = 0;
+    for now in 0..20_000_u16 {
+        let millis = i64::from(now);
+        taps.datagram(&flow(), &seen(0, millis, now), &now.to_be_bytes());
+        if let Some(then) = now.checked_sub(900) {
+            let origin = seen(1, millis, then);
+            copies += u32::from(taps.datagram(&flow(), &origin, &then.to_be_bytes()));
+        }
+    }
+    assert_eq!(copies, 19_100);
+}
