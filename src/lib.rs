@@ -14,6 +14,7 @@
 //! websocket  Chunk              -> Chunk | Datagram, one a WebSocket message
 //! sctp       SctpPacket         -> Datagram, one a user message
 //! sip        Datagram | Chunk   -> Message<'_>, an index over the wire bytes
+//! stir       Message, certificates -> what its signed identity says, and why it was refused
 //! calls      Message            -> responses, attempts, answered dialogs
 //! findings   those              -> annotated responses, findings, aggregates
 //! report     those              -> View -> bytes
@@ -36,6 +37,7 @@ pub mod hep;
 pub mod websocket;
 pub mod sctp;
 pub mod sip;
+pub mod stir;
 pub mod calls;
 pub mod findings;
 pub mod report;

@@ -29,6 +29,7 @@ const ORDER: &[&str] = &[
     "websocket",
     "sctp",
     "sip",
+    "stir",
     "calls",
     "findings",
     "report",

@@ -1,0 +1,503 @@
+//! Credential: the signature, and the certificate that it names.
+//!
+//! A certificate that was given may not be the one the verifier had: files are found by name, and
+//! certificates are replaced. That the signature verifies with it is proof that it is; then what
+//! is wrong with it is proven, too. Where the signature does not verify, the certificate was valid
+//! and is the only one that may be meant, the signature is bad. All else is told with a lower
+//! grade.
+//!
+//! # References
+//! - RFC 8224 §6.2 steps 3 and 5; RFC 8226 §7, §9; RFC 8588 §7
+
+use std::collections::BTreeSet;
+
+use super::form::without_space;
+use super::numbers::{Sides, party};
+use super::{Case, Found, Header, Kind};
+use crate::stir::canonical::{self, Claims};
+use crate::stir::cause::{CauseId, Grade};
+use crate::stir::certificates::{Candidate, Chain, Place, TnAuth, tn_auth_list};
+use crate::stir::date;
+use crate::stir::identity::Form;
+use crate::stir::legacy;
+use crate::stir::number::Party;
+use crate::stir::signature::{Algorithm, Checked, ES256_BYTES, Key};
+
+/// How long a certificate counts as just replaced, in seconds.
+const JUST_REPLACED: i64 = 86_400;
+
+/// Callers that a compact form is tried with.
+const MOST_CALLERS: usize = 3;
+
+/// What came of a signature.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SignatureCheck {
+    /// Nothing can be said, and why.
+    NotJudged(String),
+    /// It verifies with the certificate of this file.
+    Good {
+        /// The file.
+        path: String,
+    },
+    /// It verifies with none of these files.
+    Bad {
+        /// The files.
+        paths: Vec<String>,
+    },
+}
+
+impl SignatureCheck {
+    fn not_judged(why: impl Into<String>) -> Self {
+        Self::NotJudged(why.into())
+    }
+}
+
+/// What is checked, in the ways in which it may have been written.
+struct Signed {
+    texts: Vec<Vec<u8>>,
+    signature: Vec<u8>,
+    algorithm: Algorithm,
+}
+
+pub(super) fn examine(
+    case: &Case<'_>,
+    headers: &[Header<'_>],
+    found: &mut Found,
+) -> Vec<SignatureCheck> {
+    headers
+        .iter()
+        .map(|header| one(case, header, found))
+        .collect()
+}
+
+fn one(case: &Case<'_>, header: &Header<'_>, found: &mut Found) -> SignatureCheck {
+    if case.store.is_empty() {
+        return SignatureCheck::not_judged("no certificates were given");
+    }
+    let Some(url) = url(case, header) else {
+        return SignatureCheck::not_judged("it names no certificate");
+    };
+    let candidates = case.store.candidates(&url);
+    if candidates.is_empty() {
+        return SignatureCheck::NotJudged(format!("no certificate for {url} was given"));
+    }
+    let signed = signed(case, header, &url);
+    let good = signed.as_ref().ok().and_then(|signed| {
+        candidates
+            .iter()
+            .find(|candidate| signed.verify(&candidate.certificate.key) == Checked::Good)
+    });
+    if let Some(good) = good {
+        certificate(case, header, good, Grade::Proven, found);
+        return SignatureCheck::Good {
+            path: good.path.to_owned(),
+        };
+    }
+    let files: BTreeSet<&str> = candidates.iter().map(|candidate| candidate.path).collect();
+    let Some(first) = candidates.first() else {
+        return SignatureCheck::not_judged("no certificate was given");
+    };
+    // Of several that may be meant, nothing is known of the one that is.
+    let is_only = candidates.len() == 1 && first.place != Place::OtherHost;
+    match signed {
+        Err(why) => {
+            if is_only {
+                certificate(case, header, first, Grade::Proven, found);
+            }
+            SignatureCheck::NotJudged(why)
+        }
+        Ok(signed) => {
+            let is_checked = |candidate: &&Candidate<'_>| {
+                signed.verify(&candidate.certificate.key) == Checked::Bad
+            };
+            if !candidates.iter().any(|candidate| is_checked(&candidate)) {
+                if is_only {
+                    certificate(case, header, first, Grade::Proven, found);
+                }
+                return SignatureCheck::NotJudged(format!(
+                    "the key of {} is {}",
+                    first.path,
+                    first.certificate.key.kind()
+                ));
+            }
+            bad(case, header, &signed, &candidates, is_only, found);
+            SignatureCheck::Bad {
+                paths: files.into_iter().map(ToOwned::to_owned).collect(),
+            }
+        }
+    }
+}
+
+/// Where the certificate is.
+fn url(case: &Case<'_>, header: &Header<'_>) -> Option<String> {
+    if header.is_legacy() {
+        let info = legacy::identity_info(case.here.identity_info?)?;
+        return Some(info.url);
+    }
+    header.x5u()
+}
+
+impl Signed {
+    fn verify(&self, key: &Key) -> Checked {
+        let checks = self
+            .texts
+            .iter()
+            .map(|text| key.verify(self.algorithm, text, &self.signature));
+        checks
+            .min_by_key(|checked| match checked {
+                Checked::Good => 0,
+                Checked::Bad => 1,
+                Checked::Unsupported => 2,
+            })
+            .unwrap_or(Checked::Unsupported)
+    }
+}
+
+/// What the signature is over, or why that cannot be known.
+fn signed(case: &Case<'_>, header: &Header<'_>, url: &str) -> Result<Signed, String> {
+    if header.is_legacy() {
+        return signed_legacy(case, header);
+    }
+    let passport = header
+        .passport
+        .as_ref()
+        .ok_or("there is no token to verify")?;
+    let signature = match &passport.signature {
+        Ok(signature) if signature.bytes.len() == ES256_BYTES => signature.bytes.clone(),
+        _ => return Err("it is not 64 bytes long".to_owned()),
+    };
+    let texts = match header.identity.form {
+        // A full form is verified over its bytes; where a fold got into them, without it.
+        Form::Full { .. } => {
+            let alg = passport.header_text("alg").value();
+            if alg.is_some_and(|alg| alg != "ES256") {
+                return Err("it is not of ES256".to_owned());
+            }
+            if passport.header_object().is_none() || passport.claims().is_none() {
+                return Err("header or claims cannot be read".to_owned());
+            }
+            let text = header.identity.signing_input().unwrap_or_default();
+            vec![without_space(text)]
+        }
+        Form::Compact { .. } if header.kind == Kind::Base => {
+            let texts = rebuilt(case, url);
+            if texts.is_empty() {
+                return Err("its claims cannot be rebuilt without From, To and Date".to_owned());
+            }
+            texts
+        }
+        _ => return Err("claims of this type cannot be rebuilt from a compact form".to_owned()),
+    };
+    Ok(Signed {
+        texts,
+        signature,
+        algorithm: Algorithm::Es256,
+    })
+}
+
+/// The baseline tokens that the message may stand for (RFC 8224 §6.2).
+fn rebuilt(case: &Case<'_>, url: &str) -> Vec<Vec<u8>> {
+    let sides = Sides::of(case.here);
+    let Some(iat) = case.date() else {
+        return Vec::new();
+    };
+    let callers = sides.from.iter().chain(&sides.asserted).take(MOST_CALLERS);
+    let callees = || sides.to.iter().chain(&sides.request_uri);
+    let mut texts = Vec::new();
+    for orig in callers {
+        for dest in callees() {
+            for iat_as_text in [false, true] {
+                let claims = Claims {
+                    orig,
+                    dest,
+                    iat,
+                    iat_as_text,
+                    x5u: url,
+                    keys: &case.here.fingerprints,
+                };
+                texts.extend(canonical::signing_input(&claims).map(String::into_bytes));
+            }
+        }
+    }
+    texts.dedup();
+    texts
+}
+
+fn signed_legacy(case: &Case<'_>, header: &Header<'_>) -> Result<Signed, String> {
+    let info = case.here.identity_info.and_then(legacy::identity_info);
+    let algorithm = info
+        .and_then(|info| info.algorithm)
+        .ok_or("Identity-Info names no algorithm that is known here")?;
+    let text = legacy::digest_string(case.here).ok_or("what was signed was not captured whole")?;
+    let signature = crate::stir::encoding::decode(header.identity.digest)
+        .map_err(|_why| "it is no base64".to_owned())?;
+    Ok(Signed {
+        texts: vec![text],
+        signature: signature.bytes,
+        algorithm,
+    })
+}
+
+/// A signature that none of the candidates' keys made.
+fn bad(
+    case: &Case<'_>,
+    header: &Header<'_>,
+    signed: &Signed,
+    candidates: &[Candidate<'_>],
+    is_only: bool,
+    found: &mut Found,
+) {
+    let index = Some(header.index);
+    let Some(first) = candidates.first() else {
+        return;
+    };
+    let valid = |candidate: &Candidate<'_>| candidate.certificate.is_valid_at(case.seconds());
+    let is_full = !matches!(header.identity.form, Form::Compact { .. });
+    let all_elsewhere = candidates
+        .iter()
+        .all(|candidate| candidate.place == Place::OtherHost);
+    let grade = match () {
+        // It may be another signer's, or one that was used before or after.
+        () if all_elsewhere || !candidates.iter().any(valid) => Grade::Possible,
+        () if is_only && is_full => Grade::Proven,
+        // What a compact form stands for is the verifier's reading of the message.
+        () => Grade::Likely,
+    };
+    let files: BTreeSet<&str> = candidates.iter().map(|candidate| candidate.path).collect();
+    let files: Vec<&str> = files.into_iter().collect();
+    let what = match header.identity.form {
+        Form::Legacy => "the RSA signature over From, To, Call-ID, CSeq, Date, Contact and body",
+        Form::Compact { .. } => "the ES256 signature over the token rebuilt from the message",
+        _ => "the ES256 signature over the token as sent",
+    };
+    let caveat = if candidates.iter().any(valid) {
+        ""
+    } else {
+        ", which was not valid at the time and may not be the one in use"
+    };
+    found.add(
+        CauseId::SignatureBad,
+        grade,
+        index,
+        format!(
+            "{what} does not verify with {}{caveat}",
+            files.join(" and ")
+        ),
+    );
+    wrong_key(case, header, signed, first, is_only, found);
+    if is_only {
+        certificate(case, header, first, Grade::Likely, found);
+    }
+}
+
+/// Whether another key of the same signer made it, or the certificate is too new to be sure.
+fn wrong_key(
+    case: &Case<'_>,
+    header: &Header<'_>,
+    signed: &Signed,
+    first: &Candidate<'_>,
+    is_only: bool,
+    found: &mut Found,
+) {
+    let index = Some(header.index);
+    let relatives = case.store.relatives(first);
+    let other = relatives
+        .iter()
+        .find(|other| signed.verify(&other.certificate.key) == Checked::Good);
+    if let Some(other) = other {
+        let grade = if is_only {
+            Grade::Proven
+        } else {
+            Grade::Likely
+        };
+        found.add(
+            CauseId::WrongKeyForX5u,
+            grade,
+            index,
+            format!(
+                "it verifies with {} (serial {}), and x5u names {} (serial {})",
+                other.path,
+                other.certificate.serial_text(),
+                first.path,
+                first.certificate.serial_text()
+            ),
+        );
+        return;
+    }
+    let age = case.seconds().saturating_sub(first.certificate.not_before);
+    if is_only && (0..JUST_REPLACED).contains(&age) {
+        found.add(
+            CauseId::WrongKeyForX5u,
+            Grade::Likely,
+            index,
+            format!(
+                "{} is valid since {}, {} h before the call: the signer may still use the key before it",
+                first.path,
+                date::write(first.certificate.not_before),
+                age / 3600
+            ),
+        );
+    }
+}
+
+/// What is wrong with a certificate; `most` is the highest grade that can be given.
+fn certificate(
+    case: &Case<'_>,
+    header: &Header<'_>,
+    candidate: &Candidate<'_>,
+    most: Grade,
+    found: &mut Found,
+) {
+    let index = Some(header.index);
+    validity(case, header, candidate, most, found);
+    let certificate = candidate.certificate;
+    let path = candidate.path;
+    if !header.is_legacy() {
+        if !matches!(certificate.key, Key::P256(_)) {
+            found.add(
+                CauseId::CertKeyNotP256,
+                most,
+                index,
+                format!("the key of {path} is {}", certificate.key.kind()),
+            );
+        }
+        numbers(header, candidate, most, found);
+    }
+    if let Chain::Broken(why) = case.store.chain(certificate, case.seconds()) {
+        found.add(
+            CauseId::CertChain,
+            most.max(Grade::Likely),
+            index,
+            format!("{path}: {why}"),
+        );
+    }
+    if let Some(revoked) = case.store.revoked(certificate)
+        && revoked.at <= case.seconds()
+    {
+        let checked = if revoked.is_verified {
+            ""
+        } else {
+            ", whose signature could not be checked"
+        };
+        found.add(
+            CauseId::CertRevoked,
+            most,
+            index,
+            format!(
+                "{path} (serial {}) was revoked {} by the list of {}{checked}",
+                certificate.serial_text(),
+                date::write(revoked.at),
+                revoked.list
+            ),
+        );
+    }
+}
+
+/// Validity at every time that counts: Date, `iat` and the capture.
+fn validity(
+    case: &Case<'_>,
+    header: &Header<'_>,
+    candidate: &Candidate<'_>,
+    most: Grade,
+    found: &mut Found,
+) {
+    let iat = header
+        .passport
+        .as_ref()
+        .and_then(|passport| passport.issued_at().seconds());
+    let times: Vec<i64> = [Some(case.seconds()), case.date(), iat]
+        .into_iter()
+        .flatten()
+        .collect();
+    let certificate = candidate.certificate;
+    let ends = [
+        (
+            CauseId::CertExpired,
+            "was valid until",
+            certificate.not_after,
+            times
+                .iter()
+                .filter(|time| **time > certificate.not_after)
+                .count(),
+        ),
+        (
+            CauseId::CertNotYetValid,
+            "is valid from",
+            certificate.not_before,
+            times
+                .iter()
+                .filter(|time| **time < certificate.not_before)
+                .count(),
+        ),
+    ];
+    for (id, words, end, outside) in ends {
+        if outside == 0 {
+            continue;
+        }
+        // Where the clocks do not agree, one of them may be wrong.
+        let grade = if outside == times.len() {
+            most
+        } else {
+            most.max(Grade::Likely)
+        };
+        found.add(
+            id,
+            grade,
+            Some(header.index),
+            format!(
+                "{} (serial {}) {words} {}, the call was made {}",
+                candidate.path,
+                certificate.serial_text(),
+                date::write(end),
+                date::write(case.seconds())
+            ),
+        );
+    }
+}
+
+/// Whether the certificate may sign for the number (RFC 8226 §9).
+fn numbers(header: &Header<'_>, candidate: &Candidate<'_>, most: Grade, found: &mut Found) {
+    let index = Some(header.index);
+    let path = candidate.path;
+    // The profile asks for the list; of other tokens it is a verifier's policy.
+    let asked = if header.kind == Kind::Shaken {
+        most
+    } else {
+        Grade::Possible
+    };
+    match &candidate.certificate.tn_auth {
+        TnAuth::Absent => found.add(
+            CauseId::CertNoTnauthlist,
+            asked,
+            index,
+            format!("{path} has no TNAuthList"),
+        ),
+        TnAuth::Unreadable => found.add(
+            CauseId::CertNoTnauthlist,
+            asked.max(Grade::Likely),
+            index,
+            format!("the TNAuthList of {path} cannot be read"),
+        ),
+        // All numbers of a provider: which they are is not in the certificate.
+        TnAuth::Entries(entries) if tn_auth_list::has_service_provider_code(entries) => {}
+        TnAuth::Entries(entries) => {
+            let claims = header.claims();
+            // A diversion is signed with authority over the number diverted from.
+            let (name, signer) = if header.kind.is_div() {
+                ("div", claims.and_then(|passport| party(passport.div())))
+            } else {
+                ("orig", claims.and_then(|passport| party(passport.orig())))
+            };
+            if let Some(signer @ Party::Number(_)) = &signer
+                && !tn_auth_list::covers(entries, signer)
+            {
+                found.add(
+                    CauseId::CertTnNotCovered,
+                    most,
+                    index,
+                    format!("{name}.tn {signer} is none of the numbers of {path}"),
+                );
+            }
+        }
+    }
+}
