@@ -112,6 +112,16 @@ pub struct Limits {
     pub waiting_events: usize,
     /// Addresses of record whose registrations a rule watches, some 300 bytes each.
     pub registrations: usize,
+    /// Files of `--certs` that are looked at; the SHAKEN networks have some thousand signers.
+    pub certificate_files: usize,
+    /// Bytes of certificates and revocation lists that are read in all.
+    pub certificate_bytes: usize,
+    /// Signers told apart, and pairs of signer and verifier; some 1.5 KiB each.
+    pub signers: usize,
+    /// Signed tokens remembered to know them again, some 120 bytes each.
+    pub signed_tokens: usize,
+    /// Calls remembered because their identity was refused, to know retries.
+    pub refused_calls: usize,
     /// Distinct groups of defects told apart in the trust section.
     pub defect_groups: usize,
 }
@@ -167,6 +177,11 @@ impl Default for Limits {
             watched_pairs: 2048,
             waiting_events: 16_384,
             registrations: 32_768,
+            certificate_files: 16_384,
+            certificate_bytes: 64 << 20,
+            signers: 4096,
+            signed_tokens: 65_536,
+            refused_calls: 65_536,
             defect_groups: 256,
         }
     }

@@ -55,6 +55,8 @@ pub struct Options {
     pub burst: BurstOptions,
     /// TLS secrets known from the start.
     pub secrets: Option<KeyLog>,
+    /// Signers' certificates, revocation lists and trust.
+    pub certificates: crate::stir::Store,
 }
 
 /// An error of one input.

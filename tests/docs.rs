@@ -61,7 +61,8 @@ fn the_command_line_page_is_what_help_prints() {
 
 #[test]
 fn the_rules_page_is_what_explain_prints() {
-    let mut page = "# Rules and verdicts\n\nWhat `sipannotate explain NAME` prints.\n".to_owned();
+    let mut page =
+        "# Rules, verdicts and causes\n\nWhat `sipannotate explain NAME` prints.\n".to_owned();
     for topic in sipannotate::findings::registry::topics() {
         page += &format!(
             "\n## {} ({})\n\n{}\n",

@@ -73,7 +73,7 @@ def refusals(path):
             continue
         caller, callee, orig, dest = calls[call]
         if code == "403":
-            causes[call] = "stale-iat"          # and stale-date: incident.py made both 95 s old
+            causes[call] = "stale-iat"          # and iat-vs-date: incident.py made the token 95 s older than its Date
         elif orig != caller:
             causes[call] = "orig-mismatch"
         else:

@@ -101,6 +101,16 @@ pub(super) struct Input {
 #[derive(Debug, Group)]
 #[command(next_help_heading = "Analysis")]
 pub(super) struct Analysis {
+    /// Judge signatures with the signers' certificates in DIR.
+    ///
+    /// Files are PEM or DER. The certificate behind a token's x5u is looked for as DIR/host/path, then as a file named
+    /// like the last part of its path; of several the one that verifies counts. Revocation lists in
+    /// DIR count, too. Nothing is ever fetched, and without its certificate no signature is judged.
+    #[arg(long, value_name = "DIR", global = true)]
+    pub(super) certs: Option<PathBuf>,
+    /// Judge certificates by the trusted ones in FILE (PEM).
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(super) trust: Option<PathBuf>,
     /// Burst detector: length of the sliding window [default: 60s].
     #[arg(long, value_name = "TIME", value_parser = super::values::positive_span, global = true)]
     pub(super) burst_window: Option<Span>,

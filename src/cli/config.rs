@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::CommandFactory as _;
 
 use super::args::{Analysis, Args, Command, Format, Lang as LangArg, Time};
+use super::certs;
 use super::color;
 use super::exit::Problem;
 use super::keys;
@@ -36,6 +37,8 @@ pub(super) struct Config {
     pub(super) output: Output,
     /// What exits with 3.
     pub(super) fail_on: Vec<FailOn>,
+    /// What is worth a warning before the run.
+    pub(super) warnings: Vec<String>,
     /// No warnings.
     pub(super) quiet: bool,
 }
@@ -56,6 +59,12 @@ impl Config {
         }
         let limits = Limits::default();
         let secrets = keys::read(args.input.keylog.as_deref(), &limits)?;
+        let analysis = &args.analysis;
+        let certificates = certs::read(
+            analysis.certs.as_deref(),
+            analysis.trust.as_deref(),
+            &limits,
+        )?;
         let output = Output::open(args.output.file.as_deref(), &captures)?;
         let filter = Filter {
             codes: args.output.code.into_iter().map(|codes| codes.0).collect(),
@@ -91,12 +100,14 @@ impl Config {
                 limits,
                 burst: burst(&args.analysis),
                 secrets: Some(secrets),
+                certificates: certificates.store,
             },
             filter,
             format: args.output.format,
             table,
             output,
             fail_on: args.analysis.fail_on,
+            warnings: certificates.warnings,
             quiet: args.diagnostics.quiet,
         })
     }

@@ -17,6 +17,7 @@ mod reference;
 mod color;
 mod messages;
 mod keys;
+mod certs;
 mod exit;
 
 use args::Args;

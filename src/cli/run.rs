@@ -34,6 +34,11 @@ pub(super) fn run(mut args: Args) -> anyhow::Result<Exit> {
 fn annotate(args: Args) -> anyhow::Result<Exit> {
     let stderr_color = color::wanted(args.output.color, &io::stderr());
     let config = Config::from_args(args)?;
+    if !config.quiet {
+        for warning in &config.warnings {
+            messages::warning(warning, stderr_color);
+        }
+    }
     let Opened { inputs, failed } = inputs::open(&config.captures)?;
     let mut unreadable = failed.len();
     for (path, error) in failed {

@@ -37,6 +37,7 @@ pub mod routing_loop;
 pub mod codes;
 pub mod metrics;
 pub mod trust;
+pub mod causes;
 pub mod registry;
 pub mod analysis;
 

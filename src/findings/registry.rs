@@ -59,11 +59,13 @@ pub fn rules(limits: &Limits, burst: BurstOptions) -> Vec<Box<dyn Rule>> {
     ]
 }
 
-/// Every name `explain` knows beside codes: rules first, then their verdicts.
+/// Every name `explain` knows beside codes: rules and their verdicts, then the causes of refused
+/// identities.
 pub fn topics() -> Vec<Topic> {
     rules(&Limits::default(), BurstOptions::default())
         .iter()
         .flat_map(|rule| rule.topics().iter().copied())
+        .chain(super::causes::topics())
         .collect()
 }
 

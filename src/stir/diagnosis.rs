@@ -17,9 +17,11 @@ mod form;
 mod jose;
 mod claims;
 mod numbers;
+mod diversion;
 mod freshness;
 mod media;
 mod credential;
+mod certificate;
 mod hops;
 mod select;
 
@@ -83,7 +85,7 @@ pub struct Diagnosis {
 pub struct HeaderReport {
     /// Which, counted from 0.
     pub index: u32,
-    /// `full`, `compact`, `rfc4474` or `malformed`.
+    /// The form's name ([`Form::name`]).
     pub form: &'static str,
     /// The token's type.
     pub ppt: Option<String>,

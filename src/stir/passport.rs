@@ -430,7 +430,7 @@ mod tests {
         assert!(matches!(header("e3"), Some(Part::NotJson { .. })));
         assert!(matches!(header("W10"), Some(Part::NotAnObject)));
         assert!(matches!(header("e"), Some(Part::Undecodable(_))));
-        let large = encode(&[b' '; JSON_BYTES + 1]);
+        let large = encode(&vec![b' '; JSON_BYTES + 1]);
         assert!(matches!(header(&large), Some(Part::TooLarge)));
     }
 

@@ -2,7 +2,7 @@
 //!
 //! In: the causes that were found in calls a verifier accepted, and in those it refused. Out: the
 //! causes of a refused call, weighed: what the same verifier accepts otherwise is hardly why it
-//! refused this one. So a certificate without TNAuthList, a file of `--certs` that is out of date,
+//! refused this one. So a certificate without `TNAuthList`, a file of `--certs` that is out of date,
 //! or a trust list that is not the verifier's is held against nobody.
 //!
 //! Accepted calls are looked at in a sample ([`Precedents::wants`]): the first [`FIRST`] of each
@@ -103,10 +103,10 @@ impl Precedents {
             } else {
                 "calls"
             };
-            cause.evidence.push_str(&format!(
-                " (the verifier accepted {} {calls} in which it was the same)",
-                counts.accepted
-            ));
+            cause.evidence = format!(
+                "{} (the verifier accepted {} {calls} in which it was the same)",
+                cause.evidence, counts.accepted
+            );
             true
         });
         causes

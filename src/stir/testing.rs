@@ -74,7 +74,7 @@ pub(crate) struct Wanted<'a> {
     pub(crate) name: &'a str,
     pub(crate) days: (i64, i64),
     pub(crate) is_ca: bool,
-    /// The bytes of the TNAuthList extension.
+    /// The bytes of the `TNAuthList` extension.
     pub(crate) tn_auth: Option<Vec<u8>>,
     pub(crate) serial: u64,
 }
@@ -91,7 +91,7 @@ impl Default for Wanted<'_> {
     }
 }
 
-/// A TNAuthList with the service provider code 709J.
+/// A `TNAuthList` with the service provider code 709J.
 pub(crate) fn spc() -> Vec<u8> {
     [&[0x30, 0x08, 0xa0, 0x06, 0x16, 0x04][..], b"709J"].concat()
 }

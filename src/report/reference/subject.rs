@@ -52,7 +52,7 @@ impl UnknownWord {
     pub fn hint(&self) -> String {
         if self.nearest.is_empty() {
             "name a code (438), a class (4xx), a phrase (busy here), a rule (missing-ack), a verdict \
-             (no-ack-confirmed), q850:21 or warn:399"
+             (no-ack-confirmed), a cause (dest-mismatch), q850:21 or warn:399"
                 .to_owned()
         } else {
             format!("did you mean {}?", self.nearest.join(", "))

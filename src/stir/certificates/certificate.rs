@@ -166,10 +166,8 @@ impl Certificate {
 
     /// The serial number in hexadecimal, as tools print it.
     pub fn serial_text(&self) -> String {
-        self.serial
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        let digits = self.serial.iter().map(|byte| format!("{byte:02x}"));
+        digits.collect::<Vec<_>>().concat()
     }
 
     /// Whether it is valid at a time, in seconds since 1970.

@@ -20,6 +20,9 @@ use crate::stir::signature::Checked;
 
 const CERTIFICATE_ISSUER: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.29");
 
+/// Issuer and serial number of a certificate.
+type Revoked = (Box<[u8]>, Box<[u8]>);
+
 /// A revocation list.
 #[derive(Clone, Debug)]
 pub struct Crl {
@@ -27,7 +30,7 @@ pub struct Crl {
     pub issuer: String,
     issuer_der: Box<[u8]>,
     /// By issuer and serial number: when it was revoked, in seconds since 1970.
-    entries: BTreeMap<(Box<[u8]>, Box<[u8]>), i64>,
+    entries: BTreeMap<Revoked, i64>,
     signed: Signed,
 }
 
@@ -86,7 +89,7 @@ impl Crl {
     }
 }
 
-/// The name in a GeneralNames of one directoryName.
+/// The name in a `GeneralNames` of one `directoryName`.
 fn directory_name(names: &[u8]) -> Option<&[u8]> {
     tlv::elements(tlv::only(names, tlv::SEQUENCE)?)
         .find(|name| name.tag == 0xa4)

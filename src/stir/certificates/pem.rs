@@ -3,9 +3,6 @@
 //! In: a file's bytes. Out: the DER of each object with what its heading calls it. Text around and
 //! between the objects is passed over: bundles have comments. A file without any heading is one
 //! DER object.
-//!
-//! # References
-//! - RFC 7468 is followed where it is laxest; nothing of its grammar is enforced
 
 use base64::Engine as _;
 

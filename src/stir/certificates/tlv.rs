@@ -24,7 +24,7 @@ pub struct Element<'a> {
 pub const SEQUENCE: u8 = 0x30;
 /// INTEGER.
 pub const INTEGER: u8 = 0x02;
-/// IA5String.
+/// `IA5String`.
 pub const IA5_STRING: u8 = 0x16;
 
 /// The first element of `bytes`.

@@ -1,4 +1,4 @@
-//! TNAuthList: which numbers a certificate may sign for.
+//! Tn auth list: which numbers a certificate may sign for.
 //!
 //! In: the extension's bytes. Out: its entries. The module of RFC 8226 §9 tags explicitly, and so
 //! do the certificates that are out there; entries with implicit tags are taken, too.
@@ -30,7 +30,7 @@ pub enum Entry {
     Number(String),
 }
 
-/// The entries of a TNAuthorizationList; `None` if it cannot be read as one.
+/// The entries of a `TNAuthorizationList`; `None` if it cannot be read as one.
 pub fn parse(extension: &[u8]) -> Option<Vec<Entry>> {
     let list = tlv::only(extension, tlv::SEQUENCE)?;
     let entries: Option<Vec<_>> = tlv::elements(list)
@@ -65,7 +65,7 @@ fn entry(tag: u8, value: &[u8]) -> Option<Entry> {
     }
 }
 
-/// An IA5String behind an explicit tag, or in place of one.
+/// An `IA5String` behind an explicit tag, or in place of one.
 fn text(tag: u8, value: &[u8]) -> Option<String> {
     // Bit 6 of a tag says that elements are inside.
     let inner = if tag & 0x20 == 0 {
@@ -121,10 +121,13 @@ mod tests {
 
     #[test]
     fn a_service_provider_code_is_read_with_explicit_and_implicit_tag() {
-        let expected = Some(vec![Entry::ServiceProviderCode("709J".to_owned())]);
-        assert_eq!(parse(SPC), expected);
-        assert_eq!(parse(&[0x30, 6, 0x80, 4, b'7', b'0', b'9', b'J']), expected);
-        assert!(has_service_provider_code(&expected.unwrap()));
+        let expected = [Entry::ServiceProviderCode("709J".to_owned())];
+        assert_eq!(parse(SPC).unwrap(), expected);
+        assert_eq!(
+            parse(&[0x30, 6, 0x80, 4, b'7', b'0', b'9', b'J']).unwrap(),
+            expected
+        );
+        assert!(has_service_provider_code(&expected));
     }
 
     #[test]

@@ -66,10 +66,10 @@ fn baseline(passport: &Passport) -> Vec<String> {
                 wrong.push("dest has neither tn nor uri".to_owned());
             }
             (Claim::WrongType(kind), _) => {
-                wrong.push(format!("dest.tn is {kind}, not an array of strings"))
+                wrong.push(format!("dest.tn is {kind}, not an array of strings"));
             }
             (_, Claim::WrongType(kind)) => {
-                wrong.push(format!("dest.uri is {kind}, not an array of strings"))
+                wrong.push(format!("dest.uri is {kind}, not an array of strings"));
             }
             _ => {}
         },

@@ -6,7 +6,7 @@
 //! # References
 //! - RFC 8224 §6.2 step 4 (60 s); RFC 3261 §20.17 (Date); RFC 8946 §4.2 (older tokens of a chain)
 
-use super::numbers::Chain;
+use super::diversion::Chain;
 use super::{Case, Found, Header, quoted};
 use crate::stir::cause::{CauseId, Grade};
 use crate::stir::date::{self, DateFault};

@@ -85,10 +85,10 @@ fn contributor(mut cause: Cause, refusal: &Refusal<'_>) -> Option<Cause> {
     }
     let usual = cause.codes.first()?;
     cause.grade = Some(Grade::Possible);
-    cause.evidence.push_str(&format!(
-        " (verifiers answer this with {usual}, not {})",
-        refusal.code
-    ));
+    cause.evidence = format!(
+        "{} (verifiers answer this with {usual}, not {})",
+        cause.evidence, refusal.code
+    );
     Some(cause)
 }
 

@@ -218,7 +218,7 @@ fn shaken_wants_a_list_of_numbers_in_its_certificate() {
         .has(&["cert-no-tnauthlist possible"]);
 }
 
-/// A TNAuthList of one number.
+/// A `TNAuthList` of one number.
 fn one_number(digits: &str) -> Wanted<'static> {
     let digits = digits.as_bytes();
     let length = u8::try_from(digits.len()).unwrap();
@@ -448,9 +448,8 @@ fn no_token_and_no_certificate_makes_it_panic() {
     let good = good();
     let pem = certificate(&Wanted::default());
     for cut in (0..good.len()).step_by(3) {
-        Scene::of(&[&good[..cut], &good[cut..]])
-            .file(PATH, &pem)
-            .causes();
+        let (start, end) = good.split_at(cut);
+        Scene::of(&[start, end]).file(PATH, &pem).causes();
     }
     let mut store = Store::default();
     let der = crate::stir::certificates::pem::objects(pem.as_bytes())

@@ -165,20 +165,20 @@ fn a_token_that_came_before_is_a_replay() {
     );
 }
 
-fn skew(scope: Scope, median: i64) -> Option<Skew> {
-    Some(Skew {
+fn skew(scope: Scope, median: i64) -> Skew {
+    Skew {
         scope,
         median: Span::from_secs(median),
         scatter: Span::from_millis(300),
         x5u: X5U.to_owned(),
-    })
+    }
 }
 
 #[test]
 fn a_signers_clock_explains_its_stale_tokens() {
     let value = with_claims(&NOW.to_string(), &(NOW - 90).to_string());
     let mut scene = Scene::of(&[&value]);
-    scene.history.skew = skew(Scope::Signer, 90);
+    scene.history.skew = Some(skew(Scope::Signer, 90));
     scene
         .with(|facts| facts.date = Some(b"Mon, 21 Sep 2026 14:11:50 GMT"))
         .has(&[
@@ -192,7 +192,7 @@ fn a_signers_clock_explains_its_stale_tokens() {
 fn the_captures_own_clock_is_held_against_no_token() {
     let value = with_claims(&NOW.to_string(), &(NOW - 90).to_string());
     let mut scene = Scene::of(&[&value]);
-    scene.history.skew = skew(Scope::Capture, 90);
+    scene.history.skew = Some(skew(Scope::Capture, 90));
     scene
         .with(|facts| facts.date = Some(b"Mon, 21 Sep 2026 14:11:50 GMT"))
         .has(&["clock-skew-capture likely"]);

@@ -5,7 +5,7 @@ use crate::stir::cause::Cause;
 
 /// A call to somebody else.
 fn wrong_callee() -> String {
-    with_claims("17771230042", "15551230042")
+    with_claims("17771230042", "15551239999")
 }
 
 #[test]
@@ -39,7 +39,7 @@ fn a_fact_beside_the_point_says_with_which_code_it_is_answered() {
 
 #[test]
 fn where_a_cause_is_proven_what_is_only_possible_is_left_out() {
-    let value = with_claims("17771230042", "15551230042").replacen(";info", "==;info", 1);
+    let value = with_claims("17771230042", "15551239999").replacen(";info", "==;info", 1);
     Scene::of(&[&value])
         .has(&["base64-bad possible", "dest-mismatch proven"])
         .answered(438, &["dest-mismatch proven"]);
