@@ -440,6 +440,64 @@ fn without_certificates_no_signature_and_no_certificate_is_accused() {
     }
 }
 
+/// The published token and key, as the shared folder has them.
+#[test]
+fn the_published_token_verifies_where_it_is_read_in_place() {
+    use sipannotate::stir::encoding::decode;
+    use sipannotate::stir::signature::{Algorithm, Checked, Key};
+    let Some(path) = shared("captures/stir/rfc8225-appendix-a.txt") else {
+        return;
+    };
+    let text = fs::read_to_string(path).expect("text");
+    let token = text
+        .lines()
+        .find(|line| line.starts_with("ey"))
+        .expect("a token");
+    let key = sipannotate::stir::certificates::pem::objects(text.as_bytes()).remove(0);
+    let key = key.der.expect("base64");
+    // The point is the end of the key's structure.
+    let key = Key::p256(&key[key.len() - 65..]).expect("a key");
+    let identity = sipannotate::stir::Identity::parse(token.as_bytes(), false);
+    let signature = decode(identity.signature().expect("a signature")).expect("base64");
+    let signed = identity.signing_input().expect("a full form");
+    let checked = key.verify(Algorithm::Es256, signed, &signature.bytes);
+    assert_eq!(checked, Checked::Good);
+}
+
+/// A border controller of a public capture sends on the Identity it got, twice, and it is none.
+#[test]
+fn a_made_up_token_that_a_border_controller_doubles_is_malformed_and_a_duplicate() {
+    let Some(capture) = shared("captures/a42437-ml+master_thesis_files/tc-02.18a.pcap") else {
+        return;
+    };
+    let calls = calls(&capture);
+    let store = Store::default();
+    let history = History::default();
+    let mut found = Vec::new();
+    for invite in calls.values().flat_map(|call| &call.invites) {
+        let case = |here: &Facts<'_>| {
+            let case = Case {
+                here,
+                before: None,
+                store: &store,
+                history: &history,
+            };
+            let causes = examine(&case).causes;
+            causes.iter().map(line).collect::<Vec<_>>()
+        };
+        found.push(invite.with(case));
+    }
+    found.sort();
+    let (malformed, stale) = ("identity-malformed proven", "stale-date likely");
+    assert_eq!(
+        found,
+        [
+            vec![malformed, malformed, stale, "duplicate-identity possible"],
+            vec![malformed, stale],
+        ]
+    );
+}
+
 /// The recorded incident of this project, with the certificates beside it and their authority.
 #[test]
 fn the_recorded_incident_is_diagnosed_as_its_truth_says() {

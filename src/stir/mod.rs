@@ -9,7 +9,7 @@
 //! [`diagnosis::History`]. [`Precedents`] holds what a verifier accepted in other calls against
 //! what is found in this one.
 //!
-//! Signatures are checked for refused calls, some 0.2 ms each, and for the sample of accepted ones
+//! Signatures are checked for refused calls, some 0.3 ms each, and for the sample of accepted ones
 //! that [`Precedents::wants`]: it shows whether the certificates given are those in use. Of all other
 //! calls the token is decoded and no more; a message without Identity never comes here.
 //!

@@ -4,7 +4,7 @@
 //! identifiers, signatures, the right to issue and validity are looked at; policies, name
 //! constraints and path lengths are not.
 //!
-//! Capped: [`LONGEST`] certificates a chain, [`MOST_CHECKS`] signatures a search.
+//! Capped: `LONGEST` certificates a chain, `MOST_CHECKS` signatures a search.
 //!
 //! # References
 //! - RFC 5280 §6.1 (in part); RFC 8226 §7
