@@ -10,10 +10,10 @@
 use std::sync::Arc;
 
 use super::burst::BurstOptions;
-use super::refusals::{Refusals, Said};
-use super::rule::{End, Explanation, Finding, Rule, Severity, Topic};
 use super::examiner::Signed;
 use super::partition::Values;
+use super::refusals::{Refusals, Said};
+use super::rule::{End, Explanation, Finding, Rule, Severity, Topic};
 use crate::calls::Attempt;
 use crate::catalogue::catalogue;
 use crate::limits::Limits;

@@ -11,9 +11,7 @@
 use super::examiner::{Judged, Signed};
 use super::grouping::{Gathered, Groups, Said};
 use super::refusals::call_ref;
-use super::rule::{
-    Confidence, End, Explanation, Finding, Peer, Rule, Severity, Topic, counted,
-};
+use super::rule::{Confidence, End, Explanation, Finding, Peer, Rule, Severity, Topic, counted};
 use crate::calls::Attempt;
 use crate::limits::Limits;
 use crate::stir::diagnosis::hop_text;

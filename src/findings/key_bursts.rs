@@ -168,6 +168,8 @@ fn name(values: &Values, dimension: Dimension, key: u64) -> Option<Box<[u8]>> {
                 .into_bytes()
                 .into(),
         ),
-        _ => values.name(dimension, u16::try_from(key).ok()?).map(Into::into),
+        _ => values
+            .name(dimension, u16::try_from(key).ok()?)
+            .map(Into::into),
     }
 }

@@ -131,12 +131,7 @@ impl Refusals {
     }
 
     /// Takes an attempt; `watched` is the code of its refusal where that is one of the rule's.
-    pub fn attempt(
-        &mut self,
-        attempt: &Attempt<'_>,
-        signed: &Signed,
-        watched: Option<StatusCode>,
-    ) {
+    pub fn attempt(&mut self, attempt: &Attempt<'_>, signed: &Signed, watched: Option<StatusCode>) {
         let time = self.finals.next(attempt.response.time);
         let first = *self.first.get_or_insert(time);
         if self.finals.moves_on(time) {
@@ -462,7 +457,12 @@ fn push_causes(detail: &mut String, causes: &[(CauseId, Option<Grade>, u64)]) {
     };
     let grade = grade.map_or_else(String::new, |grade| format!(" ({})", grade.name()));
     // Writing to a String cannot fail.
-    let _ = write!(detail, " Cause of {count}: {}{grade}. {}", id.name(), id.summary());
+    let _ = write!(
+        detail,
+        " Cause of {count}: {}{grade}. {}",
+        id.name(),
+        id.summary()
+    );
 }
 
 /// An attempt as findings name it.

@@ -33,7 +33,9 @@ pub fn signers(signers: &[(Box<str>, Signer)]) -> Vec<view::Signer> {
         let age = |share| signer.iat_age(share).map(Span::as_secs_f64);
         let ages = age(0.05).zip(age(0.5)).zip(age(0.95));
         // Scattered ages say nothing of a clock.
-        let steady = signer.clock().filter(|(_, scatter)| *scatter < Span::from_secs(2));
+        let steady = signer
+            .clock()
+            .filter(|(_, scatter)| *scatter < Span::from_secs(2));
         view::Signer {
             x5u: view::Text::from(&**x5u),
             attest: signer
@@ -307,7 +309,12 @@ fn burst(facts: &BurstFacts) -> view::Burst {
             .is_none()
             .then_some(Cow::Borrowed("none")),
         open: facts.open,
-        contributors: facts.partition.contributors.iter().map(contributor).collect(),
+        contributors: facts
+            .partition
+            .contributors
+            .iter()
+            .map(contributor)
+            .collect(),
         separable: facts.partition.separable,
         causes: facts
             .causes

@@ -7,13 +7,13 @@
 //! # References
 //! - RFC 3261 §8.2.2.2 (merged requests), §9 (CANCEL), §14 (glare), §16.7 (what a proxy answers)
 
-use super::invites::may_judge_identity;
 use super::super::asked::Asked;
 use super::super::mark::Mark;
 use super::super::outcome::Final;
 use super::super::refusal::{Case, Ended, Maker, Next, Refusal, Silent};
 use super::super::transaction::{Exchange, Transaction};
 use super::super::{Event, ResponseSeen, Seen, key};
+use super::invites::may_judge_identity;
 use super::{Call, Surroundings};
 use crate::sip::{Message, MethodKind};
 use crate::units::{FrameRef, Span, StatusCode};

@@ -24,7 +24,7 @@ mod words;
 
 use crate::calls::{Context, ResponseSeen, Retry};
 use crate::sip::Name;
-use crate::units::{FrameRef, StatusCode};
+use crate::units::StatusCode;
 
 use super::rule::Readable;
 use words::Words;
