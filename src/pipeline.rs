@@ -271,6 +271,10 @@ impl Run {
         }
     }
 
+    #[expect(
+        clippy::too_many_lines,
+        reason = "the wiring of all stages, in the order of the data"
+    )]
     fn frame(
         &mut self,
         frame: &Frame<'_>,
@@ -410,6 +414,10 @@ impl Run {
         responses.error.map_or(Ok(()), Err)
     }
 
+    #[expect(
+        clippy::too_many_lines,
+        reason = "the wiring of all stages, in the order of the data"
+    )]
     fn finish(
         mut self,
         captures: Vec<view::Capture>,

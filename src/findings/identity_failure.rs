@@ -44,8 +44,7 @@ impl IdentityFailure {
         }
     }
 
-    fn said(&self, key: &Key, gathered: &Gathered) -> Said {
-        let (code, cause) = *key;
+    fn said(&self, (code, cause): Key, gathered: &Gathered) -> Said {
         let calls = counted(gathered.count, "call", "calls");
         let refused = if self.soft {
             "whose identity did not verify, and which went on"
@@ -120,7 +119,7 @@ impl Rule for IdentityFailure {
     fn finish(&mut self, _end: &End, out: &mut dyn FnMut(Finding)) {
         let mut groups = std::mem::replace(&mut self.groups, Groups::new(&Limits::default()));
         groups.finish(&mut |key, gathered| {
-            let said = self.said(key, &gathered);
+            let said = self.said(*key, &gathered);
             out(gathered.finding(said));
         });
     }

@@ -254,7 +254,7 @@ pub struct Partition {
 /// Compares the attempts of a window: traits, and whether refused.
 pub fn partition<'a>(
     values: &Values,
-    attempts: impl Iterator<Item = (&'a Traits, bool)> + Clone,
+    attempts: &(impl Iterator<Item = (&'a Traits, bool)> + Clone),
 ) -> Partition {
     let refused = attempts.clone().filter(|one| one.1).count() as u64;
     let passed = attempts.clone().filter(|one| !one.1).count() as u64;
@@ -265,12 +265,12 @@ pub fn partition<'a>(
     for &dimension in Dimension::ALL {
         let found = match dimension {
             Dimension::OrigPrefix => {
-                best_prefix(dimension, &attempts, refused, passed, |traits| traits.orig)
+                best_prefix(dimension, attempts, refused, passed, |traits| traits.orig)
             }
             Dimension::DestPrefix => {
-                best_prefix(dimension, &attempts, refused, passed, |traits| traits.dest)
+                best_prefix(dimension, attempts, refused, passed, |traits| traits.dest)
             }
-            _ => best_value(values, dimension, &attempts, refused, passed),
+            _ => best_value(values, dimension, attempts, refused, passed),
         };
         contributors.extend(found.filter(is_beyond_chance));
     }
@@ -411,7 +411,7 @@ mod tests {
         }
         partition(
             &values,
-            attempts.iter().map(|(traits, refused)| (traits, *refused)),
+            &attempts.iter().map(|(traits, refused)| (traits, *refused)),
         )
     }
 

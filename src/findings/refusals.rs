@@ -300,18 +300,7 @@ impl Refusals {
             () if share >= 0.2 || burst.count >= 50 => Severity::Error,
             () => Severity::Warning,
         };
-        let mut detail = match baseline {
-            Some(rate) => {
-                format!(
-                    "Refused were {:.0} %, at most {peak_per_minute:.0} a minute, where {rate:.2} a minute is usual.",
-                    share * 100.0
-                )
-            }
-            None => format!(
-                "Refused were {:.0} %, at most {peak_per_minute:.0} a minute; too little of the time before was captured to say what is usual.",
-                share * 100.0
-            ),
-        };
+        let mut detail = rates(share, peak_per_minute, baseline);
         detail.push_str(&whose(&by_peer, burst.count));
         if distinct_calls * 2 <= burst.count {
             // Writing to a String cannot fail.
@@ -382,7 +371,7 @@ impl Refusals {
             // Refused with another code is neither.
             .filter(|one| one.refused.is_none() || one.refused == Some(code))
             .map(|one| (&one.traits, one.refused.is_some()));
-        partition(&self.values, inside)
+        partition(&self.values, &inside)
     }
 
     /// Attempts and refusals in the burst's window, by pair of hosts.
@@ -401,6 +390,20 @@ impl Refusals {
             }
         }
         by_peer
+    }
+}
+
+/// How many were refused, and what is usual.
+fn rates(share: f64, peak_per_minute: f64, baseline: Option<f64>) -> String {
+    let refused = format!(
+        "Refused were {:.0} %, at most {peak_per_minute:.0} a minute",
+        share * 100.0
+    );
+    match baseline {
+        Some(rate) => format!("{refused}, where {rate:.2} a minute is usual."),
+        None => {
+            format!("{refused}; too little of the time before was captured to say what is usual.")
+        }
     }
 }
 

@@ -102,7 +102,9 @@ fn named(protocol: u16, has_sequence: bool, inner: Layer<'_>) -> Gre<'_> {
         },
         // 802.11 frames between Aruba's access points and controllers; sixteen numbers apart, one
         // a queue.
-        0x8200..=0x83f0 if protocol & 0x0f == 0 => Gre::Inside(link::climb(Head::Link(105), inner)),
+        0x8200..=0x83f0 if protocol.trailing_zeros() >= 4 => {
+            Gre::Inside(link::climb(Head::Link(105), inner))
+        }
         // Keep-alives, Cisco discovery, next hop resolution, ARP, IS-IS: nobody's call.
         0 | 0x00fe | 0x2000 | 0x2001 | 0x0806 => Gre::Inside(Peeled::Other),
         _ => Gre::Unknown(protocol),

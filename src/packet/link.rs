@@ -213,11 +213,9 @@ fn typed(number: u16, layer: Layer<'_>) -> Step<'_> {
         0x0800 | 0x86dd => Step::End(Peeled::Ip(layer)),
         // 802.1Q, 802.1ad and what was used before it: tag, then the type within.
         0x8100 | 0x88a8 | 0x9100 | 0x9200 | 0x9300 => behind_type(layer, 2),
-        // Cisco's metadata, virtual interfaces' tags, rings, 802.1CB: the type follows.
-        0x8909 => behind_type(layer, 6),
+        // Cisco's metadata, 802.1BR's tag, virtual interfaces' tags, rings, 802.1CB: the type follows.
+        0x8909 | 0x893f => behind_type(layer, 6),
         0x8926 | 0x892f | 0xf1c1 => behind_type(layer, 4),
-        // 802.1BR's tag.
-        0x893f => behind_type(layer, 6),
         // TRILL: options by words, then Ethernet (RFC 6325 §3).
         0x22f3 => match layer.u16_be(0) {
             Some(flags) => {
@@ -226,10 +224,9 @@ fn typed(number: u16, layer: Layer<'_>) -> Step<'_> {
             }
             None => Step::End(Peeled::Short),
         },
-        // LLC in frames longer than an 802.3 length can say.
-        0x8870 => llc(layer),
-        // 802.3: a length in the type's place, or the cooked head's word for LLC.
-        0..0x0600 => llc(layer),
+        // 802.3: a length in the type's place, or the cooked head's word for LLC; or LLC in frames
+        // longer than such a length can say.
+        0..0x0600 | 0x8870 => llc(layer),
         0x8847 | 0x8848 => mpls(layer),
         0x8864 => pppoe(layer),
         // Transparent Ethernet bridging (RFC 1701).

@@ -7,7 +7,7 @@
 //! # References
 //! - <https://www.tcpdump.org/linktypes.html>
 //! - Endace extensible record format, <https://www.endace.com/erf-extensible-record-format-types.pdf>
-//! - CableLabs MULPI (DOCSIS MAC header)
+//! - `CableLabs` MULPI (DOCSIS MAC header)
 
 use super::Layer;
 use super::link::{Head, Peeled, Step, behind_type};

@@ -43,7 +43,7 @@ impl Decoder {
     ) {
         match protocol {
             UDP => self.udp(pass, envelope, layer, depth),
-            TCP => self.tcp(pass, envelope, layer),
+            TCP => Self::tcp(pass, envelope, layer),
             SCTP => pass.sctp(envelope, layer),
             UDP_LITE => pass.udp_lite(envelope, layer),
             ICMP if envelope.src.is_ipv4() => pass.icmp(envelope, layer),
@@ -105,7 +105,6 @@ impl Decoder {
 
     #[inline]
     fn tcp<O: FnMut(Packet<'_>), D: FnMut(Defect)>(
-        &mut self,
         pass: &mut Pass<'_, O, D>,
         envelope: Envelope<'_>,
         layer: Layer<'_>,

@@ -8,7 +8,7 @@
 //! # References
 //! - RFC 7348 (VXLAN), draft-ietf-nvo3-vxlan-gpe, RFC 8926 (GENEVE), RFC 7510 (MPLS in UDP)
 //! - RFC 2661, RFC 3931 (L2TP), 3GPP TS 29.281 (GTP-U), RFC 8086 (GRE in UDP), RFC 4380 (Teredo)
-//! - RFC 6830 (LISP), draft-ietf-intarea-gue, TZSP of Tazmen and MikroTik
+//! - RFC 6830 (LISP), draft-ietf-intarea-gue, TZSP of Tazmen and `MikroTik`
 
 use memchr::memmem;
 
@@ -22,7 +22,7 @@ use crate::units::Flow;
 
 /// The highest UDP port of a tunnel known here, two of remote taps apart.
 const LAST_PORT: u16 = 9060;
-/// Where routers mirror packets to: Juniper's, MikroTik's.
+/// Where routers mirror packets to: Juniper's, `MikroTik`'s.
 const JUNIPER_MIRROR: u16 = 30_030;
 const TZSP: u16 = 37_008;
 
@@ -341,7 +341,7 @@ fn teredo_packet(mut payload: Layer<'_>) -> Option<Layer<'_>> {
 /// status bits; the bits that are reserved are 0.
 fn lisp_packet(payload: Layer<'_>) -> Option<Layer<'_>> {
     let flags = *payload.bytes.first()?;
-    (flags & 0x07 == 0).then_some(payload.skip(8)?)
+    (flags.trailing_zeros() >= 3).then_some(payload.skip(8)?)
 }
 
 /// What Linux calls generic UDP encapsulation: of variant 1 an IP packet and nothing else, of

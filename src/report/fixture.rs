@@ -249,6 +249,7 @@ pub(crate) fn missing_ack(index: u64, severity: Severity) -> Finding {
 }
 
 /// A view of an ordinary incident, with `findings` findings.
+#[expect(clippy::too_many_lines, reason = "one value, written out")]
 pub(crate) fn view(findings: usize) -> View {
     let mut all = vec![burst()];
     for index in 1..findings {

@@ -336,7 +336,6 @@ fn burst(facts: &BurstFacts) -> view::Burst {
                 end: Some(view::Time(key.burst.end)),
             })
             .collect(),
-        ..view::Burst::default()
     }
 }
 

@@ -153,7 +153,7 @@ impl Name {
     /// The name behind `text`, long or compact, in any case (RFC 3261 §7.3.1).
     pub fn of(text: &[u8]) -> Self {
         let found = match text {
-            [0] => None,
+            [] | [0] => None,
             [letter] => TABLE
                 .iter()
                 .find(|row| row.2 == letter.to_ascii_lowercase()),
@@ -163,7 +163,6 @@ impl Name {
                 .unwrap_or_default()
                 .iter()
                 .find(|row| is_name(row.1.as_bytes(), text, *first, *last)),
-            [] => None,
         };
         found.map_or(Self::Other, |row| row.0)
     }

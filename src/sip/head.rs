@@ -165,14 +165,11 @@ impl Head {
 
     /// Takes a field, with its folds, of `bytes`.
     fn field(&mut self, bytes: &[u8], field: &[u8]) {
-        let (name, name_text, value) = match usual(field).or_else(|| unusual(field)) {
-            Some(found) => found,
-            None => {
-                if !is_blank(field) {
-                    self.oddities.add(Oddities::BAD_HEADER_LINE);
-                }
-                return;
+        let Some((name, name_text, value)) = usual(field).or_else(|| unusual(field)) else {
+            if !is_blank(field) {
+                self.oddities.add(Oddities::BAD_HEADER_LINE);
             }
+            return;
         };
         // Mostly a blank stands before it and a line end behind it, and nothing else.
         let value = value.strip_prefix(b" ").unwrap_or(value);

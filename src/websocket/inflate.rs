@@ -192,7 +192,7 @@ mod tests {
     fn directions_do_not_disturb_each_other_however_far_back_they_refer() {
         // Text that compresses well only against what stands up to 32 KiB before it.
         let text = |direction: usize, no: usize| -> Vec<u8> {
-            let mut state = (direction * 7 + no % 9) as u32 + 1;
+            let mut state = u32::try_from(direction * 7 + no % 9).unwrap() + 1;
             (0..3000)
                 .map(|_| {
                     state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);

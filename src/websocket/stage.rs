@@ -246,7 +246,7 @@ impl Websocket {
             let plain = self.idle(|stream| stream.window().is_some_and(Window::is_plain));
             let before = self.buffered;
             for id in plain {
-                self.shrink(id, |inflater, window| inflater.pack(window));
+                self.shrink(id, Inflater::pack);
             }
             if self.buffered >= before {
                 break;

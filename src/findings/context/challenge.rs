@@ -9,7 +9,7 @@
 use std::fmt;
 
 use super::super::rule::Readable;
-use super::words::{Quoted, Token, Words};
+use super::words::{Quoted, Token, Words, named};
 use super::{Challenge as Kind, Unneeded};
 use crate::calls::asked::{Asked, Credentials};
 use crate::calls::refusal::Case;
@@ -53,7 +53,7 @@ pub(super) fn tell(
     if !is_answered && !misplaced() {
         return Kind::First;
     }
-    let frame = words.frame(request.at);
+    let frame = named(request.at);
     if before.is_some() {
         words.part(format_args!(
             "second challenge, after credentials in {frame}"
@@ -106,7 +106,7 @@ pub(super) fn tell(
             Kind::Explained
         }
         Some(before) if !is_nonce_offered => {
-            let frame = words.frame(before);
+            let frame = named(before);
             words.more(format_args!(
                 ": they were not made with the nonce of the challenge in {frame}"
             ));
@@ -190,7 +190,7 @@ pub(super) fn compose(
     match late {
         Some(Context::Retried(retry)) => answered(retry, words),
         Some(Context::AskedWithout { request }) => {
-            let frame = words.frame(*request);
+            let frame = named(*request);
             words.more(format_args!(
                 ", and the client asked again without credentials in {frame}"
             ));
@@ -205,12 +205,12 @@ pub(super) fn compose(
 }
 
 fn answered(retry: &Retry, words: &mut Words<'_>) {
-    let frame = words.frame(retry.request);
+    let frame = named(retry.request);
     words.more(format_args!(", answered in {frame}"));
     let Some((code, at)) = retry.outcome else {
         return;
     };
-    let frame = words.frame(at);
+    let frame = named(at);
     if code.is_success() {
         words.more(format_args!(", accepted in {frame}"));
     } else if matches!(code.get(), 401 | 407) {

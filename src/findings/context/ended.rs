@@ -4,7 +4,7 @@
 //! - RFC 3261 §8.2.2.2, §9.2, §12.2.2, §14.1, §14.2, §15.1.2
 
 use super::super::rule::Readable;
-use super::words::Words;
+use super::words::{Words, named};
 use super::{Unneeded, reasons};
 use crate::calls::refusal::{Case, Ended, Known};
 use crate::calls::{Refusal, ResponseSeen};
@@ -31,7 +31,7 @@ pub(super) fn tell(
             request,
             is_own,
         } => {
-            let frame = words.frame(*request);
+            let frame = named(*request);
             if response.code.get() == 500 {
                 words.part(format_args!("its own {method} in {frame} was pending"));
             } else {
@@ -46,7 +46,7 @@ pub(super) fn tell(
             }
         }
         Case::Merged { request } => {
-            let frame = words.frame(*request);
+            let frame = named(*request);
             words.part(format_args!(
                 "merged: the same request reached it in {frame}, too, on another branch"
             ));
@@ -56,7 +56,7 @@ pub(super) fn tell(
 }
 
 fn cancelled(ended: &Ended<'_>, words: &mut Words<'_>) -> Option<Unneeded> {
-    let frame = words.frame(ended.at);
+    let frame = named(ended.at);
     match (ended.method, ended.by) {
         (MethodKind::Bye, _) => words.part(format_args!("the caller ended it by BYE in {frame}")),
         (_, Some(by)) => words.part(format_args!("{by} cancelled in {frame}")),
@@ -73,7 +73,7 @@ fn cancelled(ended: &Ended<'_>, words: &mut Words<'_>) -> Option<Unneeded> {
         (None, None) => {}
     }
     if let Some(answer) = ended.answered_elsewhere {
-        let frame = words.frame(answer);
+        let frame = named(answer);
         words.part(format_args!("another branch had answered in {frame}"));
     }
     let mut is_completed_elsewhere = ended.answered_elsewhere.is_some();
@@ -94,7 +94,7 @@ fn unknown(known: &Known, method: MethodKind, words: &mut Words<'_>) -> Option<U
     let mut unneeded = None;
     match *known {
         Known::AfterFinal { code, at } => {
-            let frame = words.frame(at);
+            let frame = named(at);
             words.part(format_args!(
                 "CANCEL after the final response, {code} in {frame}"
             ));
@@ -104,7 +104,7 @@ fn unknown(known: &Known, method: MethodKind, words: &mut Words<'_>) -> Option<U
             invite,
             other_branch,
         } => {
-            let frame = words.frame(invite);
+            let frame = named(invite);
             if other_branch {
                 words.part(format_args!(
                     "its branch is not that of the INVITE in {frame}"
@@ -119,7 +119,7 @@ fn unknown(known: &Known, method: MethodKind, words: &mut Words<'_>) -> Option<U
             by_other,
             before,
         } => {
-            let frame = words.frame(bye);
+            let frame = named(bye);
             let whose = if by_other {
                 "the other side's BYE"
             } else {
@@ -134,17 +134,17 @@ fn unknown(known: &Known, method: MethodKind, words: &mut Words<'_>) -> Option<U
             }
         }
         Known::Refused { code, at } => {
-            let frame = words.frame(at);
+            let frame = named(at);
             words.part(format_args!("its INVITE had ended with {code} in {frame}"));
         }
         Known::Dialog { method, at } => {
-            let frame = words.frame(at);
+            let frame = named(at);
             words.part(format_args!(
                 "the dialog is known here ({method}, {frame}), its end was not seen"
             ));
         }
         Known::OtherTags { at, from, to } => {
-            let frame = words.frame(at);
+            let frame = named(at);
             let which = match (from, to) {
                 (true, true) => "neither of its tags is one",
                 (true, false) => "its From tag is none",

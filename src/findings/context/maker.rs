@@ -3,7 +3,7 @@
 //! # References
 //! - DOMAIN A.0 rule 5; RFC 3261 §16.7, §20.35 (Server)
 
-use super::words::{Short, Words};
+use super::words::{Short, Words, named};
 use crate::calls::refusal::Maker;
 use crate::calls::{Refusal, ResponseSeen, server};
 
@@ -17,7 +17,7 @@ pub(super) fn tell(response: &ResponseSeen<'_>, refusal: &Refusal<'_>, words: &m
             or_beyond,
             server,
         } => {
-            let frame = words.frame(at);
+            let frame = named(at);
             let or_beyond = if or_beyond { " or beyond" } else { "" };
             words.part(format_args!("made by {maker}{or_beyond} ({frame}"));
             if !server.is_empty() {
@@ -32,12 +32,12 @@ pub(super) fn tell(response: &ResponseSeen<'_>, refusal: &Refusal<'_>, words: &m
         } => match (answer, request) {
             _ if response.code.get() == 487 => {}
             (Some((code, at)), _) if code.class() >= 3 => {
-                let frame = words.frame(at);
+                let frame = named(at);
                 words.part(format_args!("{to} had answered {sender} {code} in {frame}"));
             }
             // What a time-out waited for is told with it.
             (_, Some(at)) if !matches!(response.code.get(), 408 | 504) => {
-                let frame = words.frame(at);
+                let frame = named(at);
                 words.part(format_args!("{sender} had passed it on to {to} in {frame}"));
             }
             _ => {}

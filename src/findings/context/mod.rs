@@ -27,7 +27,7 @@ use crate::sip::Name;
 use crate::units::StatusCode;
 
 use super::rule::Readable;
-use words::Words;
+use words::{Words, named};
 
 pub use unneeded::Unneeded;
 
@@ -71,7 +71,7 @@ pub(super) fn tell(response: &ResponseSeen<'_>, text: &mut String) -> Told {
     let mut told = Told::default();
     let mut words = Words::new(text);
     if let Some(first) = response.repeats {
-        let frame = words.frame(first);
+        let frame = named(first);
         words.part(format_args!("first sent in {frame}"));
         told.facts_end = u16::try_from(text.len()).unwrap_or(u16::MAX);
         told.unneeded = Some(Unneeded::Repeats);
@@ -118,7 +118,7 @@ pub(super) fn compose(
     }
     let mut unneeded = told.unneeded;
     if let Some(Context::Acknowledged { ack, after }) = late {
-        let frame = words.frame(*ack);
+        let frame = named(*ack);
         words.part(format_args!("ACK in {frame} after {}", Readable(*after)));
         unneeded = Some(Unneeded::Acknowledged);
     }
@@ -139,7 +139,7 @@ fn add(words: &mut Words<'_>, text: &str) {
 
 /// The next try after a refusal.
 fn retried(retry: &Retry, code: StatusCode, words: &mut Words<'_>) {
-    let frame = words.frame(retry.request);
+    let frame = named(retry.request);
     if code.class() == 3 && retry.as_asked {
         words.part(format_args!("followed to {} in {frame}", retry.to));
     } else if retry.elsewhere {
@@ -155,7 +155,7 @@ fn outcome(retry: &Retry, words: &mut Words<'_>) {
     let Some((code, at)) = retry.outcome else {
         return;
     };
-    let frame = words.frame(at);
+    let frame = named(at);
     if code.is_success() {
         words.more(format_args!(", accepted in {frame}"));
     } else if matches!(code.get(), 401 | 407) {

@@ -4,7 +4,7 @@
 //! - RFC 3261 §16.3 (loops, Max-Forwards), §16.8 (time-outs of a proxy), §21.3
 
 use super::super::rule::Readable;
-use super::words::{Quoted, Words};
+use super::words::{Quoted, Words, named};
 use crate::calls::refusal::{Case, Silent};
 use crate::calls::{Refusal, ResponseSeen};
 use crate::sip::Name;
@@ -90,7 +90,7 @@ fn silence(silent: &Silent, words: &mut Words<'_>) {
         let to = next.to;
         match (next.answer, next.request) {
             (Some((code, at)), _) => {
-                let frame = words.frame(at);
+                let frame = named(at);
                 let behind = if code.is_provisional() {
                     ", and nothing after that was seen"
                 } else {
@@ -99,7 +99,7 @@ fn silence(silent: &Silent, words: &mut Words<'_>) {
                 words.part(format_args!("{to} answered {by} {code} in {frame}{behind}"));
             }
             (None, Some(request)) => {
-                let frame = words.frame(request);
+                let frame = named(request);
                 words.part(format_args!("no answer of {to} to {frame} was seen"));
                 if !next.is_heard {
                     let from = next.from;
@@ -112,7 +112,7 @@ fn silence(silent: &Silent, words: &mut Words<'_>) {
     }
     match (silent.own, silent.after) {
         (Some((code, at)), Some(after)) => {
-            let frame = words.frame(at);
+            let frame = named(at);
             words.part(format_args!(
                 "{by} answered {code} in {frame}, and gave up {} after the request; what it waited for is not in this capture",
                 Readable(after)

@@ -59,11 +59,11 @@ impl<'a> Words<'a> {
             self.text.write_fmt(more).unwrap_or_default();
         }
     }
+}
 
-    /// The name of a frame.
-    pub(super) const fn frame(&self, frame: FrameRef) -> Frame {
-        Frame { frame }
-    }
+/// The name of a frame.
+pub(super) const fn named(frame: FrameRef) -> Frame {
+    Frame { frame }
 }
 
 /// `frame 7`, or `frame 1:7` of the second capture.

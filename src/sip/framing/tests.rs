@@ -76,7 +76,7 @@ fn datagram(payload: &str, expected: &[&str]) {
         payload: payload.as_bytes(),
     };
     frame_datagram(&datagram, &mut Head::new(64), &mut |message| {
-        lines.push(line(&message))
+        lines.push(line(&message));
     });
     assert_eq!(lines, expected);
 }
