@@ -1247,7 +1247,7 @@ fn shifted(mut records: Vec<Record>, millis: u64) -> Vec<Record> {
 }
 
 /// The records of several taps as one capture.
-fn merged(taps: Vec<Vec<Record>>) -> Vec<u8> {
+fn merged(taps: &[Vec<Record>]) -> Vec<u8> {
     let mut all = taps.concat();
     all.sort_by_key(|record| record.time_ns);
     pcap::write(&all, &pcap::Options::default())
@@ -1260,7 +1260,7 @@ fn around_a_nat(call: &str) -> Outcomes {
         "host alice 203.0.113.9:1024 says=192.168.0.2:5060\nhost bob 10.2.0.1:5060\n{call}"
     );
     let bob = [10, 2, 0, 1];
-    let capture = merged(vec![
+    let capture = merged(&[
         records(&inside, |src, _| src != bob),
         shifted(records(&outside, |src, _| src != bob), 1),
         records(&outside, |src, _| src == bob),
@@ -1371,7 +1371,7 @@ fn an_attempt_around_a_nat_of_which_one_side_shows_no_answers_is_told() {
     let inside = format!("host alice 192.168.0.2:5060\nhost bob 10.2.0.1:5060\n{calls}");
     let outside = inside.replace("192.168.0.2:5060", "203.0.113.9:1024 says=192.168.0.2:5060");
     let bob = [10, 2, 0, 1];
-    let capture = merged(vec![
+    let capture = merged(&[
         records(&inside, |src, _| src != bob),
         shifted(records(&outside, |_, _| true), 1),
     ]);
@@ -1469,7 +1469,7 @@ fn a_b2bua_that_keeps_call_id_and_tags_makes_one_exchange_of_two_hops() {
     let far = capture(
         "call c1\n 0.01 sbc -> bob INVITE from-tag=t\n 1.0 bob -> sbc 486 from-tag=t\n 1.01 sbc -> bob ACK from-tag=t\n",
     );
-    let capture = merged(vec![near.records(&near.options), far.records(&far.options)]);
+    let capture = merged(&[near.records(&near.options), far.records(&far.options)]);
     let names = names("host alice 10.1.0.1:5060\nhost sbc 10.9.0.1:5060\nhost bob 10.2.0.1:5060\n");
     let outcomes = Outcomes::of(&[&capture], &names, &Options::default());
     assert_eq!(

@@ -630,7 +630,9 @@ fn messages_quoted_in_the_text_of_other_protocols_are_none() {
     let ok = b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n";
     let post = b"POST /api HTTP/1.1\r\nHost: a\r\nContent-Length: 9999\r\n\r\n";
     let chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
-    let talks: [(u16, Vec<(bool, &[u8])>, bool); 9] = [
+    // The port, who says what, whether the tap missed the start.
+    type Talk<'a> = (u16, Vec<(bool, &'a [u8])>, bool);
+    let talks: [Talk<'_>; 9] = [
         (80, vec![(true, get), (false, ok)], false),
         (8080, vec![(true, get), (false, chunked)], false),
         (8080, vec![(true, post)], true),

@@ -2,7 +2,7 @@
 //!
 //! In: a request. Out: an [`Asked`], kept for each hop of it; hops that say the same share one
 //! copy. Of credentials the realm, the user's name, the algorithm and a digest of the nonce are
-//! kept, never what proves the password. Capped: [`TEXT`] bytes of a text, [`ROOM`] of all.
+//! kept, never what proves the password. Capped: [`TEXT`] bytes of a text, `ROOM` of all.
 //!
 //! # References
 //! - RFC 3261 §20, RFC 4028 §4 and §5 (session timers), RFC 7616 §3.4 (credentials)

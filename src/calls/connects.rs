@@ -2,7 +2,7 @@
 //!
 //! In: TCP segments with SYN or RST. Kept: for each socket to which a connection was asked for and
 //! not opened, who asked, when first and last, and whether it was refused. Capped: of more than
-//! [`SOCKETS`] the one asked for longest ago leaves, which makes causes fewer, never wrong.
+//! `SOCKETS` the one asked for longest ago leaves, which makes causes fewer, never wrong.
 //!
 //! # References
 //! - RFC 9293 §3.5; RFC 3261 §18.1.1 (large requests move to TCP), §18.4

@@ -6,7 +6,7 @@
 //! counted is a smell: durations are compared with those just shorter and longer, and nobody is
 //! accused.
 //!
-//! Capped: [`crate::limits::Limits::watched_pairs`] pairs, [`CALLS`] calls of each.
+//! Capped: [`crate::limits::Limits::watched_pairs`] pairs, `CALLS` calls of each.
 //!
 //! # References
 //! - RFC 3261 §13.3.1.4: the callee gives up 64*T1 after its 2xx

@@ -5,7 +5,7 @@
 //! comparison: large ones answered and not, small ones answered and not, between the same hosts in
 //! the same capture.
 //!
-//! Capped: [`crate::limits::Limits::host_pairs`] pairs, [`CALLS`] calls a pair.
+//! Capped: [`crate::limits::Limits::host_pairs`] pairs, `CALLS` calls a pair.
 //!
 //! # References
 //! - RFC 3261 §18.1.1: above 1300 bytes, or within 200 bytes of the path's MTU, a request goes over

@@ -4,7 +4,7 @@
 //! Out: one [`Gathered`] a finding: a pair with half of the cases or more is a matter of its own,
 //! the others share one (CONTRACT).
 //!
-//! Capped: [`PAIRS`] pairs of hosts a key, cases beyond counted under the last pair;
+//! Capped: `PAIRS` pairs of hosts a key, cases beyond counted under the last pair;
 //! [`crate::limits::Limits::calls_per_finding`] calls a key; the counts stay exact. Keys are the
 //! rule's, and it bounds them.
 

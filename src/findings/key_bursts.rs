@@ -1,7 +1,7 @@
 //! Key bursts: the burst detector for each peer, signer, verifier and range of calling numbers.
 //!
 //! In: attempts with their traits, refused or not. Out: at the end the bursts of each key. A key is
-//! watched from its first refusal on; of more than [`KEYS`] in a dimension the one with the fewest
+//! watched from its first refusal on; of more than `KEYS` in a dimension the one with the fewest
 //! refusals makes room.
 //!
 //! # References

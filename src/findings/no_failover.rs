@@ -6,8 +6,8 @@
 //! elsewhere in the capture: one that fails over at other times has a route to fail over to; of one
 //! that is seen with a single target, which may have others beside the tap, nothing is said.
 //!
-//! Capped: [`crate::limits::Limits::waiting_events`] failures, and [`ATTEMPTS`] times as many
-//! attempts, remembered; what cannot be compared any more is not judged. [`TARGETS`] targets a sender.
+//! Capped: [`crate::limits::Limits::waiting_events`] failures, and `ATTEMPTS` times as many
+//! attempts, remembered; what cannot be compared any more is not judged. `TARGETS` targets a sender.
 //!
 //! # References
 //! - RFC 3261 §21.5.4 (503: a client should try another server), §8.1.3.1 and §18.4 (timeouts and

@@ -3,7 +3,7 @@
 //! In: for each attempt of the window its traits, one value a dimension, and whether it was
 //! refused. Out: [`Contributor`]s, the strongest separation first, one value a dimension, and
 //! whether one of them alone separates the two sides. Values are interned, so that an attempt costs
-//! a few numbers; of more than [`VALUES`] values of a dimension the later ones are one value without
+//! a few numbers; of more than `VALUES` values of a dimension the later ones are one value without
 //! a name, which never contributes.
 //!
 //! A share of a few calls is no share: a value is named only where the difference is beyond what

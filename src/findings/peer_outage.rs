@@ -7,8 +7,8 @@
 //! Failures are handed out late, when their timers have run out; so each pair of hosts remembers at
 //! which seconds its receiver lately answered, and a failure is put among them by the time of its request.
 //!
-//! Capped: [`crate::limits::Limits::watched_pairs`] pairs; [`ALIVE`] seconds, [`OUTAGES`] outages
-//! and [`CALLS`] calls of each; [`FINDINGS`] findings, the worst first.
+//! Capped: [`crate::limits::Limits::watched_pairs`] pairs; `ALIVE` seconds, `OUTAGES` outages
+//! and `CALLS` calls of each; `FINDINGS` findings, the worst first.
 //!
 //! # References
 //! - RFC 3261 §11 (OPTIONS), §17.1.1.2, §17.1.2.2, §18.4, §21.5.4

@@ -4,7 +4,7 @@
 //! hits, and the finding that says so. Which codes, and what to do about them, is the rules'.
 //!
 //! Capped: [`crate::limits::Limits::burst_series`] codes; [`crate::limits::Limits::burst_events`]
-//! refusals of all codes together, of which the longest series gives up its oldest; [`RECENT`]
+//! refusals of all codes together, of which the longest series gives up its oldest; `RECENT`
 //! attempts, and calls refused. Counts stay exact.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};

@@ -5,7 +5,7 @@
 //! avalanche.
 //!
 //! Capped: [`crate::limits::Limits::registrations`] addresses of record (by sender) watched at once,
-//! [`RECENT`] registrations remembered for what an avalanche is made of, and
+//! `RECENT` registrations remembered for what an avalanche is made of, and
 //! [`crate::limits::Limits::waiting_events`] waiting for their turn.
 //!
 //! # References
