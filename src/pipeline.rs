@@ -14,9 +14,7 @@ use std::io;
 use std::sync::Arc;
 
 use crate::calls::{Calls, Moment, Sighted, Sighting};
-use crate::capture::{
-    self, Border, Ended, Frame, Merge, Next, Source, Summary, Taps, segment_digest,
-};
+use crate::capture::{self, Border, Ended, Frame, Merge, Next, Source, Taps, segment_digest};
 use crate::defect::{Defect, DefectKind};
 use crate::findings::annotate::Annotated;
 use crate::findings::rule::{End, Rule};
@@ -105,7 +103,7 @@ pub fn analyse_with(
         ..
     } in merge.finish()
     {
-        captures.push(captured(path.as_str(), &summary, shift));
+        captures.push(project::capture(path.as_str(), &summary, shift));
         match error {
             Some(error) if error.is_damage() => damaged.push((path, error.into())),
             Some(error) => failed.push((path, error.into())),
@@ -664,21 +662,6 @@ impl Sip {
 fn digest(segment: &Segment<'_>) -> u64 {
     let numbers = (segment.seq, segment.ack);
     segment_digest(&segment.flow, &segment.origin, numbers, segment.payload)
-}
-
-/// What the report tells of a capture.
-fn captured(path: &str, summary: &Summary, shift: Span) -> view::Capture {
-    view::Capture {
-        path: path.into(),
-        format: summary.format.name().into(),
-        compression: summary.compression.map(|packed| packed.name().into()),
-        packets: summary.packets,
-        bytes: summary.bytes,
-        first: summary.first.map(|first| view::Time(first.plus(shift))),
-        last: summary.last.map(|last| view::Time(last.plus(shift))),
-        moved_s: (shift != Span::default()).then(|| shift.as_secs_f64()),
-        cut_short: summary.cut_short,
-    }
 }
 
 /// Whether the defect means that packets may be missing.

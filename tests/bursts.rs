@@ -53,9 +53,20 @@ fn seconds(time: Option<&Time>, ladder: &Ladder) -> f64 {
     gone / second
 }
 
+/// Bursts of 438, a line each; that calls are refused at all is another rule's.
+fn bursts(analysed: &Analysed) -> Vec<String> {
+    let lines = analysed.accusations().into_iter();
+    lines
+        .filter(|line| line.starts_with("identity-burst"))
+        .collect()
+}
+
 fn burst(analysed: &Analysed) -> (&Finding, &sipannotate::report::view::Burst) {
-    let finding = analysed.finding();
-    assert_eq!(finding.rule, "identity-burst");
+    let all = analysed.view.findings.iter();
+    let found: Vec<_> = all.filter(|one| one.rule == "identity-burst").collect();
+    let [finding] = found[..] else {
+        panic!("one burst, not {found:?}");
+    };
     (finding, finding.burst.as_ref().expect("facts of a burst"))
 }
 
@@ -142,7 +153,7 @@ fn steady_noise_is_no_burst() {
         &calls("pass", 0.0, 3600, 1.0, "200"),
         &calls("no", 7.0, 120, 30.0, "438"),
     ]);
-    assert_eq!(analysed.accusations(), [""; 0]);
+    assert_eq!(bursts(&analysed), [""; 0]);
 }
 
 #[test]
@@ -155,7 +166,7 @@ fn growth_of_traffic_at_an_equal_share_is_no_burst() {
         &calls("more", 1200.0, 3000, 0.1, "200"),
         &calls("nomore", 1203.0, 60, 5.0, "438"),
     ]);
-    assert_eq!(analysed.accusations(), [""; 0]);
+    assert_eq!(bursts(&analysed), [""; 0]);
 }
 
 #[test]
@@ -222,7 +233,7 @@ call c times 10 every 2
 end 400
 ",
     ]);
-    assert_eq!(analysed.accusations(), [""; 0]);
+    assert_eq!(bursts(&analysed), [""; 0]);
     assert_eq!(analysed.counts(438), (10, 0));
 }
 
@@ -266,7 +277,7 @@ fn without_five_minutes_of_before_there_is_no_baseline_and_a_fifth_must_fail() {
     assert_eq!(facts.baseline.as_deref(), Some("none"));
     let busy = calls("pass", 0.0, 600, 0.1, "200");
     assert_eq!(
-        of(&[TWO, &no, &busy, "end 400\n"]).accusations(),
+        bursts(&of(&[TWO, &no, &busy, "end 400\n"])),
         [""; 0],
         "eight in two hundred"
     );
@@ -275,7 +286,7 @@ fn without_five_minutes_of_before_there_is_no_baseline_and_a_fifth_must_fail() {
 #[test]
 fn four_refusals_are_no_burst() {
     let no = calls("no", 400.0, 4, 1.0, "438");
-    assert_eq!(of(&[TWO, &no, "end 900\n"]).accusations(), [""; 0]);
+    assert_eq!(bursts(&of(&[TWO, &no, "end 900\n"])), [""; 0]);
 }
 
 #[test]

@@ -153,7 +153,7 @@ fn signed_calls_that_were_acked_are_not_accused_of_a_missing_ack() {
 fn nobody_is_accused_of_what_is_not_in_the_truth() {
     for (truth, expected) in [
         (wire(), ["identity-burst", "missing-ack"].as_slice()),
-        (stir(), &["identity-burst"]),
+        (stir(), &["identity-burst", "identity-failure"]),
     ] {
         let Some((_, report)) = truth else { continue };
         let accused: BTreeSet<&str> = findings(&report.view)

@@ -624,15 +624,16 @@ fn quoted(from_client: bool) -> Vec<(bool, Vec<u8>)> {
         .collect()
 }
 
+/// The port, who says what, whether it is heard to the end.
+type Quoting<'a> = (u16, Vec<(bool, &'a [u8])>, bool);
+
 #[test]
 fn messages_quoted_in_the_text_of_other_protocols_are_none() {
     let get = b"GET /sip.log HTTP/1.1\r\nHost: a\r\n\r\n";
     let ok = b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n";
     let post = b"POST /api HTTP/1.1\r\nHost: a\r\nContent-Length: 9999\r\n\r\n";
     let chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
-    // The port, who says what, whether the tap missed the start.
-    type Talk<'a> = (u16, Vec<(bool, &'a [u8])>, bool);
-    let talks: [Talk<'_>; 9] = [
+    let talks: [Quoting<'_>; 9] = [
         (80, vec![(true, get), (false, ok)], false),
         (8080, vec![(true, get), (false, chunked)], false),
         (8080, vec![(true, post)], true),

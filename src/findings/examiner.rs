@@ -570,11 +570,17 @@ fn push_sightings(
     let now = facts.time.nanos().div_euclid(crate::units::NANOS_PER_SEC);
     for header in headers {
         let x5u = header.x5u.as_deref().unwrap_or_default();
-        // Files found by their last part alone may be another signer's.
+        // Files found by their last part alone may be another signer's, unless the token verifies.
+        let verified = match &header.signature {
+            SignatureCheck::Good { path } => Some(path.as_str()),
+            _ => None,
+        };
         let mut known = store.candidates(x5u).into_iter();
         let is_valid = known
-            .next()
-            .filter(|one| one.place == Place::Exact)
+            .find(|one| match verified {
+                Some(path) => one.path == path,
+                None => one.place == Place::Exact,
+            })
             .map(|one| one.certificate.is_valid_at(now));
         let iat = header.iat_age.map(|age| {
             let issued = facts.time.nanos().saturating_sub(age.nanos());

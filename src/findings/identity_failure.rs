@@ -69,7 +69,8 @@ impl IdentityFailure {
             rule: if self.soft { SOFT } else { NAME },
             verdict: None,
             qualifier: String::new(),
-            severity: if self.soft {
+            // Where nothing is seen to be wrong, nobody is to be blamed yet.
+            severity: if self.soft || cause.is_none_or(|(id, _)| id == CauseId::Unexplained) {
                 Severity::Info
             } else {
                 Severity::Warning

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use serde_json::Number;
 
 use super::view;
+use crate::capture::Summary;
 use crate::catalogue::catalogue;
 use crate::defect::DefectKind;
 use crate::findings::annotate::Annotated;
@@ -26,6 +27,21 @@ use crate::wire_text::WireText;
 
 /// Calls named in a Wireshark filter: more make a filter that cannot be pasted.
 const FILTER_CALLS: usize = 5;
+
+/// What the report tells of a capture.
+pub fn capture(path: &str, summary: &Summary, shift: Span) -> view::Capture {
+    view::Capture {
+        path: path.into(),
+        format: summary.format.name().into(),
+        compression: summary.compression.map(|packed| packed.name().into()),
+        packets: summary.packets,
+        bytes: summary.bytes,
+        first: summary.first.map(|first| view::Time(first.plus(shift))),
+        last: summary.last.map(|last| view::Time(last.plus(shift))),
+        moved_s: (shift != Span::default()).then(|| shift.as_secs_f64()),
+        cut_short: summary.cut_short,
+    }
+}
 
 /// Who signed calls.
 pub fn signers(signers: &[(Box<str>, Signer)]) -> Vec<view::Signer> {
