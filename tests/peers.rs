@@ -16,6 +16,8 @@ mod common;
 
 #[path = "peers/bench.rs"]
 mod bench;
+#[path = "peers/loss.rs"]
+mod loss;
 #[path = "peers/seen.rs"]
 mod seen;
 
@@ -36,9 +38,9 @@ fn call_ids(seen: &[Seen]) -> BTreeSet<&str> {
     seen.iter().map(|seen| seen.call_id.as_str()).collect()
 }
 
-/// Two namespaces joined by a wire, 192.0.2.1 and 192.0.2.2.
-fn joined(name: &str) -> Option<Bench> {
-    let bench = Bench::new(name, 2, &["sipp"])?;
+/// Two namespaces joined by a wire, 192.0.2.1 and 192.0.2.2, for these programs.
+fn joined(name: &str, programs: &[&str]) -> Option<Bench> {
+    let bench = Bench::new(name, 2, programs)?;
     let other = bench.space(1).to_owned();
     if !bench.ip_in(
         0,
@@ -89,14 +91,16 @@ fn check_calls(mut bench: Bench, net: &str) {
 
 #[test]
 fn calls_of_sipp_on_a_veth_are_those_of_tshark() {
-    if let Some(bench) = joined("veth") {
+    if let Some(bench) = joined("veth", &["sipp"]) {
         check_calls(bench, "192.0.2");
     }
 }
 
 #[test]
 fn calls_of_sipp_inside_vxlan_are_those_of_tshark_with_the_inner_addresses() {
-    let Some(bench) = joined("vxlan") else { return };
+    let Some(bench) = joined("vxlan", &["sipp"]) else {
+        return;
+    };
     for space in 0..2 {
         let (host, peer) = (space + 1, 2 - space);
         let link =
