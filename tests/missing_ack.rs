@@ -984,7 +984,7 @@ end 300
 ",
         ],
         &[
-            "uas-died-after-200 error probable 1",
+            "uas-died-after-200 warning probable 1",
             "bye-unanswered warning confirmed 1",
         ],
     )

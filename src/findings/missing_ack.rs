@@ -87,7 +87,12 @@ impl Rule for MissingAck {
         if decision.verdict == Verdict::AckOk {
             return;
         }
-        let (severity, confidence) = weigh(&decision, &facts);
+        let (mut severity, confidence) = weigh(&decision, &facts);
+        // Two packets that the tap missed, the ACK and the answer to BYE, look the same; an ICMP
+        // error does not.
+        if decision.verdict == Verdict::UasDiedAfter200 && dialog.callee_unreachable.is_none() {
+            severity = severity.min(Severity::Warning);
+        }
         let cause = causes::of(dialog, leg, &facts, &decision);
         let key = Key {
             cause: cause.as_ref().map(|cause| cause.kind),

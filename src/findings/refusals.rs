@@ -239,6 +239,10 @@ impl Refusals {
         for (code, series) in std::mem::take(&mut self.series) {
             let mut keys = by_key.remove(&code).unwrap_or_default();
             for burst in series.detector.finish(&self.finals, end) {
+                // It opened on a share of its first minute; over all of it, it may be less.
+                if share(&burst) < self.options.share {
+                    continue;
+                }
                 let (inside, rest): (Vec<_>, Vec<_>) = keys
                     .into_iter()
                     .partition(|key| is_overlap(&key.burst, &burst));
@@ -285,8 +289,7 @@ impl Refusals {
         for (peer, (_, refused)) in &by_peer {
             peers.add_many(*peer, *refused);
         }
-        #[expect(clippy::cast_precision_loss, reason = "counts of one burst")]
-        let share = burst.count as f64 / burst.attempts.max(1) as f64;
+        let share = share(burst);
         let lasted = burst.end.since(burst.start);
         let per_minute = |count: f64| per_minute(count, self.options.window);
         #[expect(clippy::cast_precision_loss, reason = "counts of one window")]
@@ -405,6 +408,12 @@ fn rates(share: f64, peak_per_minute: f64, baseline: Option<f64>) -> String {
             format!("{refused}; too little of the time before was captured to say what is usual.")
         }
     }
+}
+
+/// Refused of all attempts of a burst.
+#[expect(clippy::cast_precision_loss, reason = "counts of one burst")]
+fn share(burst: &Burst) -> f64 {
+    burst.count as f64 / burst.attempts.max(1) as f64
 }
 
 fn is_overlap(a: &Burst, b: &Burst) -> bool {

@@ -167,7 +167,8 @@ fn content(message: &Message<'_>, asked: Option<&Asked>, words: &mut Words<'_>) 
                     Token(crate::sip::value::trim(kind))
                 ));
             }
-            None if asked.offer().is_some() => words.part(format_args!("sent application/sdp")),
+            // It was not kept, and what the body holds is not all that it is.
+            None if asked.offer().is_some() => {}
             None if asked.body_bytes > 0 => {
                 words.part(format_args!("sent a body without Content-Type"));
             }

@@ -78,6 +78,8 @@ pub struct Measures {
     /// `rrd_ms`.
     pub registration: Mean,
     attempts: u64,
+    /// Attempts and registrations with a response: without one the tap may see one way only.
+    heard: u64,
     redirected: u64,
     answered: u64,
     effective: u64,
@@ -112,11 +114,16 @@ impl Measures {
         self.attempts
     }
 
+    /// Nothing is a share of what the tap never heard an answer to.
+    const fn of_heard(&self, whole: u64) -> u64 {
+        if self.heard == 0 { 0 } else { whole }
+    }
+
     /// `ira`.
     pub const fn ira(&self) -> Ratio {
         Ratio {
             part: self.ineffective,
-            whole: self.registrations,
+            whole: self.of_heard(self.registrations),
         }
     }
 
@@ -133,7 +140,7 @@ impl Measures {
     const fn of_not_redirected(&self, part: u64) -> Ratio {
         Ratio {
             part,
-            whole: self.attempts - self.redirected,
+            whole: self.of_heard(self.attempts - self.redirected),
         }
     }
 
@@ -141,7 +148,7 @@ impl Measures {
     pub const fn isa(&self) -> Ratio {
         Ratio {
             part: self.ineffective_sessions,
-            whole: self.attempts,
+            whole: self.of_heard(self.attempts),
         }
     }
 
@@ -149,7 +156,7 @@ impl Measures {
     pub const fn scr(&self) -> Ratio {
         Ratio {
             part: self.completed,
-            whole: self.attempts.saturating_sub(self.answered) + self.ended,
+            whole: self.of_heard(self.attempts.saturating_sub(self.answered) + self.ended),
         }
     }
 
@@ -157,7 +164,7 @@ impl Measures {
     pub const fn asr(&self) -> Ratio {
         Ratio {
             part: self.answered,
-            whole: self.attempts,
+            whole: self.of_heard(self.attempts),
         }
     }
 
@@ -165,7 +172,7 @@ impl Measures {
     pub const fn ner(&self) -> Ratio {
         Ratio {
             part: self.effective,
-            whole: self.attempts,
+            whole: self.of_heard(self.attempts),
         }
     }
 
@@ -180,7 +187,10 @@ impl Measures {
     pub(super) fn attempted(&mut self, attempt: &Attempt, is_register: bool) {
         let (code, at) = match attempt.outcome {
             Outcome::Open => return,
-            Outcome::Final { code, at, .. } => (Some(code), Some(at)),
+            Outcome::Final { code, at, .. } => {
+                self.heard += 1;
+                (Some(code), Some(at))
+            }
             Outcome::TimedOut | Outcome::Cancelled => (None, None),
         };
         if is_register {

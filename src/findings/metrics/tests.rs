@@ -220,10 +220,20 @@ fn what_the_capture_does_not_see_to_its_end_is_part_of_no_ratio() {
 
 #[test]
 fn an_invite_never_answered_is_a_408() {
+    let all = Bench::new()
+        .with("a", 1, false, &[hop(0)])
+        .with("b", 1, false, &[answered(hop(0), 200, 20)])
+        .all();
+    assert_eq!(all.asr(), ratio(1, 2));
+    assert_eq!(all.isa(), ratio(1, 2));
+    assert_eq!(all.ner(), ratio(1, 2));
+}
+
+#[test]
+fn a_tap_that_never_hears_an_answer_measures_nothing() {
     let all = Bench::new().with("a", 1, false, &[hop(0)]).all();
-    assert_eq!(all.asr(), ratio(0, 1));
-    assert_eq!(all.isa(), ratio(1, 1));
-    assert_eq!(all.ner(), ratio(0, 1));
+    assert_eq!(all.asr().percent(), None);
+    assert_eq!(all.isa().percent(), None);
 }
 
 #[test]
