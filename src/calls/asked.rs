@@ -195,6 +195,13 @@ impl Asked {
         {
             let mut room = Room::default();
             texts.put(Field::Media, Some(room.offer(&sdp).bytes()), 255);
+            // A description inside of several parts is not all that was sent.
+            let kind = message.header(Name::ContentType);
+            let is_several = |kind: &&[u8]| {
+                kind.get(..10)
+                    .is_some_and(|start| start.eq_ignore_ascii_case(b"multipart/"))
+            };
+            texts.put(Field::ContentType, kind.filter(is_several), TEXT);
         } else if !message.body.is_empty() {
             texts.put(Field::ContentType, message.header(Name::ContentType), TEXT);
         }

@@ -1,6 +1,6 @@
 //! Real loss on a live wire: who is accused when packets vanish between real peers.
 //!
-//! In: calls of `SIPp` to a callee that repeats its 200 as RFC 3261 section 13.3.1.4 asks, both of
+//! In: calls of `SIPp` to a callee that repeats its 200 as RFC 3261 §13.3.1.4 asks, both of
 //! the samples, and nftables that drop what the rule says. Out: the findings of what a tap on the
 //! callee's side saw.
 

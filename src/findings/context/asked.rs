@@ -167,8 +167,7 @@ fn content(message: &Message<'_>, asked: Option<&Asked>, words: &mut Words<'_>) 
                     Token(crate::sip::value::trim(kind))
                 ));
             }
-            // It was not kept, and what the body holds is not all that it is.
-            None if asked.offer().is_some() => {}
+            None if asked.offer().is_some() => words.part(format_args!("sent application/sdp")),
             None if asked.body_bytes > 0 => {
                 words.part(format_args!("sent a body without Content-Type"));
             }
