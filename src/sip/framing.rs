@@ -290,7 +290,8 @@ impl Framer {
                 true
             }
             Verdict::No => {
-                let begins = !probe && !after_gap;
+                // A few bytes do not tell what a stream is.
+                let begins = !probe && !after_gap && bytes.len() >= 4;
                 if !sniff::may_precede_sip(bytes) && (!expected || sniff::is_http(bytes)) {
                     self.strangers.refuse(chunk.stream, begins);
                 }
