@@ -62,7 +62,8 @@ pub struct Response<'a> {
     pub meaning: Cow<'a, str>,
     /// The catalogue's words for what to do.
     pub remediation: Cow<'a, str>,
-    /// What this capture adds.
+    /// What this capture adds, in words. Texts of strangers stand in it, fit for a terminal; a sink
+    /// escapes what its own syntax needs.
     pub context: Option<Cow<'a, str>>,
     /// Why a STIR code was sent; on 403 (STIR), 428, 436, 437, 438.
     pub diagnosis: Vec<Diagnosis<'a>>,

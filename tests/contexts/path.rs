@@ -295,3 +295,91 @@ end 60
         )],
     );
 }
+
+#[test]
+fn an_alternative_service_need_not_name_a_contact() {
+    let call = |fields: &str| {
+        format!(
+            "
+call c1
+  0.0 alice -> bob INVITE
+  0.1 alice <- bob 380 as other
+{fields}
+  0.2 alice -> bob ACK
+end 60
+"
+        )
+    };
+    let body = "  - Contact\n  Content-Type: application/3gpp-ims+xml;sv=1\n  | <ims-3gpp/>";
+    check(
+        TWO,
+        &call(body),
+        &[(
+            "other",
+            "the other service is described in application/3gpp-ims+xml",
+        )],
+    );
+    let moved = call("  - Contact").replace("380", "302");
+    check(TWO, &moved, &[("other", "it names no Contact")]);
+}
+
+#[test]
+fn elements_of_one_host_are_told_apart_by_their_place_on_the_way() {
+    check(
+        "
+host  alice 127.0.0.1:5070
+proxy p     127.0.0.1:5060
+host  bob   127.0.0.1:5080
+host  carol 127.0.0.1:5090
+",
+        "
+call c1
+  0.00 alice -> p INVITE
+  0.01 p -> bob INVITE
+  0.10 bob -> p 503 as b
+  0.11 p -> bob ACK
+  0.12 p -> carol INVITE as next
+  0.20 carol -> p 404 as c
+  0.21 p -> carol ACK
+  0.22 p -> alice 404 for c as a
+  0.23 alice -> p ACK
+end 60
+",
+        &[
+            (
+                "b",
+                "tried again at 127.0.0.1:5090 in frame {next}, then 404 in frame {c}",
+            ),
+            ("c", ""),
+            (
+                "a",
+                "made by 127.0.0.1:5090 or beyond (frame {c}), relayed by 127.0.0.1:5060",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn a_relayed_483_says_nothing_of_the_hop_it_was_not_made_on() {
+    check(
+        PROXY,
+        "
+call c1
+  0.00 alice -> p INVITE
+  Max-Forwards: 1
+  0.01 p -> bob INVITE
+  0.02 bob -> p 483 as b
+  0.03 p -> bob ACK
+  0.04 p -> alice 483 for b as a
+  0.05 alice -> p ACK
+end 60
+",
+        &[
+            ("b", "Max-Forwards was 0; 2 Via values, none twice"),
+            (
+                "a",
+                "made by 10.2.0.1:5060 or beyond (frame {b}), relayed by 10.9.0.1:5060",
+            ),
+        ],
+    );
+}

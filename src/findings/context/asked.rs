@@ -7,7 +7,7 @@
 use super::words::{Quoted, Token, Tokens, Words};
 use crate::calls::asked::{Asked, Field, Has};
 use crate::calls::{Refusal, ResponseSeen};
-use crate::sip::value::{digits, list};
+use crate::sip::value::{digits, list, trim};
 use crate::sip::{Message, MethodKind, Name};
 
 /// Bytes of a list that are looked at.
@@ -19,6 +19,15 @@ pub(super) fn tell(response: &ResponseSeen<'_>, refusal: &Refusal<'_>, words: &m
     let text = |field| asked.and_then(|asked| asked.text(field));
     match response.code.get() {
         403 => super::challenge::forbidden(asked, words),
+        // The other service is described in its body (RFC 3261 §21.3.5).
+        380 => {
+            if let Some(kind) = message.header(Name::ContentType) {
+                words.part(format_args!(
+                    "the other service is described in {}",
+                    Token(bare(kind))
+                ));
+            }
+        }
         405 | 501 => {
             words.part(format_args!("asked for {}", Token(response.method.text)));
             wanted(message.headers(Name::Allow), "Allow", words);
@@ -33,9 +42,9 @@ pub(super) fn tell(response: &ResponseSeen<'_>, refusal: &Refusal<'_>, words: &m
                 words.part(format_args!("asked with SIP-If-Match {}", Quoted(etag)));
             }
         }
-        413 => size(asked, "body", words, |asked| asked.body_bytes),
-        414 => size(asked, "Request-URI", words, |asked| asked.uri_bytes),
-        513 => size(asked, "request", words, |asked| asked.message_bytes),
+        413 => size(refusal, "body", words, |asked| asked.body_bytes),
+        414 => size(refusal, "Request-URI", words, |asked| asked.uri_bytes),
+        513 => size(refusal, "request", words, |asked| asked.message_bytes),
         415 => content(message, asked, words),
         416 => {
             let scheme = text(Field::Scheme).unwrap_or(b"sip");
@@ -119,6 +128,7 @@ fn later(code: u16, response: &ResponseSeen<'_>, asked: Option<&Asked>, words: &
             wanted(allowed.into_iter(), "Allow-Events", words);
         }
         494 => security(message, asked, words),
+        555 => named(message, "Feature-Caps", words),
         580 => {
             if let Some(require) = text(Field::Require) {
                 words.part(format_args!("asked with Require {}", Quoted(require)));
@@ -150,8 +160,9 @@ fn named(message: &Message<'_>, name: &str, words: &mut Words<'_>) {
     }
 }
 
-fn size(asked: Option<&Asked>, what: &str, words: &mut Words<'_>, bytes: impl Fn(&Asked) -> u32) {
-    if let Some(asked) = asked {
+/// What each hop changes is told of the request on this hop only.
+fn size(refusal: &Refusal<'_>, what: &str, words: &mut Words<'_>, bytes: impl Fn(&Asked) -> u32) {
+    if let Some(asked) = refusal.asked.filter(|_| refusal.request.is_some()) {
         words.part(format_args!("{what} of {} bytes", bytes(asked)));
     }
 }
@@ -159,14 +170,7 @@ fn size(asked: Option<&Asked>, what: &str, words: &mut Words<'_>, bytes: impl Fn
 fn content(message: &Message<'_>, asked: Option<&Asked>, words: &mut Words<'_>) {
     if let Some(asked) = asked {
         match asked.text(Field::ContentType) {
-            Some(kind) => {
-                let end = kind.iter().position(|&b| b == b';').unwrap_or(kind.len());
-                let kind = kind.get(..end).unwrap_or_default();
-                words.part(format_args!(
-                    "sent {}",
-                    Token(crate::sip::value::trim(kind))
-                ));
-            }
+            Some(kind) => words.part(format_args!("sent {}", Token(bare(kind)))),
             None if asked.offer().is_some() => words.part(format_args!("sent application/sdp")),
             None if asked.body_bytes > 0 => {
                 words.part(format_args!("sent a body without Content-Type"));
@@ -233,6 +237,12 @@ fn required(message: &Message<'_>, asked: Option<&Asked>, words: &mut Words<'_>)
             Tokens(missing.into_iter())
         ));
     }
+}
+
+/// A media type without its parameters.
+fn bare(kind: &[u8]) -> &[u8] {
+    let end = kind.iter().position(|&b| b == b';').unwrap_or(kind.len());
+    trim(kind.get(..end).unwrap_or_default())
 }
 
 /// Seconds that were asked for, and the least that is granted.

@@ -5,7 +5,7 @@
 
 use super::super::rule::Readable;
 use super::words::{Quoted, Words, named};
-use crate::calls::refusal::{Case, Silent};
+use crate::calls::refusal::{Case, Maker, Silent};
 use crate::calls::{Refusal, ResponseSeen};
 use crate::sip::Name;
 use crate::sip::value::{Address, HostPort, Via};
@@ -19,7 +19,10 @@ const CONTACTS: usize = 3;
 pub(super) fn tell(response: &ResponseSeen<'_>, refusal: &Refusal<'_>, words: &mut Words<'_>) {
     match response.code.get() {
         300..400 | 485 => contacts(response, words),
-        482 | 483 => loops(response, refusal, words),
+        // Of a relayed one the hop on which it was made says more.
+        482 | 483 if !matches!(refusal.maker, Maker::Relayed { .. }) => {
+            loops(response, refusal, words);
+        }
         _ => {}
     }
     if let Case::Silent(silent) = &refusal.case {
@@ -44,7 +47,7 @@ fn contacts(response: &ResponseSeen<'_>, words: &mut Words<'_>) {
     let more = all().skip(CONTACTS).count();
     if more > 0 {
         words.more(format_args!(" and {more} more"));
-    } else if all().next().is_none() && response.code.class() == 3 {
+    } else if all().next().is_none() && matches!(response.code.get(), 300..380) {
         words.part(format_args!("it names no Contact"));
     }
 }
@@ -52,7 +55,7 @@ fn contacts(response: &ResponseSeen<'_>, words: &mut Words<'_>) {
 /// The Via values of a response are those of the request as its maker got it.
 fn loops(response: &ResponseSeen<'_>, refusal: &Refusal<'_>, words: &mut Words<'_>) {
     if response.code.get() == 483
-        && let Some(asked) = refusal.asked
+        && let Some(asked) = refusal.asked.filter(|_| refusal.request.is_some())
         && let Some(hops) = asked.max_forwards
     {
         words.part(format_args!("Max-Forwards was {hops}"));
