@@ -55,6 +55,10 @@ impl<T> Lru<T> {
                 slot
             }
             None => {
+                // Entries are large, and there may be many: doubling would waste half of them.
+                if self.entries.len() == self.entries.capacity() {
+                    self.entries.reserve_exact((self.entries.len() / 8).max(64));
+                }
                 self.entries.push(entry);
                 Slot::try_from(self.entries.len() - 1).unwrap_or(NONE)
             }

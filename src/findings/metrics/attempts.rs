@@ -1,7 +1,10 @@
 //! Attempts in progress: what belongs to one call or registration, whatever rounds it takes.
 
 use std::collections::{HashMap, VecDeque};
+use std::hash::BuildHasher as _;
 use std::sync::Arc;
+
+use rustc_hash::FxBuildHasher;
 
 use super::super::rule::Peer;
 use crate::calls::{Exchanged, Hop};
@@ -150,8 +153,10 @@ pub(super) struct Attempts {
     /// By age. Their numbers follow each other from `first` on.
     open: VecDeque<(Key, Attempt)>,
     first: u64,
-    /// The number of each. Keyed by chance, as strangers choose Call-IDs; never gone through.
-    numbers: HashMap<Key, u64, foldhash::quality::RandomState>,
+    /// The number of each, by the digest of its key; never gone through.
+    numbers: HashMap<u64, u64, FxBuildHasher>,
+    /// Digests are made by chance, as strangers choose Call-IDs.
+    digests: foldhash::quality::RandomState,
 }
 
 impl Attempts {
@@ -161,6 +166,7 @@ impl Attempts {
             open: VecDeque::new(),
             first: 0,
             numbers: HashMap::default(),
+            digests: foldhash::quality::RandomState::default(),
         }
     }
 
@@ -172,11 +178,13 @@ impl Attempts {
         goes_on: bool,
     ) -> Vec<(Key, Attempt)> {
         let mut done = Vec::new();
-        let index = self.numbers.get(&key).and_then(|number| {
+        let digest = self.digests.hash_one(&key);
+        let index = self.numbers.get(&digest).and_then(|number| {
             let index = number.checked_sub(self.first)?;
             usize::try_from(index).ok()
         });
-        if let Some((_, known)) = index.and_then(|index| self.open.get_mut(index)) {
+        let known = index.and_then(|index| self.open.get_mut(index));
+        if let Some((_, known)) = known.filter(|known| known.0 == key) {
             // A later round that does not go on is a new attempt: a retry after a refusal, or the
             // next refresh of a registration. An earlier one was only settled later.
             if goes_on || attempt.cseq <= known.cseq {
@@ -193,16 +201,20 @@ impl Attempts {
             start: attempt.start.filter(|_| !goes_on),
             ..attempt
         };
-        let number = self.first + self.open.len() as u64;
-        self.numbers.insert(key.clone(), number);
-        self.open.push_back((key, attempt));
-        while self.open.len() > self.cap
+        // Room is made first: one more than the cap would double the list.
+        while self.open.len() >= self.cap
             && let Some(oldest) = self.open.pop_front()
         {
+            let digest = self.digests.hash_one(&oldest.0);
+            if self.numbers.get(&digest) == Some(&self.first) {
+                self.numbers.remove(&digest);
+            }
             self.first += 1;
-            self.numbers.remove(&oldest.0);
             done.push(oldest);
         }
+        let number = self.first + self.open.len() as u64;
+        self.numbers.insert(digest, number);
+        self.open.push_back((key, attempt));
         done
     }
 
