@@ -158,7 +158,7 @@ impl Default for Limits {
             tls_waiting_bytes_per_direction: 64 << 10,
             tls_waiting_bytes: 32 << 20,
             tls_servers: 64,
-            websocket_bytes: 48 << 20,
+            websocket_bytes: 16 << 20,
             sctp_associations: 8192,
             sctp_waiting_bytes_per_direction: 256 << 10,
             sctp_waiting_bytes: 16 << 20,

@@ -116,7 +116,7 @@ impl Wires {
         reassembler.push(
             segment,
             &mut |chunk| {
-                let Some(chunk) = behind_head(chunk) else {
+                let Some(chunk) = behind_head(chunk, framer) else {
                     return Appetite::Maybe;
                 };
                 tls.push(
@@ -183,13 +183,15 @@ impl Wires {
 }
 
 /// A chunk without the head of a load balancer; `None` where there was nothing else.
-fn behind_head(chunk: Chunk<'_>) -> Option<Chunk<'_>> {
+fn behind_head<'a>(chunk: Chunk<'a>, framer: &Framer) -> Option<Chunk<'a>> {
     let event = match chunk.event {
         Event::Bytes(bytes) => proxied::behind_head(bytes).map(Event::Bytes),
         Event::Probe(bytes) => proxied::behind_head(bytes).map(Event::Probe),
         Event::Gap(_) | Event::End => None,
     };
     match event {
+        // Inside a message such a line is the message's.
+        Some(_) if framer.follows(chunk.stream) => Some(chunk),
         Some(Event::Bytes([]) | Event::Probe([])) => None,
         Some(event) => Some(Chunk { event, ..chunk }),
         None => Some(chunk),

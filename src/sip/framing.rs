@@ -136,6 +136,11 @@ impl Framer {
         verdict
     }
 
+    /// Whether a stream is SIP as far as it is known.
+    pub fn follows(&self, stream: StreamId) -> bool {
+        self.streams.contains_key(&stream)
+    }
+
     /// Takes what is known next of a stream.
     pub fn push(
         &mut self,

@@ -53,6 +53,23 @@ pub(super) struct Direction {
 }
 
 impl Direction {
+    /// One at the beginning of a frame, whose compressed messages may refer back to `window`.
+    pub(super) fn with(window: Window) -> Self {
+        Self {
+            window,
+            ..Self::default()
+        }
+    }
+
+    /// What is left to be known of it between messages; `None` where it is not between them.
+    pub(super) fn take_if_idle(&mut self) -> Option<Window> {
+        let is_idle = self.input.bytes().is_empty()
+            && self.current.is_none()
+            && self.message.is_none()
+            && !self.closed;
+        is_idle.then(|| std::mem::take(&mut self.window))
+    }
+
     /// Bytes of memory.
     pub(super) fn cost(&self) -> usize {
         let message = self.message.as_ref().map_or(0, Vec::capacity);

@@ -32,8 +32,13 @@ pub enum Item<'a> {
 enum State {
     /// It may be the head of a handshake.
     Head(Gathered),
-    /// Frames. `sip`: it gave a SIP message.
-    Open { direction: Direction, sip: bool },
+    /// Inside a frame or a message. `sip`: it gave a SIP message.
+    Open {
+        direction: Box<Direction>,
+        sip: bool,
+    },
+    /// Between messages, where most connections are most of the time.
+    Idle { window: Window, sip: bool },
 }
 
 #[derive(Debug)]
@@ -44,17 +49,26 @@ struct Stream {
 }
 
 impl Stream {
-    fn window(&self) -> Option<&Window> {
+    const fn window(&self) -> Option<&Window> {
         match &self.state {
-            State::Open { direction, .. } => Some(direction.window()),
             State::Head(_) => None,
+            State::Open { direction, .. } => Some(direction.window()),
+            State::Idle { window, .. } => Some(window),
         }
+    }
+
+    const fn is_sip(&self) -> bool {
+        matches!(
+            self.state,
+            State::Open { sip: true, .. } | State::Idle { sip: true, .. }
+        )
     }
 
     fn cost(&self) -> usize {
         match &self.state {
             State::Head(head) => head.cost(),
-            State::Open { direction, .. } => direction.cost(),
+            State::Open { direction, .. } => size_of::<Direction>() + direction.cost(),
+            State::Idle { window, .. } => window.cost(),
         }
     }
 }
@@ -62,7 +76,7 @@ impl Stream {
 /// Takes messages out of WebSocket connections.
 #[derive(Debug)]
 pub struct Websocket {
-    streams: FxHashMap<StreamId, Box<Stream>>,
+    streams: FxHashMap<StreamId, Stream>,
     buffered: usize,
     used: u64,
     inflater: Inflater,
@@ -107,8 +121,8 @@ impl Websocket {
                     if matches!(bytes.first(), Some(1 | 2 | 0x81 | 0x82 | 0xc1 | 0xc2))
                         && begins_sip(bytes, &mut self.inflater, self.is_sip, &self.limits) =>
                 {
-                    State::Open {
-                        direction: Direction::default(),
+                    State::Idle {
+                        window: Window::default(),
                         sip: false,
                     }
                 }
@@ -116,7 +130,7 @@ impl Websocket {
             };
             let stream = Stream { state, used: 0 };
             self.buffered += size_of::<Stream>();
-            self.streams.insert(chunk.stream, Box::new(stream));
+            self.streams.insert(chunk.stream, stream);
         }
         self.used += 1;
         let Some(mut stream) = self.streams.remove(&chunk.stream) else {
@@ -167,12 +181,18 @@ impl Websocket {
                     gathered.consume(len);
                     head = gathered.bytes().to_vec();
                     rest = &head;
-                    stream.state = State::Open {
-                        direction: Direction::default(),
+                    stream.state = State::Idle {
+                        window: Window::default(),
                         sip: false,
                     };
                 }
             }
+        }
+        if let State::Idle { window, sip } = &mut stream.state {
+            stream.state = State::Open {
+                direction: Box::new(Direction::with(std::mem::take(window))),
+                sip: *sip,
+            };
         }
         let State::Open { direction, sip } = &mut stream.state else {
             return Err(Appetite::Nothing);
@@ -200,11 +220,15 @@ impl Websocket {
             },
             defects,
         );
+        let sip = *sip;
+        if let Some(window) = direction.take_if_idle() {
+            stream.state = State::Idle { window, sip };
+        }
         match read {
-            Read::Frames if *sip => Ok(Appetite::More),
+            Read::Frames if sip => Ok(Appetite::More),
             Read::Frames => Ok(Appetite::Maybe),
             Read::Lost => {
-                if *sip {
+                if sip {
                     defects(Defect::new(DefectKind::Malformed, chunk.origin.at, LOST));
                 }
                 Err(Appetite::Nothing)
@@ -269,7 +293,7 @@ impl Websocket {
             for id in idle {
                 if let Some(stream) = self.streams.remove(&id) {
                     self.forget(stream.cost());
-                    given_up += u64::from(matches!(stream.state, State::Open { sip: true, .. }));
+                    given_up += u64::from(stream.is_sip());
                 }
             }
         }
@@ -284,15 +308,17 @@ impl Websocket {
 
     /// Makes the window of a stream smaller; whether the stream is SIP's.
     fn shrink(&mut self, id: StreamId, how: impl FnOnce(&mut Inflater, &mut Window)) -> bool {
-        let Some(State::Open { direction, sip }) =
-            self.streams.get_mut(&id).map(|stream| &mut stream.state)
-        else {
+        let Some(stream) = self.streams.get_mut(&id) else {
             return false;
         };
-        let before = direction.cost();
-        how(&mut self.inflater, direction.window_mut());
-        self.buffered = self.buffered.saturating_sub(before) + direction.cost();
-        *sip
+        let before = stream.cost();
+        match &mut stream.state {
+            State::Head(_) => {}
+            State::Open { direction, .. } => how(&mut self.inflater, direction.window_mut()),
+            State::Idle { window, .. } => how(&mut self.inflater, window),
+        }
+        self.buffered = self.buffered.saturating_sub(before) + stream.cost();
+        stream.is_sip()
     }
 
     /// A quarter of the streams that are `such`, those idle longest.

@@ -232,8 +232,7 @@ fn what_compression_refers_back_to_is_given_up_before_the_connections() {
     }
     assert_eq!(bench.out.len(), 200);
     assert!(bench.defects.iter().all(|kind| *kind == "evicted"));
-    let evicted = bench.defects.len();
-    assert!(evicted > 0);
+    assert!(!bench.defects.is_empty());
     // The first have lost what they refer back to, the last have not; both go on being read.
     for stream in [0, 199] {
         let sender = &mut senders[usize::try_from(stream).unwrap()];
@@ -248,5 +247,6 @@ fn what_compression_refers_back_to_is_given_up_before_the_connections() {
         bench.out[200..],
         ["SIP/2.0 480 in clear", &text(199), "SIP/2.0 480 in clear"]
     );
-    assert_eq!(bench.defects[evicted..], ["malformed"]);
+    let told = bench.defects.iter().filter(|kind| **kind != "evicted");
+    assert_eq!(told.collect::<Vec<_>>(), [&"malformed"]);
 }
