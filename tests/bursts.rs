@@ -190,7 +190,17 @@ fn few_calls_tried_again_and_again_are_told_as_few_calls() {
     let (finding, facts) = burst(&analysed);
     assert_eq!((finding.count, facts.distinct_calls), (32, 4));
     let detail = finding.detail.as_deref().unwrap_or("");
-    assert!(detail.contains("tried several times"), "{detail}");
+    assert!(
+        detail.contains("They are 4 calls") && detail.contains("each was tried 8 times"),
+        "{detail}"
+    );
+    assert!(facts.storm_of_few_calls && (facts.attempts_per_call - 8.0).abs() < 1e-9);
+    assert_eq!(finding.severity.name(), "warning", "no failure of many");
+    assert!(
+        finding.title.ends_with("; 4 calls, tried 8 times each"),
+        "{}",
+        finding.title
+    );
 }
 
 #[test]

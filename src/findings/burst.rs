@@ -223,6 +223,16 @@ impl Detector {
         }
     }
 
+    /// The burst of this number, counted from 0, once it is over at `now`.
+    pub fn over(&self, number: usize, now: Timestamp) -> Option<Burst> {
+        let open = || {
+            let open = self.open.as_ref().map(|open| open.burst)?;
+            let is_over = now.since(open.end) > self.options.quiet && self.pending.is_none();
+            (is_over && number == self.closed.len()).then_some(open)
+        };
+        self.closed.get(number).copied().or_else(open)
+    }
+
     /// Ends the series with the capture, at `end`; all bursts in order.
     pub fn finish(mut self, finals: &Finals, end: Timestamp) -> Vec<Burst> {
         self.judge(finals);

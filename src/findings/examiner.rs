@@ -3,7 +3,8 @@
 //! In: refusals and attempts as they are seen, with the INVITE as it was sent on each hop. Out: for a
 //! refusal of an identity its causes ([`Judged`]), once a call, whatever hop repeats it; for every
 //! attempt the traits by which the refused are compared with the passed; at the end the inventory of
-//! signers.
+//! signers. A verifier that lets a call go on may say so in a Reason field of a response, or in a
+//! `verstat` of the INVITE it sends on ([`Word`]).
 //!
 //! Accepted calls are decoded, and a sample of them is examined whole, signature and all: what a
 //! verifier accepts is not held against the next call ([`Precedents`]).
@@ -17,7 +18,11 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::partition::{Dimension, Traits, Values};
+mod tokens;
+mod verstat;
+
+use self::tokens::{Looked, size_class};
+use super::partition::{Dated, Dimension, Traits, Values};
 use super::rule::{Peer, kept};
 use crate::calls::{Attempt, InviteOn, ResponseSeen};
 use crate::limits::Limits;
@@ -27,14 +32,13 @@ use crate::stir::certificates::Place;
 use crate::stir::diagnosis::{HeaderReport, SignatureCheck};
 use crate::stir::facts::Sent;
 use crate::stir::number::{Party, party};
-use crate::stir::passport::Attest;
 use crate::stir::retries::Attempt as Dialled;
 use crate::stir::signers::{Sighting, Signer};
 use crate::stir::{
-    Case, Facts, History, Identity, Passport, Precedents, Refusal, Replay, Retries, Signers, Store,
-    diagnose, examine, feedback,
+    Case, Doubt, Facts, History, Identity, Passport, Precedents, Refusal, Replay, Retries, Signers,
+    Store, diagnose, diagnose_doubt, examine, feedback,
 };
-use crate::units::{Span, StatusCode};
+use crate::units::StatusCode;
 
 /// Calls of which the judgement is remembered, so that it is made once.
 const JUDGED: usize = 4096;
@@ -42,15 +46,49 @@ const JUDGED: usize = 4096;
 /// Verifiers remembered as such.
 const VERIFIERS: usize = 1024;
 
+/// How a verifier said what it thinks of an identity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Word {
+    /// In the code of a final response.
+    Status,
+    /// In a Reason field of a response with another code (RFC 9410, or its older form).
+    Reason,
+    /// In the INVITE that it sent on: it does not verify.
+    VerstatFailed,
+    /// In the INVITE that it sent on: though signed, it was not validated.
+    VerstatNone,
+}
+
+impl Word {
+    /// The parameter of the INVITE, if it was said there.
+    pub const fn verstat(self) -> Option<&'static str> {
+        match self {
+            Self::VerstatFailed => Some("verstat=TN-Validation-Failed"),
+            Self::VerstatNone => Some("verstat=No-TN-Validation"),
+            Self::Status | Self::Reason => None,
+        }
+    }
+}
+
 /// What was found out about a refused identity.
 #[derive(Clone, Debug)]
 pub struct Judged {
-    /// 403, 428, 436, 437 or 438.
+    /// 403, 428, 436, 437 or 438; of a `verstat` the code that means the same.
     pub code: u16,
-    /// The call went on all the same (RFC 9410, or its older form).
-    pub soft: bool,
-    /// The one to look at first before the others; never empty.
+    /// How it was said.
+    pub word: Word,
+    /// It was said of a call that went on: in a response before or with success, or a request.
+    pub went_on: bool,
+    /// The one to look at first before the others; never empty but where nothing is known of the
+    /// INVITE.
     pub causes: Arc<[Cause]>,
+}
+
+impl Judged {
+    /// It is not the code with which the call was refused.
+    pub fn is_soft(&self) -> bool {
+        self.word != Word::Status
+    }
 }
 
 /// An attempt beside its identity.
@@ -60,8 +98,6 @@ pub struct Signed {
     pub traits: Traits,
     /// Its identity was refused, hard or soft.
     pub refused: Option<Judged>,
-    /// Further INVITEs of the call since its identity was first refused, this one counted.
-    pub retries: u32,
 }
 
 /// The examiner of one capture.
@@ -102,7 +138,9 @@ impl Examiner {
 
     /// The names behind the traits, once all attempts have been taken.
     pub fn take_values(&mut self) -> Arc<Values> {
-        Arc::new(std::mem::take(&mut self.values))
+        let mut values = std::mem::take(&mut self.values);
+        values.date(|x5u| dated(&self.store, x5u));
+        Arc::new(values)
     }
 
     /// The inventory, most INVITEs first, and how many INVITEs of further signers there were.
@@ -118,7 +156,7 @@ impl Examiner {
             kept(call_id, self.call_id_bytes),
             response.message.cseq.number.unwrap_or_default(),
         );
-        let is_known = |known: &&Judged| known.code == refusal.code && known.soft == refusal.soft;
+        let is_known = |known: &&Judged| known.code == refusal.code && known.word == refusal.word;
         if let Some(known) = self.judged.get(&key).filter(is_known) {
             return Some(known.clone());
         }
@@ -151,7 +189,7 @@ impl Examiner {
             .invites
             .iter()
             .rposition(|hop| {
-                if refusal.soft {
+                if refusal.word == Word::Reason {
                     hop.flow == request
                 } else {
                     hop.answer.is_some_and(|(answer, _)| answer.get() == code)
@@ -162,6 +200,20 @@ impl Examiner {
         let Some(here) = from_here.first() else {
             return unexplained(refusal);
         };
+        let before = earlier.iter().rfind(|hop| hop.vias < here.vias);
+        self.look(here, before, response.message, call_id, refusal)
+    }
+
+    /// Looks at an INVITE on the hop to the verifier, and on the one before.
+    fn look(
+        &mut self,
+        here: &InviteOn<'_>,
+        before: Option<&InviteOn<'_>>,
+        message: &Message<'_>,
+        call_id: &[u8],
+        refusal: &Refused<'_>,
+    ) -> Judged {
+        let code = refusal.code;
         if self.verifiers.len() < VERIFIERS {
             self.verifiers.insert(here.flow.dst.addr);
         }
@@ -175,15 +227,12 @@ impl Examiner {
             signers,
             ..
         } = self;
-        let Some(here_facts) = facts(here_indexer, here, response.message) else {
+        let Some(here_facts) = facts(here_indexer, here, message) else {
             return unexplained(refusal);
         };
-        let before_facts = earlier
-            .iter()
-            .rfind(|hop| hop.vias < here.vias)
-            .and_then(|hop| facts(before_indexer, hop, response.message));
+        let before_facts = before.and_then(|hop| facts(before_indexer, hop, message));
         let dialled = Dialling::of(&here_facts);
-        let attempt = dialled.attempt(response.message, call_id, &here_facts);
+        let attempt = dialled.attempt(message, call_id, &here_facts);
         let history = History {
             reuse: reuse(replay, &here_facts, call_id),
             skew: first_x5u(&here_facts).and_then(|x5u| signers.skew(&x5u)),
@@ -196,21 +245,24 @@ impl Examiner {
             store,
             history: &history,
         };
-        let diagnosis = diagnose(
-            &case,
-            &Refusal {
-                code,
-                phrase: refusal.phrase,
-            },
-            precedents,
-        );
-        if !refusal.soft {
+        let diagnosis = match refusal.word.verstat() {
+            Some(words) => {
+                let codes = verstat::codes(refusal.word);
+                diagnose_doubt(&case, &Doubt { codes, words }, precedents)
+            }
+            None => {
+                let phrase = refusal.phrase;
+                diagnose(&case, &Refusal { code, phrase }, precedents)
+            }
+        };
+        if refusal.word == Word::Status {
             precedents.refused(here_facts.flow.dst.addr, &diagnosis.causes);
         }
         push_sightings(signers, store, &diagnosis.headers, &here_facts, true);
         Judged {
             code,
-            soft: refusal.soft,
+            word: refusal.word,
+            went_on: refusal.went_on,
             causes: diagnosis.causes.into(),
         }
     }
@@ -219,16 +271,14 @@ impl Examiner {
     pub fn attempt(&mut self, attempt: &Attempt<'_>) -> Signed {
         let key = (kept(attempt.call_id, self.call_id_bytes), attempt.cseq);
         let refused = self.judged.get(&key).cloned();
+        let refused = refused.or_else(|| self.verstat(attempt));
         let mut traits = Traits::default();
+        set_numbers(&mut traits, &Dialling::of_message(attempt.answer));
         let peer = Peer::of(&attempt.flow).to_string();
         self.values
             .set(&mut traits, Dimension::Peer, peer.as_bytes());
         let Some(hop) = self.judging_hop(attempt) else {
-            return Signed {
-                traits,
-                refused,
-                retries: 0,
-            };
+            return Signed { traits, refused };
         };
         let Self {
             store,
@@ -249,23 +299,20 @@ impl Examiner {
             Dimension::Fragmented,
             if hop.fragmented { b"yes" } else { b"no" },
         );
-        let mut further = 0;
         if let Some(facts) = facts(here, &hop, attempt.answer) {
             if !hop.user_agent.is_empty() {
                 set(Dimension::UserAgent, hop.user_agent);
             }
             let looked = Looked::at(&facts);
             looked.set(&facts, store, &mut set);
+            if let Some(age) = looked.age(&facts) {
+                traits.set_age(age);
+            }
             let dialled = Dialling::of(&facts);
-            if let Some(Party::Number(number)) = &dialled.orig {
-                Values::set_number(&mut traits, Dimension::OrigPrefix, number);
-            }
-            if let Some(Party::Number(number)) = &dialled.dest {
-                Values::set_number(&mut traits, Dimension::DestPrefix, number);
-            }
+            set_numbers(&mut traits, &dialled);
             if refused.is_none() {
-                let tried = dialled.attempt(attempt.answer, attempt.call_id, &facts);
-                further = retries.attempt(&tried);
+                // It counts for the call's next refusal.
+                retries.attempt(&dialled.attempt(attempt.answer, attempt.call_id, &facts));
                 let reuse = reuse(replay, &facts, attempt.call_id);
                 accepted(
                     attempt,
@@ -281,11 +328,7 @@ impl Examiner {
                 );
             }
         }
-        Signed {
-            traits,
-            refused,
-            retries: further,
-        }
+        Signed { traits, refused }
     }
 
     /// The hop on which identities are judged: towards a verifier that is known as one, so that
@@ -303,7 +346,8 @@ impl Examiner {
 struct Refused<'a> {
     code: u16,
     phrase: &'a [u8],
-    soft: bool,
+    word: Word,
+    went_on: bool,
 }
 
 fn refusal_of<'a>(code: StatusCode, message: &Message<'a>) -> Option<Refused<'a>> {
@@ -314,7 +358,8 @@ fn refusal_of<'a>(code: StatusCode, message: &Message<'a>) -> Option<Refused<'a>
         return Some(Refused {
             code: code.get(),
             phrase,
-            soft: false,
+            word: Word::Status,
+            went_on: false,
         });
     }
     // Reason is rare in responses; the index knows at once that there is none.
@@ -323,14 +368,16 @@ fn refusal_of<'a>(code: StatusCode, message: &Message<'a>) -> Option<Refused<'a>
     Some(Refused {
         code: said.code,
         phrase: said.text,
-        soft: true,
+        word: Word::Reason,
+        went_on: code.class() < 3,
     })
 }
 
 fn unexplained(refusal: &Refused<'_>) -> Judged {
     Judged {
         code: refusal.code,
-        soft: refusal.soft,
+        word: refusal.word,
+        went_on: refusal.went_on,
         causes: Arc::default(),
     }
 }
@@ -389,6 +436,14 @@ impl Dialling {
         }
     }
 
+    /// Where the request's text is not at hand.
+    fn of_message(message: &Message<'_>) -> Self {
+        Self {
+            orig: message.from().and_then(|from| party(from.uri)),
+            dest: message.to().and_then(|to| party(to.uri)),
+        }
+    }
+
     fn attempt<'a>(
         &'a self,
         message: &Message<'a>,
@@ -404,6 +459,33 @@ impl Dialling {
             time: facts.time,
         }
     }
+}
+
+fn set_numbers(traits: &mut Traits, dialled: &Dialling) {
+    if let Some(Party::Number(number)) = &dialled.orig {
+        Values::set_number(traits, Dimension::OrigPrefix, number);
+    }
+    if let Some(Party::Number(number)) = &dialled.dest {
+        Values::set_number(traits, Dimension::DestPrefix, number);
+    }
+}
+
+/// The times of the certificate that was given for an x5u, where only one can be meant.
+fn dated(store: &Store, x5u: &str) -> Option<Dated> {
+    let candidates = store.candidates(x5u);
+    let [only] = candidates.as_slice() else {
+        return None;
+    };
+    if only.place == Place::OtherHost {
+        return None;
+    }
+    Some(Dated {
+        path: only.path.to_owned(),
+        serial: only.certificate.serial_text(),
+        not_before: only.certificate.not_before,
+        not_after: only.certificate.not_after,
+        revoked: store.revoked(only.certificate).map(|revoked| revoked.at),
+    })
 }
 
 /// Whether one of the call's tokens came before.
@@ -432,83 +514,6 @@ fn x5u_of(identity: &Identity<'_>, passport: Option<&Passport>) -> Option<String
     in_token
         .map(ToOwned::to_owned)
         .or_else(|| Some(String::from_utf8_lossy(identity.info?).into_owned()))
-}
-
-/// One of a call's tokens, decoded and no more.
-struct Token {
-    form: &'static str,
-    ppt: String,
-    x5u: Option<String>,
-    attest: Option<Attest>,
-    iat: Option<i64>,
-}
-
-/// The tokens of a call.
-struct Looked {
-    tokens: Vec<Token>,
-}
-
-impl Looked {
-    fn at(facts: &Facts<'_>) -> Self {
-        let token = |identity: Identity<'_>| {
-            let passport = Passport::of(&identity);
-            let in_header = passport
-                .as_ref()
-                .and_then(|passport| passport.header_text("ppt").value())
-                .map(ToOwned::to_owned);
-            let mirrored = || {
-                identity
-                    .ppt
-                    .map(|ppt| String::from_utf8_lossy(ppt).into_owned())
-            };
-            Token {
-                form: identity.form.name(),
-                ppt: in_header.or_else(mirrored).unwrap_or_default(),
-                x5u: x5u_of(&identity, passport.as_ref()),
-                attest: passport.as_ref().and_then(Passport::attest),
-                iat: passport.as_ref().and_then(|one| one.issued_at().seconds()),
-            }
-        };
-        Self {
-            tokens: facts.parsed().into_iter().map(token).collect(),
-        }
-    }
-
-    /// The token that says who calls whom: the first that is no diversion.
-    fn primary(&self) -> Option<&Token> {
-        let is_div = |token: &&Token| token.ppt.starts_with("div");
-        self.tokens
-            .iter()
-            .find(|token| !is_div(token))
-            .or_else(|| self.tokens.first())
-    }
-
-    fn set(&self, facts: &Facts<'_>, store: &Store, set: &mut impl FnMut(Dimension, &[u8])) {
-        let Some(primary) = self.primary() else {
-            set(Dimension::Form, b"none");
-            return;
-        };
-        set(Dimension::Form, primary.form.as_bytes());
-        let types: Vec<_> = self.tokens.iter().map(|token| token.ppt.as_str()).collect();
-        set(Dimension::Ppt, types.join(" ").as_bytes());
-        let is_diverted = types.iter().any(|ppt| ppt.starts_with("div"));
-        set(Dimension::Div, if is_diverted { b"yes" } else { b"no" });
-        let attest = primary.attest.map_or("none", Attest::letter);
-        set(Dimension::Attest, attest.as_bytes());
-        if let Some(x5u) = &primary.x5u {
-            set(Dimension::X5u, x5u.as_bytes());
-            let candidates = store.candidates(x5u);
-            if let Some(one) = candidates.first() {
-                set(
-                    Dimension::Certificate,
-                    one.certificate.serial_text().as_bytes(),
-                );
-            }
-        }
-        if let Some(iat) = primary.iat {
-            set(Dimension::IatAge, age_class(facts, iat).as_bytes());
-        }
-    }
 }
 
 /// What an accepted call is looked at with.
@@ -599,34 +604,5 @@ fn push_sightings(
                 SignatureCheck::NotJudged(_) => None,
             },
         });
-    }
-}
-
-/// RFC 3261 §18.1.1 sends what is larger than 1300 bytes by another transport; an Ethernet frame
-/// takes 1472.
-const fn size_class(bytes: u32) -> &'static str {
-    match bytes {
-        0..=1300 => "up to 1300 bytes",
-        1301..=1472 => "1301 to 1472 bytes",
-        1473..=2500 => "1473 to 2500 bytes",
-        _ => "more than 2500 bytes",
-    }
-}
-
-/// Classes of a token's age; 60 s is what RFC 8224 §6.2 recommends as the most, 15 s what some
-/// verifiers take.
-fn age_class(facts: &Facts<'_>, iat: i64) -> &'static str {
-    let issued = iat.saturating_mul(crate::units::NANOS_PER_SEC);
-    let age = facts
-        .time
-        .since(crate::units::Timestamp::from_nanos(issued));
-    let secs = |secs| Span::from_secs(secs);
-    match age {
-        age if age < secs(-5) => "from the future",
-        age if age <= secs(5) => "up to 5 s",
-        age if age <= secs(15) => "5 to 15 s",
-        age if age <= secs(60) => "15 to 60 s",
-        age if age <= secs(300) => "1 to 5 min",
-        _ => "more than 5 min",
     }
 }

@@ -10,7 +10,7 @@
 use std::sync::Arc;
 
 use super::burst::BurstOptions;
-use super::examiner::Signed;
+use super::examiner::{Signed, Word};
 use super::partition::Values;
 use super::refusals::{Refusals, Said};
 use super::rule::{End, Explanation, Finding, Rule, Severity, Topic};
@@ -29,8 +29,10 @@ pub(super) const CODE: u16 = 438;
 #[derive(Debug)]
 pub struct IdentityBurst {
     refusals: Refusals,
-    /// Refusals that let the call go on.
+    /// Refusals that let the call go on, told in a Reason field.
     soft: Refusals,
+    /// The same, told in the INVITE that was sent on.
+    verstat: Refusals,
 }
 
 impl IdentityBurst {
@@ -39,6 +41,7 @@ impl IdentityBurst {
         Self {
             refusals: Refusals::new(limits, options),
             soft: Refusals::new(limits, options),
+            verstat: Refusals::new(limits, options),
         }
     }
 }
@@ -58,19 +61,26 @@ impl Rule for IdentityBurst {
     fn begin(&mut self, first: Timestamp) {
         self.refusals.begin(first);
         self.soft.begin(first);
+        self.verstat.begin(first);
     }
 
     fn attempt(&mut self, attempt: &Attempt<'_>, signed: &Signed) {
         let hard = Some(attempt.code).filter(|code| code.get() == CODE);
         self.refusals.attempt(attempt, signed, hard);
-        let soft = signed.refused.as_ref().filter(|judged| judged.soft);
-        let soft = soft.and_then(|judged| StatusCode::new(judged.code));
+        let of = |word: &dyn Fn(Word) -> bool| {
+            let judged = signed.refused.as_ref().filter(|judged| word(judged.word));
+            judged.and_then(|judged| StatusCode::new(judged.code))
+        };
+        let soft = of(&|word| word == Word::Reason);
         self.soft.attempt(attempt, signed, soft);
+        let verstat = of(&|word| word.verstat().is_some());
+        self.verstat.attempt(attempt, signed, verstat);
     }
 
     fn name_values(&mut self, values: &Arc<Values>) {
         self.refusals.name_values(values);
         self.soft.name_values(values);
+        self.verstat.name_values(values);
     }
 
     fn finish(&mut self, end: &End, out: &mut dyn FnMut(Finding)) {
@@ -80,6 +90,7 @@ impl Rule for IdentityBurst {
             remediation: REMEDIATION,
             at_worst: Severity::Critical,
             soft: false,
+            qualifier: None,
         };
         self.refusals.finish(end.last, |_| said, out);
         let soft = |code: StatusCode| Said {
@@ -88,8 +99,14 @@ impl Rule for IdentityBurst {
             remediation: REMEDIATION,
             at_worst: Severity::Warning,
             soft: true,
+            qualifier: None,
         };
         self.soft.finish(end.last, soft, out);
+        let verstat = |code: StatusCode| Said {
+            qualifier: Some("verstat"),
+            ..soft(code)
+        };
+        self.verstat.finish(end.last, verstat, out);
     }
 }
 
@@ -107,7 +124,18 @@ static TOPICS: &[Topic] = &[Topic {
                  before (less than one in a million). Without five minutes of before, 20 % must be refused. Its start and \
                  end are those that separate it best from what is usual; it is over after 120 s that add nothing. Steady \
                  refusals and mere growth of traffic are no burst. --burst-window, --burst-min, --burst-share, --burst-p \
-                 and --burst-quiet change the numbers.",
+                 and --burst-quiet change the numbers. Calls that went on although a verifier said that their identity failed, in \
+                 a Reason field or in a verstat of the INVITE it sent on, are series of their own.",
+            ),
+            (
+                "What it adds",
+                "What the refused calls share and the passed ones of the same minutes do not, with counts on both sides and the \
+                 frames of exceptions, or that nothing separates them. What coincides with the beginning: a certificate that \
+                 ended, was revoked or is new (from 5 min before to a day behind, since verifiers keep certificates), a step of \
+                 the tokens' age by 10 s or more, another x5u than before, a pair of hosts, verifier, number of hops or \
+                 User-Agent not seen before, the full hour; nothing where nothing fits. How many calls there are: by Call-ID, or the \
+                 same numbers within 30 s. More than 1.5 attempts a call are told as retries; retries of fewer than five calls \
+                 are a warning at most.",
             ),
             (
                 "Why it matters",

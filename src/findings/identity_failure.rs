@@ -24,7 +24,14 @@ pub const NAME: &str = "identity-failure";
 pub const SOFT: &str = "soft-identity-failure";
 
 /// What a finding shares.
-type Key = (u16, Option<(CauseId, Option<Grade>)>);
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Key {
+    code: u16,
+    /// The parameter in which it was said, if it was.
+    verstat: Option<&'static str>,
+    went_on: bool,
+    cause: Option<(CauseId, Option<Grade>)>,
+}
 
 /// One of the two rules.
 #[derive(Debug)]
@@ -44,18 +51,21 @@ impl IdentityFailure {
         }
     }
 
-    fn said(&self, (code, cause): Key, gathered: &Gathered) -> Said {
+    fn said(&self, key: Key, gathered: &Gathered) -> Said {
+        let Key { code, cause, .. } = key;
         let calls = counted(gathered.count, "call", "calls");
-        let refused = if self.soft {
-            "whose identity did not verify, and which went on"
-        } else {
-            "refused for its identity"
+        let refused = match () {
+            () if key.verstat.is_some_and(|said| said.contains("No-TN")) => {
+                "whose identity was not validated, and which went on"
+            }
+            () if key.went_on => "whose identity did not verify, and which went on",
+            () if self.soft => "whose identity did not verify, and which ended with another code",
+            () if gathered.count == 1 => "refused for its identity",
+            () => "refused for their identity",
         };
-        let refused = if self.soft || gathered.count == 1 {
-            refused.to_owned()
-        } else {
-            "refused for their identity".to_owned()
-        };
+        let with = key
+            .verstat
+            .map_or_else(|| format!("with {code}"), |said| format!("({said})"));
         let what = cause.map_or_else(String::new, |(id, _)| format!(": {}", id.name()));
         let confidence = match cause.and_then(|(_, grade)| grade) {
             Some(Grade::Proven) => Confidence::Confirmed,
@@ -68,7 +78,11 @@ impl IdentityFailure {
         Said {
             rule: if self.soft { SOFT } else { NAME },
             verdict: None,
-            qualifier: String::new(),
+            qualifier: if key.verstat.is_some() {
+                "verstat".to_owned()
+            } else {
+                String::new()
+            },
             // Where nothing is seen to be wrong, nobody is to be blamed yet.
             severity: if self.soft || cause.is_none_or(|(id, _)| id == CauseId::Unexplained) {
                 Severity::Info
@@ -80,7 +94,7 @@ impl IdentityFailure {
                 "give the signers' certificates with --certs, and ask the verifier for its log of these calls (by origid)",
             ),
             cause: cause.map(|(id, _)| id.name()),
-            title: format!("{calls} {refused} with {code}{what}"),
+            title: format!("{calls} {refused} {with}{what}"),
             detail: cause.map_or_else(
                 || "The INVITE was not captured, so nothing can be compared.".to_owned(),
                 |(id, _)| format!("{}{grade}", id.summary()),
@@ -99,7 +113,11 @@ impl Rule for IdentityFailure {
     }
 
     fn attempt(&mut self, attempt: &Attempt<'_>, signed: &Signed) {
-        let Some(judged) = signed.refused.as_ref().filter(|one| one.soft == self.soft) else {
+        let Some(judged) = signed
+            .refused
+            .as_ref()
+            .filter(|one| one.is_soft() == self.soft)
+        else {
             return;
         };
         // A refusal on one hop that the next one mended is no failure of the call.
@@ -109,7 +127,12 @@ impl Rule for IdentityFailure {
         let cause = judged.causes.first().map(|cause| (cause.id, cause.grade));
         let cap = self.call_id_bytes;
         self.groups.add(
-            (judged.code, cause),
+            Key {
+                code: judged.code,
+                verstat: judged.word.verstat(),
+                went_on: judged.went_on,
+                cause,
+            },
             Peer::of(&attempt.flow),
             attempt.response.time,
             || call_ref(attempt, cap),
@@ -183,7 +206,9 @@ static SOFT_TOPICS: &[Topic] = &[Topic {
             (
                 "What it sees",
                 "Responses with Reason: STIR;cause=403, 428, 436, 437 or 438 (RFC 9410), or the older Reason: SIP with such a cause, on \
-                 calls that were not refused for it.",
+                 calls that were not refused for it. INVITEs that a verifier sent on with verstat=TN-Validation-Failed beside the \
+                 caller, or, of a signed call, with No-TN-Validation (qualifier verstat). Each is judged as it came to the verifier. \
+                 Unsigned calls with No-TN-Validation are in order.",
             ),
             (
                 "Why it matters",

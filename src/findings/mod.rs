@@ -18,6 +18,8 @@ pub mod heard;
 mod testing;
 pub mod burst;
 pub mod partition;
+pub mod tried;
+pub mod onset;
 pub mod examiner;
 pub mod key_bursts;
 pub mod refusals;

@@ -14,6 +14,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use crate::units::Span;
+
 /// Values told apart in one dimension.
 const VALUES: usize = 4096;
 
@@ -89,7 +91,7 @@ dimensions! {
 const COUNT: usize = Dimension::ALL.len();
 
 /// A value's number in its dimension; 0: none, or one of too many.
-type ValueId = u16;
+pub(super) type ValueId = u16;
 
 /// The traits of one attempt.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -97,6 +99,8 @@ pub struct Traits {
     values: [ValueId; COUNT],
     orig: Digits,
     dest: Digits,
+    /// Age of the token in milliseconds, cut to what fits.
+    age_ms: Option<i32>,
 }
 
 impl Traits {
@@ -108,6 +112,23 @@ impl Traits {
             .filter(|id| *id != 0)
     }
 
+    /// Calling and called number, where both are numbers.
+    pub(super) fn numbers(&self) -> Option<(Digits, Digits)> {
+        (self.orig.len > 0 && self.dest.len > 0).then_some((self.orig, self.dest))
+    }
+
+    /// How old its token was when it was captured.
+    pub(super) fn age(&self) -> Option<Span> {
+        self.age_ms.map(|ms| Span::from_millis(i64::from(ms)))
+    }
+
+    /// Sets the age of its token.
+    pub(super) fn set_age(&mut self, age: Span) {
+        let ms = age.nanos() / 1_000_000;
+        let cut = i32::try_from(ms).unwrap_or(if ms < 0 { i32::MIN } else { i32::MAX });
+        self.age_ms = Some(cut);
+    }
+
     /// The first `len` digits of the calling number.
     pub(super) fn orig_range(&self, len: u8) -> Option<u64> {
         self.orig.prefix(len).map(|digits| digits.number)
@@ -115,8 +136,8 @@ impl Traits {
 }
 
 /// A telephone number's digits.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Digits {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Digits {
     number: u64,
     len: u8,
 }
@@ -151,6 +172,23 @@ impl Digits {
 pub struct Values {
     ids: [HashMap<Box<[u8]>, ValueId>; COUNT],
     names: [Vec<Box<[u8]>>; COUNT],
+    /// Of an x5u the certificate that was given for it, where it is the only one.
+    certificates: BTreeMap<Box<[u8]>, Dated>,
+}
+
+/// The times of a certificate, in seconds since 1970.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Dated {
+    /// The file it is in.
+    pub path: String,
+    /// Its serial number.
+    pub serial: String,
+    /// From when it is valid.
+    pub not_before: i64,
+    /// Until when.
+    pub not_after: i64,
+    /// When it was revoked.
+    pub revoked: Option<i64>,
 }
 
 impl Values {
@@ -195,6 +233,21 @@ impl Values {
             .get(dimension as usize)?
             .get(place)
             .map(AsRef::as_ref)
+    }
+
+    /// Looks for the certificate of every x5u that was seen.
+    pub fn date(&mut self, certificate: impl Fn(&str) -> Option<Dated>) {
+        let of = |x5u: &Box<[u8]>| {
+            let dated = certificate(std::str::from_utf8(x5u).ok()?)?;
+            Some((x5u.clone(), dated))
+        };
+        let names = self.names.get(Dimension::X5u as usize);
+        self.certificates = names.into_iter().flatten().filter_map(of).collect();
+    }
+
+    /// The certificate of an x5u.
+    pub(super) fn certificate(&self, x5u: &[u8]) -> Option<&Dated> {
+        self.certificates.get(x5u)
     }
 
     /// The value behind a number.
@@ -251,45 +304,117 @@ pub struct Partition {
     pub separable: Option<bool>,
 }
 
+/// The same before names are known: they are all there only when the capture has ended.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Compared {
+    found: Vec<Unnamed>,
+    has_both_sides: bool,
+}
+
+/// A value by its number, or leading digits.
+#[derive(Clone, Copy, Debug)]
+enum Value {
+    Id(ValueId),
+    Prefix(Digits),
+}
+
+/// A contributor whose value has no name yet.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Unnamed {
+    dimension: Dimension,
+    value: Value,
+    refused: (u64, u64),
+    passed: (u64, u64),
+}
+
+impl Unnamed {
+    /// Whether an attempt has the value.
+    pub(super) fn is_of(&self, traits: &Traits) -> bool {
+        match (self.value, self.dimension) {
+            (Value::Id(id), dimension) => traits.id(dimension) == Some(id),
+            (Value::Prefix(digits), Dimension::OrigPrefix) => {
+                traits.orig.prefix(digits.len) == Some(digits)
+            }
+            (Value::Prefix(digits), _) => traits.dest.prefix(digits.len) == Some(digits),
+        }
+    }
+
+    fn strength(&self) -> f64 {
+        share(self.refused) - share(self.passed)
+    }
+
+    fn named(&self, values: &Values) -> Option<Contributor> {
+        let value = match self.value {
+            Value::Id(id) => values.name(self.dimension, id)?.into(),
+            Value::Prefix(digits) => digits.text().into_bytes().into(),
+        };
+        Some(Contributor {
+            dimension: self.dimension,
+            value,
+            refused: self.refused,
+            passed: self.passed,
+        })
+    }
+}
+
+impl Compared {
+    /// The strongest separation.
+    pub(super) fn strongest(&self) -> Option<&Unnamed> {
+        self.found.first()
+    }
+
+    /// With the names of values.
+    pub(super) fn named(&self, values: &Values) -> Partition {
+        let contributors: Vec<_> = self
+            .found
+            .iter()
+            .filter_map(|one| one.named(values))
+            .collect();
+        Partition {
+            separable: self
+                .has_both_sides
+                .then(|| contributors.iter().any(Contributor::separates)),
+            contributors,
+        }
+    }
+}
+
 /// Compares the attempts of a window: traits, and whether refused.
-pub fn partition<'a>(
-    values: &Values,
+pub(super) fn compare<'a>(
     attempts: &(impl Iterator<Item = (&'a Traits, bool)> + Clone),
-) -> Partition {
+) -> Compared {
     let refused = attempts.clone().filter(|one| one.1).count() as u64;
     let passed = attempts.clone().filter(|one| !one.1).count() as u64;
     if passed == 0 || refused == 0 {
-        return Partition::default();
+        return Compared::default();
     }
-    let mut contributors = Vec::new();
+    let mut found = Vec::new();
     for &dimension in Dimension::ALL {
-        let found = match dimension {
+        let best = match dimension {
             Dimension::OrigPrefix => {
                 best_prefix(dimension, attempts, refused, passed, |traits| traits.orig)
             }
             Dimension::DestPrefix => {
                 best_prefix(dimension, attempts, refused, passed, |traits| traits.dest)
             }
-            _ => best_value(values, dimension, attempts, refused, passed),
+            _ => best_value(dimension, attempts, refused, passed),
         };
-        contributors.extend(found.filter(is_beyond_chance));
+        found.extend(best.filter(is_beyond_chance));
     }
-    let strength = |one: &Contributor| one.inside() - one.outside();
-    contributors.sort_by(|a, b| strength(b).total_cmp(&strength(a)));
-    Partition {
-        separable: Some(contributors.iter().any(Contributor::separates)),
-        contributors,
+    found.sort_by(|a, b| b.strength().total_cmp(&a.strength()));
+    Compared {
+        found,
+        has_both_sides: true,
     }
 }
 
 /// The value of a dimension whose shares differ most.
 fn best_value<'a>(
-    values: &Values,
     dimension: Dimension,
     attempts: &(impl Iterator<Item = (&'a Traits, bool)> + Clone),
     refused: u64,
     passed: u64,
-) -> Option<Contributor> {
+) -> Option<Unnamed> {
     let mut counts: BTreeMap<ValueId, (u64, u64)> = BTreeMap::new();
     for (traits, is_refused) in attempts.clone() {
         let id = traits.values.get(dimension as usize).copied()?;
@@ -302,18 +427,14 @@ fn best_value<'a>(
     }
     counts
         .into_iter()
-        .filter_map(|(id, count)| {
-            Some(Contributor {
-                dimension,
-                value: values.name(dimension, id)?.into(),
-                refused: (count.0, refused),
-                passed: (count.1, passed),
-            })
+        .filter(|(id, _)| *id != 0)
+        .map(|(id, count)| Unnamed {
+            dimension,
+            value: Value::Id(id),
+            refused: (count.0, refused),
+            passed: (count.1, passed),
         })
-        .max_by(|a, b| {
-            let strength = |one: &Contributor| one.inside() - one.outside();
-            strength(a).total_cmp(&strength(b))
-        })
+        .max_by(|a, b| a.strength().total_cmp(&b.strength()))
 }
 
 /// The longest prefix that enough of the refused share.
@@ -323,7 +444,7 @@ fn best_prefix<'a>(
     refused: u64,
     passed: u64,
     digits: impl Fn(&Traits) -> Digits,
-) -> Option<Contributor> {
+) -> Option<Unnamed> {
     let mut best = None;
     for len in PREFIX_DIGITS..=19 {
         let mut counts: BTreeMap<u64, (u64, u64)> = BTreeMap::new();
@@ -344,9 +465,9 @@ fn best_prefix<'a>(
         else {
             break;
         };
-        best = Some(Contributor {
+        best = Some(Unnamed {
             dimension,
-            value: Digits { number, len }.text().into_bytes().into(),
+            value: Value::Prefix(Digits { number, len }),
             refused: (count.0, refused),
             passed: (count.1, passed),
         });
@@ -355,10 +476,10 @@ fn best_prefix<'a>(
 }
 
 /// Whether the shares differ by more than samples of these sizes do by chance.
-fn is_beyond_chance(one: &Contributor) -> bool {
+fn is_beyond_chance(one: &Unnamed) -> bool {
     let (low, _) = wilson(one.refused);
     let (_, high) = wilson(one.passed);
-    low > high && one.inside() - one.outside() >= LEAST_DIFFERENCE
+    low > high && one.strength() >= LEAST_DIFFERENCE
 }
 
 #[expect(
@@ -409,10 +530,7 @@ mod tests {
                 attempts.push((traits, refused));
             }
         }
-        partition(
-            &values,
-            &attempts.iter().map(|(traits, refused)| (traits, *refused)),
-        )
+        compare(&attempts.iter().map(|(traits, refused)| (traits, *refused))).named(&values)
     }
 
     fn named(partition: &Partition) -> Vec<(&'static str, &str)> {

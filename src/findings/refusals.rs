@@ -1,33 +1,34 @@
 //! Refusals: INVITE attempts and, of each code that is watched, the bursts of its refusals.
 //!
 //! In: attempts with their first final response. Out: a [`Burst`] of a code with its calls and whom it
-//! hits, and the finding that says so. Which codes, and what to do about them, is the rules'.
+//! hits, and the finding that says so. Which codes, and what to do about them, is the rules'. What a
+//! burst looked like is kept when it is over ([`Drawn`]), since attempts are forgotten.
 //!
 //! Capped: [`crate::limits::Limits::burst_series`] codes; [`crate::limits::Limits::burst_events`]
 //! refusals of all codes together, of which the longest series gives up its oldest; `RECENT`
 //! attempts, and calls refused. Counts stay exact.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::fmt::Write as _;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use super::burst::{Burst, BurstOptions, Detector, Finals, per_minute};
+mod drawn;
+mod words;
+
+use self::drawn::Drawn;
+use super::burst::{Burst, BurstOptions, Detector, Finals};
 use super::examiner::Signed;
+use super::identity_burst;
 use super::key_bursts::{KeyBurst, KeyBursts};
-use super::partition::{Partition, Traits, Values, partition};
-use super::rule::{
-    BurstFacts, CallRef, Confidence, Finding, Peer, PeerCounts, Severity, kept, readable,
-};
+use super::partition::{Traits, Values};
+use super::reading::is_any;
+use super::rule::{CallRef, Finding, Peer, Severity, kept};
 use crate::calls::Attempt;
 use crate::limits::Limits;
 use crate::stir::{CauseId, Grade};
-use crate::units::{StatusCode, Timestamp};
+use crate::units::{FrameRef, Span, StatusCode, Timestamp};
 
 /// Attempts, and refusals, remembered: half an hour of 18 attempts a second.
 const RECENT: usize = 32_768;
-
-/// A trunk of which at least so many calls fail, and none passes, is down.
-const TRUNK_ATTEMPTS: u64 = 20;
 
 /// How often the refusals of all series are counted, in refusals.
 const COUNTED: u64 = 1024;
@@ -55,16 +56,35 @@ pub struct Refusals {
     keys: BTreeMap<StatusCode, KeyBursts>,
     /// Names of what attempts share.
     values: Arc<Values>,
+    /// When bursts that are over were last looked for.
+    looked_at: Timestamp,
+    /// Calls of bursts that are over for which there is room.
+    room: usize,
     given_up: u64,
 }
+
+/// How often bursts that are over are looked for.
+const LOOK: Span = Span::from_secs(10);
+
+/// Calls that are kept of a burst where there is no room for all.
+const EXAMPLES: usize = 100;
+
+/// Codes by which the called side shows that a call came that far.
+const REACHED: [u16; 9] = [404, 410, 480, 484, 486, 487, 600, 603, 604];
 
 /// An attempt, as far as it is remembered.
 #[derive(Debug)]
 struct Attempted {
     time: Timestamp,
+    at: FrameRef,
     peer: Peer,
-    /// The code of the series it belongs to; `None` where it passed.
+    /// The code of the series it belongs to.
     refused: Option<StatusCode>,
+    /// It is one to compare the refused with: it was answered, or the called side had its say.
+    is_passed: bool,
+    /// Its identity was refused otherwise than this series tells: with which code, and whether the
+    /// call went on.
+    otherwise: Option<(u16, bool)>,
     traits: Traits,
 }
 
@@ -72,6 +92,8 @@ struct Attempted {
 struct Series {
     detector: Detector,
     count: u64,
+    /// The bursts that are over, as they were then.
+    drawn: Vec<Drawn>,
 }
 
 #[derive(Debug)]
@@ -96,6 +118,8 @@ pub struct Said {
     pub at_worst: Severity,
     /// The calls went on all the same.
     pub soft: bool,
+    /// What narrows the finding.
+    pub qualifier: Option<&'static str>,
 }
 
 impl Refusals {
@@ -116,6 +140,8 @@ impl Refusals {
             attempts: VecDeque::new(),
             keys: BTreeMap::new(),
             values: Arc::default(),
+            looked_at: Timestamp::default(),
+            room: RECENT,
             given_up: 0,
         }
     }
@@ -140,15 +166,30 @@ impl Refusals {
                     series.detector.judge(&self.finals);
                 }
             }
+            if time.since(self.looked_at) >= LOOK {
+                self.looked_at = time;
+                self.draw_over(time);
+            }
         }
         self.finals.push(time);
         if self.attempts.len() >= RECENT {
             self.attempts.pop_front();
         }
+        // A soft refusal that this series does not tell is none of its own.
+        let judged = signed.refused.as_ref();
+        let otherwise = judged
+            .map(|judged| (judged.code, judged.is_soft()))
+            .filter(|(code, _)| watched.is_none_or(|watched| watched.get() != *code));
+        let code = attempt.code;
         self.attempts.push_back(Attempted {
             time: attempt.response.time,
+            at: attempt.response.at,
             peer: Peer::of(&attempt.flow),
             refused: watched,
+            is_passed: watched.is_none()
+                && otherwise.is_none()
+                && (code.class() < 4 || is_any(code, &REACHED)),
+            otherwise,
             traits: signed.traits,
         });
         for (code, keys) in &mut self.keys {
@@ -169,6 +210,7 @@ impl Refusals {
         let series = self.series.entry(code).or_insert_with(|| Series {
             detector: Detector::new(self.options, self.events, first),
             count: 0,
+            drawn: Vec::new(),
         });
         series.detector.push(time, &self.finals);
         series.count += 1;
@@ -198,6 +240,23 @@ impl Refusals {
     /// signer and verifier are named.
     fn has_keys(&self, code: StatusCode) -> bool {
         matches!(code.get(), 403 | 428 | 436..=438) && self.keys.len() < 8
+    }
+
+    /// Keeps what the bursts that are over looked like.
+    fn draw_over(&mut self, now: Timestamp) {
+        let codes: Vec<_> = self.series.keys().copied().collect();
+        for code in codes {
+            while let Some(series) = self.series.get(&code)
+                && let Some(burst) = series.detector.over(series.drawn.len(), now)
+            {
+                let mut drawn = self.draw(code, &burst, &|_| true);
+                drawn.calls.truncate(self.room.max(EXAMPLES));
+                self.room = self.room.saturating_sub(drawn.calls.len());
+                if let Some(series) = self.series.get_mut(&code) {
+                    series.drawn.push(drawn);
+                }
+            }
+        }
     }
 
     /// Lets the longest series give up its oldest refusals where all together are too many.
@@ -238,7 +297,9 @@ impl Refusals {
             .collect();
         for (code, series) in std::mem::take(&mut self.series) {
             let mut keys = by_key.remove(&code).unwrap_or_default();
+            let mut drawn = series.drawn.into_iter();
             for burst in series.detector.finish(&self.finals, end) {
+                let drawn = drawn.next();
                 // It opened on a share of its first minute; over all of it, it may be less.
                 if share(&burst) < self.options.share {
                     continue;
@@ -247,8 +308,8 @@ impl Refusals {
                     .into_iter()
                     .partition(|key| is_overlap(&key.burst, &burst));
                 keys = rest;
-                let inside_of = |_: &Traits| true;
-                out(self.finding(code, &burst, said(code), &inside, &inside_of));
+                let drawn = drawn.unwrap_or_else(|| self.draw(code, &burst, &|_| true));
+                out(self.finding(code, &burst, said(code), &inside, &drawn));
             }
             // What only one key shows is told once, with the other keys that show the same.
             while let Some(first) = keys.first().cloned() {
@@ -256,156 +317,9 @@ impl Refusals {
                     .into_iter()
                     .partition(|key| is_overlap(&key.burst, &first.burst));
                 keys = rest;
-                let has = |traits: &Traits| first.has(traits);
-                out(self.finding(code, &first.burst, said(code), &same, &has));
+                let drawn = self.draw(code, &first.burst, &|traits| first.has(traits));
+                out(self.finding(code, &first.burst, said(code), &same, &drawn));
             }
-        }
-    }
-
-    /// A burst of the attempts that `belongs` is true of, with the bursts of `keys` inside it.
-    fn finding(
-        &self,
-        code: StatusCode,
-        burst: &Burst,
-        said: Said,
-        keys: &[KeyBurst],
-        belongs: &dyn Fn(&Traits) -> bool,
-    ) -> Finding {
-        let refusals = || {
-            self.refused.iter().filter(|refused| {
-                refused.code == code
-                    && burst.start <= refused.call.time
-                    && refused.call.time <= burst.end
-                    && belongs(&refused.traits)
-            })
-        };
-        let inside = || refusals().map(|refused| &refused.call);
-        let distinct: BTreeSet<_> = inside().map(|call| &call.call_id).collect();
-        let distinct_calls = u64::try_from(distinct.len()).unwrap_or(u64::MAX);
-        let by_peer = self.attempts_by_peer(code, burst, belongs);
-        let partition = self.partition(code, burst);
-        let causes = causes(refusals());
-        let mut peers = PeerCounts::default();
-        for (peer, (_, refused)) in &by_peer {
-            peers.add_many(*peer, *refused);
-        }
-        let share = share(burst);
-        let lasted = burst.end.since(burst.start);
-        let per_minute = |count: f64| per_minute(count, self.options.window);
-        #[expect(clippy::cast_precision_loss, reason = "counts of one window")]
-        let peak_per_minute = per_minute(burst.peak.0 as f64);
-        let baseline = burst.expected.map(per_minute);
-        let trunk_down = by_peer
-            .values()
-            .any(|(all, refused)| *all >= TRUNK_ATTEMPTS && all == refused);
-        let severity = match () {
-            () if trunk_down => Severity::Critical,
-            () if share >= 0.2 || burst.count >= 50 => Severity::Error,
-            () => Severity::Warning,
-        };
-        let mut detail = rates(share, peak_per_minute, baseline);
-        detail.push_str(&whose(&by_peer, burst.count));
-        if distinct_calls * 2 <= burst.count {
-            // Writing to a String cannot fail.
-            let _ = write!(
-                detail,
-                " Each call was tried several times: retries after a {code} multiply the refusals."
-            );
-        }
-        push_shared(&mut detail, &partition);
-        push_causes(&mut detail, &causes);
-        let phrase = if said.phrase.is_empty() {
-            String::new()
-        } else {
-            format!(" {}", said.phrase)
-        };
-        Finding {
-            rule: said.rule,
-            verdict: None,
-            qualifier: None,
-            severity: severity.min(said.at_worst),
-            confidence: Confidence::Confirmed,
-            raise: None,
-            cause: main_cause(&causes, burst.count),
-            title: format!(
-                "Burst of {code}{phrase}: {} of {} INVITEs refused in {}",
-                burst.count,
-                burst.attempts,
-                readable(lasted)
-            ),
-            detail,
-            evidence: inside().next().map(|call| {
-                let frames: Vec<_> = call.named_frames().collect();
-                format!(
-                    "first refusal: Call-ID {}, frames {}",
-                    String::from_utf8_lossy(&call.call_id),
-                    frames.join(" and ")
-                )
-            }),
-            remediation: said.remediation.to_owned(),
-            count: burst.count,
-            start: burst.start,
-            end: burst.end,
-            peers: peers.sorted(),
-            calls: inside().take(self.calls_per_finding).cloned().collect(),
-            burst: Some(BurstFacts {
-                code: code.get(),
-                attempts: burst.attempts,
-                share,
-                distinct_calls,
-                peak_per_minute,
-                peak_at: burst.peak.1,
-                baseline_per_minute: baseline,
-                open: burst.open,
-                soft: said.soft,
-                partition,
-                causes,
-                keys: keys.to_vec(),
-            }),
-        }
-    }
-
-    /// What the refused of the burst's window share, and the passed do not.
-    fn partition(&self, code: StatusCode, burst: &Burst) -> Partition {
-        let inside = self
-            .attempts
-            .iter()
-            .filter(|one| burst.start <= one.time && one.time <= burst.end)
-            // Refused with another code is neither.
-            .filter(|one| one.refused.is_none() || one.refused == Some(code))
-            .map(|one| (&one.traits, one.refused.is_some()));
-        partition(&self.values, &inside)
-    }
-
-    /// Attempts and refusals in the burst's window, by pair of hosts.
-    fn attempts_by_peer(
-        &self,
-        code: StatusCode,
-        burst: &Burst,
-        belongs: &dyn Fn(&Traits) -> bool,
-    ) -> BTreeMap<Peer, (u64, u64)> {
-        let mut by_peer: BTreeMap<Peer, (u64, u64)> = BTreeMap::new();
-        for one in &self.attempts {
-            if one.time >= burst.start && one.time <= burst.end && belongs(&one.traits) {
-                let counts = by_peer.entry(one.peer).or_default();
-                counts.0 += 1;
-                counts.1 += u64::from(one.refused == Some(code));
-            }
-        }
-        by_peer
-    }
-}
-
-/// How many were refused, and what is usual.
-fn rates(share: f64, peak_per_minute: f64, baseline: Option<f64>) -> String {
-    let refused = format!(
-        "Refused were {:.0} %, at most {peak_per_minute:.0} a minute",
-        share * 100.0
-    );
-    match baseline {
-        Some(rate) => format!("{refused}, where {rate:.2} a minute is usual."),
-        None => {
-            format!("{refused}; too little of the time before was captured to say what is usual.")
         }
     }
 }
@@ -418,63 +332,6 @@ fn share(burst: &Burst) -> f64 {
 
 fn is_overlap(a: &Burst, b: &Burst) -> bool {
     a.start <= b.end && b.start <= a.end
-}
-
-/// Why the calls were refused, most first.
-fn causes<'a>(refused: impl Iterator<Item = &'a Refused>) -> Vec<(CauseId, Option<Grade>, u64)> {
-    let mut counts: BTreeMap<(CauseId, Option<Grade>), u64> = BTreeMap::new();
-    for cause in refused.filter_map(|refused| refused.cause) {
-        *counts.entry(cause).or_default() += 1;
-    }
-    let mut causes: Vec<_> = counts
-        .into_iter()
-        .map(|((id, grade), count)| (id, grade, count))
-        .collect();
-    causes.sort_by_key(|(id, grade, count)| (std::cmp::Reverse(*count), *id, *grade));
-    causes
-}
-
-/// The cause of at least half of the refusals.
-fn main_cause(causes: &[(CauseId, Option<Grade>, u64)], refused: u64) -> Option<&'static str> {
-    let (id, _, count) = causes.first()?;
-    (*id != CauseId::Unexplained && count * 2 >= refused).then(|| id.name())
-}
-
-/// What separates the refused from the passed, in words.
-fn push_shared(detail: &mut String, partition: &Partition) {
-    let percent = |share: f64| 100.0 * share;
-    // Writing to a String cannot fail.
-    if let Some(first) = partition.contributors.first() {
-        let _ = write!(
-            detail,
-            " What they share: {} {}, in {} of {} refused ({:.0} %) and {} of {} passed calls ({:.0} %).",
-            first.dimension.name(),
-            String::from_utf8_lossy(&first.value),
-            first.refused.0,
-            first.refused.1,
-            percent(first.inside()),
-            first.passed.0,
-            first.passed.1,
-            percent(first.outside()),
-        );
-    } else if partition.separable == Some(false) {
-        detail.push_str(" Nothing that was compared sets the refused calls apart from the passed.");
-    }
-}
-
-/// The causes, in words.
-fn push_causes(detail: &mut String, causes: &[(CauseId, Option<Grade>, u64)]) {
-    let Some((id, grade, count)) = causes.first() else {
-        return;
-    };
-    let grade = grade.map_or_else(String::new, |grade| format!(" ({})", grade.name()));
-    // Writing to a String cannot fail.
-    let _ = write!(
-        detail,
-        " Cause of {count}: {}{grade}. {}",
-        id.name(),
-        id.summary()
-    );
 }
 
 /// An attempt as findings name it.
@@ -497,41 +354,6 @@ pub(super) fn call_ref(attempt: &Attempt<'_>, text_bytes: usize) -> CallRef {
     }
 }
 
-/// Whose calls are refused, and whose pass.
-fn whose(by_peer: &BTreeMap<Peer, (u64, u64)>, total: u64) -> String {
-    let mut worst: Vec<_> = by_peer.iter().filter(|(_, counts)| counts.1 > 0).collect();
-    worst.sort_by_key(|(peer, counts)| (std::cmp::Reverse(counts.1), **peer));
-    let Some((peer, (attempts, refused))) = worst.first() else {
-        return String::new();
-    };
-    if worst.len() > 1 && refused * 2 < total {
-        return format!(" They are spread over {} pairs of hosts.", worst.len());
-    }
-    let others: (u64, u64) = by_peer
-        .iter()
-        .filter(|(other, _)| other != peer)
-        .fold((0, 0), |sum, (_, counts)| {
-            (sum.0 + counts.0, sum.1 + counts.1)
-        });
-    let mut text = format!(" {peer} has {refused} of {total} refusals, in {attempts} attempts;");
-    if others.0 == 0 {
-        text.push_str(" no other pair of hosts had calls meanwhile.");
-    } else {
-        let refused = if others.1 == 0 {
-            "none".to_owned()
-        } else {
-            others.1.to_string()
-        };
-        // Writing to a String cannot fail.
-        let _ = write!(
-            text,
-            " of the {} attempts of all other pairs, {refused}.",
-            others.0
-        );
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -550,6 +372,7 @@ mod tests {
         remediation: "",
         at_worst: Severity::Critical,
         soft: false,
+        qualifier: None,
     };
 
     #[test]

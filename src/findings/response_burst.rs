@@ -90,6 +90,7 @@ fn said(code: StatusCode) -> Said {
             Severity::Critical
         },
         soft: false,
+        qualifier: None,
     }
 }
 

@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use super::examiner::Signed;
 use super::key_bursts::KeyBurst;
+use super::onset::Onset;
 use super::partition::{Partition, Values};
+use super::tried::Tried;
 use crate::calls::{AnsweredDialog, Attempt, Exchanged, ResponseSeen, Session};
 use crate::stir::{CauseId, Grade};
 use crate::units::{FileIndex, Flow, FrameNo, FrameRef, Span, Timestamp};
@@ -163,8 +165,8 @@ pub struct BurstFacts {
     pub attempts: u64,
     /// `count / attempts`.
     pub share: f64,
-    /// Different Call-IDs among the refused.
-    pub distinct_calls: u64,
+    /// Different calls among the refused, and how often they were tried.
+    pub tried: Tried,
     /// The most within one detector window, scaled to a minute.
     pub peak_per_minute: f64,
     /// When that window ended.
@@ -179,6 +181,11 @@ pub struct BurstFacts {
     pub partition: Partition,
     /// Why they were refused: each call's first cause, with its grade; most first.
     pub causes: Vec<(CauseId, Option<Grade>, u64)>,
+    /// What coincides with its beginning.
+    pub onset: Option<Onset>,
+    /// Identities that failed otherwise meanwhile: with which code, whether the call went on, how
+    /// many.
+    pub otherwise: Vec<(u16, bool, u64)>,
     /// Bursts of single peers, signers, verifiers and ranges of numbers inside it.
     pub keys: Vec<KeyBurst>,
 }

@@ -156,6 +156,11 @@ fn burst() -> Finding {
         attempts: 121,
         share: 33.0 / 121.0,
         distinct_calls: 33,
+        attempts_per_call: 1.0,
+        retry_after_s: None,
+        storm_of_few_calls: false,
+        onset: None,
+        otherwise: Vec::new(),
         peak_per_minute: 30.0,
         baseline_per_minute: Some(0.06),
         baseline: None,
@@ -167,6 +172,7 @@ fn burst() -> Finding {
                 inside: 0.98,
                 outside: 0.31,
                 lift: Some(3.16),
+                ..Contributor::default()
             },
             Contributor {
                 dimension: "dest-prefix".into(),
@@ -174,6 +180,7 @@ fn burst() -> Finding {
                 inside: 0.91,
                 outside: 0.0,
                 lift: None,
+                ..Contributor::default()
             },
         ],
         separable: Some(true),

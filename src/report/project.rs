@@ -15,6 +15,7 @@ use crate::defect::DefectKind;
 use crate::findings::annotate::Annotated;
 use crate::findings::codes::Codes;
 use crate::findings::metrics::{Measured, Measures, Scope};
+use crate::findings::onset::Onset;
 use crate::findings::partition::Contributor;
 use crate::findings::trust::Trust;
 use crate::findings::{BurstFacts, CallRef, Confidence, Finding, Severity, Unneeded};
@@ -308,7 +309,23 @@ fn contributor(one: &Contributor) -> view::Contributor {
         inside: one.inside(),
         outside: one.outside(),
         lift: one.lift(),
+        refused: Some(one.refused),
+        accepted: Some(one.passed),
     }
+}
+
+fn onset(onset: &Onset) -> view::Onset {
+    view::Onset {
+        kind: Cow::Borrowed(onset.kind),
+        value: view::Text(onset.value.to_vec()),
+        time: view::Time(onset.time),
+        evidence: onset.evidence.clone(),
+    }
+}
+
+/// To three decimals.
+fn rounded(value: f64) -> f64 {
+    (value * 1000.0).round() / 1000.0
 }
 
 fn burst(facts: &BurstFacts) -> view::Burst {
@@ -317,7 +334,16 @@ fn burst(facts: &BurstFacts) -> view::Burst {
         soft: facts.soft,
         attempts: facts.attempts,
         share: facts.share,
-        distinct_calls: facts.distinct_calls,
+        distinct_calls: facts.tried.calls,
+        attempts_per_call: rounded(facts.tried.factor()),
+        retry_after_s: facts.tried.gap.map(Span::as_secs_f64),
+        storm_of_few_calls: facts.tried.is_of_few_calls(),
+        onset: facts.onset.as_ref().map(onset),
+        otherwise: facts
+            .otherwise
+            .iter()
+            .map(|&(code, soft, count)| view::Otherwise { code, soft, count })
+            .collect(),
         peak_per_minute: facts.peak_per_minute,
         baseline_per_minute: facts.baseline_per_minute,
         baseline: facts

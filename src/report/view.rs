@@ -486,8 +486,15 @@ pub struct Burst {
     pub attempts: u64,
     /// `count` of `attempts`, 0 to 1.
     pub share: f64,
-    /// Different calls among `count`.
+    /// Different calls among `count`: by Call-ID, or the same numbers within 30 s.
     pub distinct_calls: u64,
+    /// How often each of them was tried.
+    pub attempts_per_call: f64,
+    /// From one try of a call to the next, seconds (median).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_after_s: Option<f64>,
+    /// It is the retries of fewer than five calls, and no failure of many.
+    pub storm_of_few_calls: bool,
     /// The busiest minute.
     pub peak_per_minute: f64,
     /// What is usual; absent where there is no baseline.
@@ -498,6 +505,12 @@ pub struct Burst {
     pub baseline: Option<Cow<'static, str>>,
     /// It had not ended when the capture did.
     pub open: bool,
+    /// What coincides with its beginning.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub onset: Option<Onset>,
+    /// Identities that failed otherwise in the window.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub otherwise: Vec<Otherwise>,
     /// What sets the refused apart, strongest first.
     pub contributors: Vec<Contributor>,
     /// Whether anything sets them apart.
@@ -522,6 +535,35 @@ pub struct Contributor {
     pub outside: f64,
     /// `inside / outside`; `None` where `outside` is 0.
     pub lift: Option<f64>,
+    /// Refused attempts with it, and all refused.
+    pub refused: Option<(u64, u64)>,
+    /// Accepted attempts with it, and all accepted.
+    pub accepted: Option<(u64, u64)>,
+}
+
+/// What coincides with the beginning of a burst.
+#[derive(Clone, Debug, Default)]
+pub struct Onset {
+    /// `certificate-ended`, `certificate-revoked`, `certificate-new`, `iat-age-step`,
+    /// `x5u-changed`, `new-path`, `full-hour`.
+    pub kind: Cow<'static, str>,
+    /// What it concerns: an x5u, a pair of hosts, a number of seconds.
+    pub value: Text,
+    /// When.
+    pub time: Time,
+    /// In words, with the refused and all calls before and since.
+    pub evidence: String,
+}
+
+/// Identities that failed with another code than a burst's, or in another way.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Otherwise {
+    /// The code.
+    pub code: u16,
+    /// The call was not refused for it.
+    pub soft: bool,
+    /// How many.
+    pub count: u64,
 }
 
 /// A cause and how many it explains.

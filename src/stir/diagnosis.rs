@@ -25,6 +25,8 @@ mod certificate;
 mod hops;
 mod select;
 
+use std::borrow::Cow;
+
 use super::cause::{Cause, CauseId, Grade};
 use super::facts::Facts;
 use super::identity::{Form, Identity};
@@ -69,6 +71,21 @@ pub struct Refusal<'a> {
     pub code: u16,
     /// Its phrase or text.
     pub phrase: &'a [u8],
+}
+
+/// A verifier's doubt in other words than a code: a `verstat` that it wrote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Doubt<'a> {
+    /// The codes that mean the same, the nearest first.
+    pub codes: &'a [u16],
+    /// As it was said.
+    pub words: &'a str,
+}
+
+/// What is to be explained.
+struct Sought<'a> {
+    codes: &'a [u16],
+    words: Cow<'a, str>,
 }
 
 /// What was found.
@@ -291,10 +308,27 @@ pub fn examine(case: &Case<'_>) -> Examined {
 
 /// Why `refusal` came, as far as the capture shows.
 pub fn diagnose(case: &Case<'_>, refusal: &Refusal<'_>, precedents: &Precedents) -> Diagnosis {
+    let sought = Sought {
+        codes: &[refusal.code],
+        words: Cow::Owned(format!("{} {}", refusal.code, quoted(refusal.phrase))),
+    };
+    explain(case, &sought, precedents)
+}
+
+/// Why a verifier had a doubt, as far as the capture shows.
+pub fn diagnose_doubt(case: &Case<'_>, doubt: &Doubt<'_>, precedents: &Precedents) -> Diagnosis {
+    let sought = Sought {
+        codes: doubt.codes,
+        words: Cow::Borrowed(doubt.words),
+    };
+    explain(case, &sought, precedents)
+}
+
+fn explain(case: &Case<'_>, sought: &Sought<'_>, precedents: &Precedents) -> Diagnosis {
     let Examined { causes, headers } = examine(case);
-    let causes = precedents.weigh(case.here.flow.dst.addr, causes);
+    let (causes, customs) = precedents.weigh(case.here.flow.dst.addr, causes);
     Diagnosis {
-        causes: select::select(case, refusal, causes, &headers),
+        causes: select::select(case, sought, (causes, &customs), &headers),
         headers,
     }
 }

@@ -42,7 +42,7 @@ pub(crate) mod testing;
 
 pub use cause::{Cause, CauseId, Grade};
 pub use certificates::Store;
-pub use diagnosis::{Case, Diagnosis, History, Refusal, diagnose, examine};
+pub use diagnosis::{Case, Diagnosis, Doubt, History, Refusal, diagnose, diagnose_doubt, examine};
 pub use facts::{Facts, Sent};
 pub use identity::Identity;
 pub use passport::Passport;

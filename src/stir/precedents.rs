@@ -40,6 +40,15 @@ struct Counts {
     refused: u64,
 }
 
+/// A cause that is the verifier's custom to accept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Custom {
+    /// Which.
+    pub id: CauseId,
+    /// Accepted calls that were looked at and had it.
+    pub accepted: u64,
+}
+
 impl Precedents {
     /// Room for `most` pairs of verifier and signer, and as many verifiers.
     pub const fn new(most: usize) -> Self {
@@ -83,11 +92,12 @@ impl Precedents {
         set.iter().for_each(|id| add(counts.entry(id).or_default()));
     }
 
-    /// `causes` without those that are the verifier's custom to accept; those that it accepted at
-    /// least once are lowered and say so.
-    pub fn weigh(&self, verifier: IpAddr, mut causes: Vec<Cause>) -> Vec<Cause> {
+    /// `causes` without those that are the verifier's custom to accept, and these; those that it
+    /// accepted at least once are lowered and say so.
+    pub fn weigh(&self, verifier: IpAddr, mut causes: Vec<Cause>) -> (Vec<Cause>, Vec<Custom>) {
+        let mut customs: Vec<Custom> = Vec::new();
         let Some(known) = self.verifiers.get(&verifier) else {
-            return causes;
+            return (causes, customs);
         };
         causes.retain_mut(|cause| {
             let counts = known.get(&cause.id).copied().unwrap_or_default();
@@ -95,6 +105,12 @@ impl Precedents {
                 return true;
             }
             if counts.accepted >= CUSTOM && counts.accepted >= counts.refused {
+                if customs.iter().all(|custom| custom.id != cause.id) {
+                    customs.push(Custom {
+                        id: cause.id,
+                        accepted: counts.accepted,
+                    });
+                }
                 return false;
             }
             cause.grade = cause.grade.map(super::cause::Grade::lowered);
@@ -109,7 +125,7 @@ impl Precedents {
             );
             true
         });
-        causes
+        (causes, customs)
     }
 }
 
@@ -133,6 +149,7 @@ mod tests {
     fn grades(precedents: &Precedents) -> Vec<Option<Grade>> {
         precedents
             .weigh(flow().dst.addr, vec![cause(CauseId::CertChain)])
+            .0
             .iter()
             .map(|cause| cause.grade)
             .collect()

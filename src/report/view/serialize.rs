@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
-use super::{CallRef, Capture, Contributor, KeyBurst, Response, Signer, Time};
+use super::{CallRef, Capture, Contributor, KeyBurst, Onset, Response, Signer, Time};
 use crate::report::clock;
 use crate::wire_text::WireText;
 
@@ -154,6 +154,19 @@ impl Serialize for Contributor {
         map.serialize_entry("inside", &self.inside)?;
         map.serialize_entry("outside", &self.outside)?;
         map.serialize_entry("lift", &self.lift)?;
+        put_some(&mut map, "refused", self.refused.as_ref())?;
+        put_some(&mut map, "accepted", self.accepted.as_ref())?;
+        map.end()
+    }
+}
+
+impl Serialize for Onset {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("kind", &self.kind)?;
+        put_text(&mut map, "value", "value_bytes", self.value.wire())?;
+        map.serialize_entry("time", &self.time)?;
+        map.serialize_entry("evidence", &self.evidence)?;
         map.end()
     }
 }

@@ -10,14 +10,15 @@
 
 use std::collections::BTreeSet;
 
-use super::{Case, HeaderReport, Refusal, SignatureCheck, quoted};
+use super::{Case, HeaderReport, SignatureCheck, Sought, quoted};
 use crate::stir::cause::{Cause, CauseId, Grade};
 use crate::stir::number::Level;
+use crate::stir::precedents::Custom;
 
 pub(super) fn select(
     case: &Case<'_>,
-    refusal: &Refusal<'_>,
-    causes: Vec<Cause>,
+    sought: &Sought<'_>,
+    (causes, customs): (Vec<Cause>, &[Custom]),
     headers: &[HeaderReport],
 ) -> Vec<Cause> {
     let at_fault: BTreeSet<u32> = causes
@@ -30,7 +31,7 @@ pub(super) fn select(
         .partition(|cause| cause.id == CauseId::RetryStorm);
     let (mut explaining, others): (Vec<_>, Vec<_>) = causes
         .into_iter()
-        .partition(|cause| cause.explains(refusal.code));
+        .partition(|cause| sought.codes.iter().any(|code| cause.explains(*code)));
     lower_where_another_is_in_order(&mut explaining, headers, &at_fault);
     let is_proven = explaining
         .iter()
@@ -42,11 +43,11 @@ pub(super) fn select(
     // grade comes before it.
     explaining.sort_by_key(|cause| (cause.grade, cause.id, cause.header));
     if explaining.is_empty() {
-        explaining.push(unexplained(case, refusal, headers));
+        explaining.push(unexplained(case, sought, customs, headers));
         explaining.extend(
             others
                 .into_iter()
-                .filter_map(|cause| contributor(cause, refusal)),
+                .filter_map(|cause| contributor(cause, sought)),
         );
     }
     explaining.extend(companions);
@@ -79,7 +80,7 @@ fn lower_where_another_is_in_order(
 }
 
 /// A fact beside a refusal that it does not explain.
-fn contributor(mut cause: Cause, refusal: &Refusal<'_>) -> Option<Cause> {
+fn contributor(mut cause: Cause, sought: &Sought<'_>) -> Option<Cause> {
     if !matches!(cause.grade, Some(Grade::Proven | Grade::Likely)) {
         return None;
     }
@@ -87,12 +88,18 @@ fn contributor(mut cause: Cause, refusal: &Refusal<'_>) -> Option<Cause> {
     cause.grade = Some(Grade::Possible);
     cause.evidence = format!(
         "{} (verifiers answer this with {usual}, not {})",
-        cause.evidence, refusal.code
+        cause.evidence,
+        sought.codes.first().copied().unwrap_or_default()
     );
     Some(cause)
 }
 
-fn unexplained(case: &Case<'_>, refusal: &Refusal<'_>, headers: &[HeaderReport]) -> Cause {
+fn unexplained(
+    case: &Case<'_>,
+    sought: &Sought<'_>,
+    customs: &[Custom],
+    headers: &[HeaderReport],
+) -> Cause {
     let mut seen: Vec<String> = Vec::new();
     if case.here.is_incomplete {
         seen.push(
@@ -105,6 +112,19 @@ fn unexplained(case: &Case<'_>, refusal: &Refusal<'_>, headers: &[HeaderReport])
     if case.here.identities.is_empty() && !case.here.is_incomplete {
         seen.push("the INVITE has no Identity".to_owned());
     }
+    // What differs and is no reason all the same, since calls with it passed.
+    seen.extend(customs.iter().map(|custom| {
+        let calls = if custom.accepted == 1 {
+            "call"
+        } else {
+            "calls"
+        };
+        format!(
+            "{} holds, and is no reason: this verifier accepted {} {calls} with the same",
+            custom.id.name(),
+            custom.accepted
+        )
+    }));
     let seen = seen.join("; ");
     Cause {
         id: CauseId::Unexplained,
@@ -112,10 +132,9 @@ fn unexplained(case: &Case<'_>, refusal: &Refusal<'_>, headers: &[HeaderReport])
         header: None,
         hop: case.here.flow,
         evidence: format!(
-            "nothing in the capture explains {} {}: {seen}; not in the capture: the certificate as the verifier has it \
+            "nothing in the capture explains {}: {seen}; not in the capture: the certificate as the verifier has it \
              cached, its trust list, its clock, its choice between From and P-Asserted-Identity, its policy",
-            refusal.code,
-            quoted(refusal.phrase)
+            sought.words
         ),
         codes: CauseId::Unexplained.codes(),
     }

@@ -1,0 +1,245 @@
+//! The beginnings of bursts.
+
+use super::*;
+use crate::findings::partition::Dated;
+use crate::findings::testing::{at, span};
+
+/// A burst's start, 2.5 min past an hour, and its end.
+const START: f64 = 7350.0;
+const END: f64 = 7450.0;
+
+/// Attempts in the making.
+#[derive(Default)]
+struct Calls {
+    values: Values,
+    rows: Vec<(Timestamp, Traits, bool)>,
+}
+
+impl Calls {
+    /// One every ten seconds of `range`, refused or not.
+    fn add(
+        mut self,
+        range: std::ops::Range<i32>,
+        (peer, x5u): (&str, &str),
+        age: f64,
+        is_refused: bool,
+    ) -> Self {
+        for second in range.step_by(10) {
+            let mut traits = Traits::default();
+            let mut set = |dimension, value: &str| {
+                self.values.set(&mut traits, dimension, value.as_bytes());
+            };
+            set(Dimension::Peer, peer);
+            if !x5u.is_empty() {
+                set(Dimension::X5u, x5u);
+                traits.set_age(span(age));
+            }
+            self.rows.push((at(f64::from(second)), traits, is_refused));
+        }
+        self
+    }
+
+    fn onset_of(
+        &mut self,
+        dated: Option<Dated>,
+        main: Option<(CauseId, Option<Grade>)>,
+        of_identity: bool,
+    ) -> Option<Onset> {
+        self.values
+            .date(|x5u| dated.clone().filter(|_| x5u == "https://a"));
+        let rows = self
+            .rows
+            .iter()
+            .map(|(time, traits, is)| (*time, traits, *is));
+        let looked = look(&rows, (at(START), at(END)), &|_| true);
+        looked.named(&self.values, main, of_identity)
+    }
+
+    fn onset(&mut self) -> Option<Onset> {
+        self.onset_of(None, None, true)
+    }
+}
+
+const EAST: (&str, &str) = ("east", "https://a");
+const WEST: (&str, &str) = ("west", "https://b");
+
+/// Calls of two peers, of which the one is refused from [`START`] on.
+fn east_fails() -> Calls {
+    Calls::default()
+        .add(4000..7350, EAST, 0.5, false)
+        .add(4000..7450, WEST, 0.5, false)
+        .add(7350..7450, EAST, 0.5, true)
+}
+
+fn ended(seconds: i64) -> Option<Dated> {
+    Some(Dated {
+        path: "a.pem".to_owned(),
+        serial: "0a".to_owned(),
+        not_before: -1_000_000,
+        not_after: seconds,
+        revoked: None,
+    })
+}
+
+fn kind(onset: Option<Onset>) -> &'static str {
+    onset.map_or("none", |onset| onset.kind)
+}
+
+#[test]
+fn where_nothing_coincides_nothing_is_named() {
+    assert_eq!(east_fails().onset(), None);
+    assert_eq!(
+        kind(east_fails().onset_of(ended(99_000), None, true)),
+        "none"
+    );
+    // It ended days ago, and calls passed since.
+    assert_eq!(
+        kind(east_fails().onset_of(ended(-90_000), None, true)),
+        "none"
+    );
+}
+
+#[test]
+fn a_certificate_that_ended_is_named_with_both_times_and_counts_of_both_sides() {
+    let found = east_fails()
+        .onset_of(ended(7345), None, true)
+        .expect("an onset");
+    assert_eq!(
+        (found.kind, &*found.value, found.time),
+        ("certificate-ended", &b"https://a"[..], at(7345.0))
+    );
+    assert_eq!(
+        found.evidence,
+        "the certificate of x5u https://a (a.pem, serial 0a) ended at 1970-01-01 02:02:25 UTC; of its calls 0 of 335 were \
+         refused in the hour before and 10 of 10 since, of all others 0 of 335 and 0 of 10"
+    );
+}
+
+#[test]
+fn a_revocation_comes_before_the_end_and_a_new_certificate_behind_it() {
+    let dated = |not_before, not_after, revoked| {
+        let mut dated = ended(not_after).expect("one");
+        (dated.not_before, dated.revoked) = (not_before, revoked);
+        Some(dated)
+    };
+    let mut calls = east_fails();
+    let mut of = |dated| kind(calls.onset_of(dated, None, true));
+    assert_eq!(
+        of(dated(-1_000_000, 7340, Some(7000))),
+        "certificate-revoked"
+    );
+    assert_eq!(of(dated(7000, 99_000, None)), "certificate-new");
+}
+
+#[test]
+fn a_certificate_is_no_onset_of_what_has_another_proven_cause_or_of_other_codes() {
+    let proven = |id| Some((id, Some(Grade::Proven)));
+    let mut calls = east_fails();
+    let mut of = |main, of_identity| kind(calls.onset_of(ended(7345), main, of_identity));
+    assert_eq!(of(proven(CauseId::DestMismatch), true), "none");
+    assert_eq!(of(proven(CauseId::CertExpired), true), "certificate-ended");
+    assert_eq!(
+        of(Some((CauseId::Unexplained, None)), true),
+        "certificate-ended"
+    );
+    assert_eq!(of(None, false), "none");
+}
+
+#[test]
+fn a_signer_whose_calls_mostly_pass_since_has_no_onset() {
+    let mut calls =
+        east_fails()
+            .add(7350..7450, EAST, 0.5, false)
+            .add(7351..7450, EAST, 0.5, false);
+    assert_eq!(kind(calls.onset_of(ended(7345), None, true)), "none");
+}
+
+#[test]
+fn a_step_of_the_tokens_age_is_named_in_seconds() {
+    let mut calls =
+        Calls::default()
+            .add(4000..7350, EAST, 0.5, false)
+            .add(7350..7450, EAST, 65.5, true);
+    let found = calls.onset().expect("an onset");
+    assert_eq!(
+        (found.kind, &*found.value),
+        ("iat-age-step", &b"+65.0 s"[..])
+    );
+    assert!(
+        found
+            .evidence
+            .contains("it was 0.5 s in 335 calls before, and is 65.5 s in 10 since"),
+        "{}",
+        found.evidence
+    );
+    // Ages that go up slowly, or by less than 10 s, are no step.
+    let mut calls =
+        Calls::default()
+            .add(4000..7350, EAST, 0.5, false)
+            .add(7350..7450, EAST, 9.0, true);
+    assert_eq!(calls.onset(), None);
+}
+
+#[test]
+fn another_signer_than_before_is_named_with_the_one_before() {
+    let mut calls = Calls::default()
+        .add(4000..7350, ("east", "https://old"), 0.5, false)
+        .add(4000..7450, WEST, 0.5, false)
+        .add(7350..7450, EAST, 0.5, true);
+    let found = calls.onset().expect("an onset");
+    assert_eq!(
+        (found.kind, &*found.value),
+        ("x5u-changed", &b"https://a"[..])
+    );
+    assert!(
+        found.evidence.contains("where it was https://old before"),
+        "{}",
+        found.evidence
+    );
+}
+
+#[test]
+fn a_path_that_was_not_there_before_is_named_and_an_old_one_is_not() {
+    let mut calls =
+        Calls::default()
+            .add(4000..7450, WEST, 0.5, false)
+            .add(7350..7450, ("east", ""), 0.0, true);
+    let found = calls.onset_of(None, None, false).expect("an onset");
+    assert_eq!((found.kind, &*found.value), ("new-path", &b"east"[..]));
+    assert!(
+        found.evidence.contains("after 335 calls without it"),
+        "{}",
+        found.evidence
+    );
+    // The capture begins with it: nobody knows what was before.
+    let mut calls =
+        Calls::default()
+            .add(7340..7450, WEST, 0.5, false)
+            .add(7350..7450, ("east", ""), 0.0, true);
+    assert_eq!(calls.onset(), None);
+}
+
+#[test]
+fn the_full_hour_is_named_where_nothing_else_is() {
+    let calls = |start: i32| {
+        let mut calls = Calls::default().add(4000..start, EAST, 0.5, false).add(
+            start..start + 100,
+            EAST,
+            0.5,
+            true,
+        );
+        let rows = calls
+            .rows
+            .iter()
+            .map(|(time, traits, is)| (*time, traits, *is));
+        let looked = look(
+            &rows,
+            (at(f64::from(start)), at(f64::from(start) + 99.0)),
+            &|_| true,
+        );
+        calls.values.date(|_| None);
+        kind(looked.named(&calls.values, None, true))
+    };
+    assert_eq!(calls(7201), "full-hour");
+    assert_eq!(calls(7210), "none");
+}

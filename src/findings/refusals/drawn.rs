@@ -1,0 +1,223 @@
+//! What a burst looked like: its calls, whom it hits, what its refusals share and what changed at
+//! its beginning, drawn from the attempts that are remembered when it is over.
+
+use std::collections::BTreeMap;
+
+use super::super::burst::{Burst, per_minute};
+use super::super::onset::{self, Looked};
+use super::super::partition::{Compared, Traits, compare};
+use super::super::rule::{BurstFacts, CallRef, Confidence, Finding, Peer, PeerCounts, Severity};
+use super::super::tried::Tried;
+use super::{Refusals, Refused, Said, identity_burst, share, words};
+use crate::stir::{CauseId, Grade};
+use crate::units::{FrameRef, StatusCode};
+
+/// A trunk of which at least so many calls fail, and none passes, is down.
+const TRUNK_ATTEMPTS: u64 = 20;
+
+/// Exceptions that are named, on either side.
+const EXCEPTIONS: usize = 3;
+
+/// What a burst looked like.
+#[derive(Debug)]
+pub(super) struct Drawn {
+    /// Its first calls.
+    pub(super) calls: Vec<CallRef>,
+    pub(super) tried: Tried,
+    /// Attempts and refusals by pair of hosts.
+    pub(super) by_peer: BTreeMap<Peer, (u64, u64)>,
+    compared: Compared,
+    pub(super) exceptions: Exceptions,
+    pub(super) causes: Vec<(CauseId, Option<Grade>, u64)>,
+    /// Identities refused otherwise: code, whether the call went on, how many.
+    pub(super) otherwise: Vec<(u16, bool, u64)>,
+    looked: Looked,
+}
+
+/// Frames of calls against the strongest separation: refused without its value, passed with it.
+#[derive(Debug, Default)]
+pub(super) struct Exceptions {
+    pub(super) refused: Vec<FrameRef>,
+    pub(super) passed: Vec<FrameRef>,
+}
+
+impl Refusals {
+    /// A burst of the attempts that `belongs` is true of.
+    pub(super) fn draw(
+        &self,
+        code: StatusCode,
+        burst: &Burst,
+        belongs: &dyn Fn(&Traits) -> bool,
+    ) -> Drawn {
+        let is_in = |time| burst.start <= time && time <= burst.end;
+        let refusals = || {
+            self.refused.iter().filter(|refused| {
+                refused.code == code && is_in(refused.call.time) && belongs(&refused.traits)
+            })
+        };
+        let attempts = || self.attempts.iter().filter(|one| is_in(one.time));
+        // Refused with another code, or before a verifier saw it, is neither.
+        let two_sides = attempts().filter(|one| one.refused == Some(code) || one.is_passed);
+        let sides = two_sides.map(|one| (&one.traits, one.refused == Some(code)));
+        let compared = compare(&sides);
+        let mut exceptions = Exceptions::default();
+        if let Some(strongest) = compared.strongest() {
+            for one in attempts() {
+                let is_refused = one.refused == Some(code);
+                let list = match (is_refused, strongest.is_of(&one.traits)) {
+                    (true, false) => &mut exceptions.refused,
+                    (false, true) if one.is_passed => &mut exceptions.passed,
+                    _ => continue,
+                };
+                if list.len() < EXCEPTIONS {
+                    list.push(one.at);
+                }
+            }
+        }
+        let mut otherwise: BTreeMap<(u16, bool), u64> = BTreeMap::new();
+        let mut by_peer: BTreeMap<Peer, (u64, u64)> = BTreeMap::new();
+        for one in attempts().filter(|one| belongs(&one.traits)) {
+            if let Some(other) = one.otherwise {
+                *otherwise.entry(other).or_default() += 1;
+            }
+            let counts = by_peer.entry(one.peer).or_default();
+            counts.0 += 1;
+            counts.1 += u64::from(one.refused == Some(code));
+        }
+        let timed = self.attempts.iter();
+        let timed = timed
+            .filter(|one| one.time <= burst.end)
+            .map(|one| (one.time, &one.traits, one.refused == Some(code)));
+        let calls = refusals().take(self.calls_per_finding);
+        Drawn {
+            calls: calls.map(|refused| refused.call.clone()).collect(),
+            tried: Tried::of(
+                refusals().map(|one| (&*one.call.call_id, &one.traits, one.call.time)),
+            ),
+            by_peer,
+            compared,
+            exceptions,
+            causes: causes(refusals()),
+            otherwise: otherwise
+                .into_iter()
+                .map(|((code, is_soft), count)| (code, is_soft, count))
+                .collect(),
+            looked: onset::look(&timed, (burst.start, burst.end), belongs),
+        }
+    }
+
+    /// The finding of a burst, with the bursts of `keys` inside it.
+    pub(super) fn finding(
+        &self,
+        code: StatusCode,
+        burst: &Burst,
+        said: Said,
+        keys: &[super::KeyBurst],
+        drawn: &Drawn,
+    ) -> Finding {
+        let partition = drawn.compared.named(&self.values);
+        let causes = &drawn.causes;
+        let main = causes.first().filter(|one| one.2 * 2 >= burst.count);
+        let of_identity = said.rule == identity_burst::NAME
+            || matches!(code.get(), 428 | 436..=438)
+            || !causes.is_empty();
+        let onset = drawn.looked.named(
+            &self.values,
+            main.map(|(id, grade, _)| (*id, *grade)),
+            of_identity,
+        );
+        let mut peers = PeerCounts::default();
+        for (peer, (_, refused)) in &drawn.by_peer {
+            peers.add_many(*peer, *refused);
+        }
+        let share = share(burst);
+        #[expect(clippy::cast_precision_loss, reason = "counts of one window")]
+        let peak_per_minute = per_minute(burst.peak.0 as f64, self.options.window);
+        let baseline = burst
+            .expected
+            .map(|expected| per_minute(expected, self.options.window));
+        let detail = words::detail(&words::Told {
+            code,
+            burst,
+            said: &said,
+            drawn,
+            partition: &partition,
+            onset: onset.as_ref(),
+            rates: (share, peak_per_minute, baseline),
+        });
+        Finding {
+            rule: said.rule,
+            verdict: None,
+            qualifier: said.qualifier.map(ToOwned::to_owned),
+            severity: severity(burst, drawn).min(said.at_worst),
+            confidence: Confidence::Confirmed,
+            raise: None,
+            cause: main
+                .map(|(id, ..)| *id)
+                .filter(|id| *id != CauseId::Unexplained)
+                .map(CauseId::name),
+            title: words::title(code, burst, &said, &drawn.tried),
+            detail,
+            evidence: drawn.calls.first().map(|call| {
+                let frames: Vec<_> = call.named_frames().collect();
+                format!(
+                    "first refusal: Call-ID {}, frames {}",
+                    String::from_utf8_lossy(&call.call_id),
+                    frames.join(" and ")
+                )
+            }),
+            remediation: said.remediation.to_owned(),
+            count: burst.count,
+            start: burst.start,
+            end: burst.end,
+            peers: peers.sorted(),
+            calls: drawn.calls.clone(),
+            burst: Some(BurstFacts {
+                code: code.get(),
+                attempts: burst.attempts,
+                share,
+                tried: drawn.tried,
+                peak_per_minute,
+                peak_at: burst.peak.1,
+                baseline_per_minute: baseline,
+                open: burst.open,
+                soft: said.soft,
+                partition,
+                causes: causes.clone(),
+                onset,
+                otherwise: drawn.otherwise.clone(),
+                keys: keys.to_vec(),
+            }),
+        }
+    }
+}
+
+/// DOMAIN G.5, by calls and not by their retries.
+fn severity(burst: &Burst, drawn: &Drawn) -> Severity {
+    if drawn.tried.is_of_few_calls() {
+        return Severity::Warning;
+    }
+    let trunk_down = drawn
+        .by_peer
+        .values()
+        .any(|(all, refused)| *all >= TRUNK_ATTEMPTS && all == refused);
+    match () {
+        () if trunk_down => Severity::Critical,
+        () if share(burst) >= 0.2 || drawn.tried.calls >= 50 => Severity::Error,
+        () => Severity::Warning,
+    }
+}
+
+/// Why the calls were refused, most first.
+fn causes<'a>(refused: impl Iterator<Item = &'a Refused>) -> Vec<(CauseId, Option<Grade>, u64)> {
+    let mut counts: BTreeMap<(CauseId, Option<Grade>), u64> = BTreeMap::new();
+    for cause in refused.filter_map(|refused| refused.cause) {
+        *counts.entry(cause).or_default() += 1;
+    }
+    let mut causes: Vec<_> = counts
+        .into_iter()
+        .map(|((id, grade), count)| (id, grade, count))
+        .collect();
+    causes.sort_by_key(|(id, grade, count)| (std::cmp::Reverse(*count), *id, *grade));
+    causes
+}

@@ -1,0 +1,253 @@
+//! A burst in words.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use super::super::burst::Burst;
+use super::super::onset::Onset;
+use super::super::partition::Partition;
+use super::super::rule::{Peer, counted, readable};
+use super::super::tried::Tried;
+use super::Said;
+use super::drawn::{Drawn, Exceptions};
+use crate::stir::{CauseId, Grade, date};
+use crate::units::{FrameRef, NANOS_PER_SEC, StatusCode};
+
+/// What is told of a burst.
+pub(super) struct Told<'a> {
+    pub(super) code: StatusCode,
+    pub(super) burst: &'a Burst,
+    pub(super) said: &'a Said,
+    pub(super) drawn: &'a Drawn,
+    pub(super) partition: &'a Partition,
+    pub(super) onset: Option<&'a Onset>,
+    /// Share, the most a minute, what is usual a minute.
+    pub(super) rates: (f64, f64, Option<f64>),
+}
+
+/// One line.
+pub(super) fn title(code: StatusCode, burst: &Burst, said: &Said, tried: &Tried) -> String {
+    let phrase = if said.phrase.is_empty() {
+        String::new()
+    } else {
+        format!(" {}", said.phrase)
+    };
+    let retried = if tried.is_storm() {
+        let calls = counted(tried.calls, "call", "calls");
+        format!("; {calls}, tried {} each", tried.times())
+    } else {
+        String::new()
+    };
+    let lasted = readable(burst.end.since(burst.start));
+    let (count, attempts) = (burst.count, burst.attempts);
+    if said.soft {
+        let name = said
+            .qualifier
+            .map_or_else(|| format!("{code}{phrase}"), ToOwned::to_owned);
+        return format!(
+            "Burst of identities that did not verify ({name}): {count} of {attempts} INVITEs in {lasted}, not refused for \
+             it{retried}"
+        );
+    }
+    format!("Burst of {code}{phrase}: {count} of {attempts} INVITEs refused in {lasted}{retried}")
+}
+
+/// In sentences.
+pub(super) fn detail(told: &Told<'_>) -> String {
+    let mut detail = rates(told);
+    if let Some(onset) = told.onset {
+        let start = told.burst.start.nanos().div_euclid(NANOS_PER_SEC);
+        push(
+            &mut detail,
+            format_args!(" Since {}: {}.", date::write(start), onset.evidence),
+        );
+    }
+    detail.push_str(&whose(&told.drawn.by_peer, told.burst.count));
+    push_tried(&mut detail, told);
+    push_shared(&mut detail, told.partition, &told.drawn.exceptions);
+    push_causes(&mut detail, &told.drawn.causes);
+    push_otherwise(&mut detail, &told.drawn.otherwise);
+    detail
+}
+
+fn push(detail: &mut String, text: std::fmt::Arguments<'_>) {
+    // Writing to a String cannot fail.
+    let _ = detail.write_fmt(text);
+}
+
+/// How many were refused, and what is usual.
+fn rates(told: &Told<'_>) -> String {
+    let (share, peak_per_minute, baseline) = told.rates;
+    let who = if told.said.soft {
+        "Concerned"
+    } else {
+        "Refused"
+    };
+    let refused = format!(
+        "{who} were {:.0} %, at most {peak_per_minute:.0} a minute",
+        share * 100.0
+    );
+    match baseline {
+        Some(rate) => format!("{refused}, where {rate:.2} a minute is usual."),
+        None => {
+            format!("{refused}; too little of the time before was captured to say what is usual.")
+        }
+    }
+}
+
+/// How often each call was tried, where that makes much of the burst.
+fn push_tried(detail: &mut String, told: &Told<'_>) {
+    let tried = &told.drawn.tried;
+    if !tried.is_storm() {
+        return;
+    }
+    let (calls, each) = if tried.calls == 1 {
+        ("It is 1 call".to_owned(), "it")
+    } else {
+        (format!("They are {} calls", tried.calls), "each")
+    };
+    push(
+        detail,
+        format_args!(
+            " {calls} (by Call-ID, or the same numbers within 30 s) and {} attempts: {each} was tried {}",
+            tried.refusals,
+            tried.times()
+        ),
+    );
+    if let Some(gap) = tried.gap {
+        push(detail, format_args!(", {} apart (median)", readable(gap)));
+    }
+    detail.push('.');
+    if tried.is_of_few_calls() {
+        push(
+            detail,
+            format_args!(
+                " This is a storm of retries of few calls and no failure of many: stop the retries after a {}.",
+                told.code
+            ),
+        );
+    }
+}
+
+/// What separates the refused from the passed, in words.
+fn push_shared(detail: &mut String, partition: &Partition, exceptions: &Exceptions) {
+    let percent = |share: f64| 100.0 * share;
+    let Some(first) = partition.contributors.first() else {
+        if partition.separable == Some(false) {
+            detail.push_str(
+                " Not separable: nothing that was compared sets the refused calls apart from the passed.",
+            );
+        }
+        return;
+    };
+    push(
+        detail,
+        format_args!(
+            " What they share: {} {}, in {} of {} refused ({:.0} %) and {} of {} passed calls ({:.0} %)",
+            first.dimension.name(),
+            String::from_utf8_lossy(&first.value),
+            first.refused.0,
+            first.refused.1,
+            percent(first.inside()),
+            first.passed.0,
+            first.passed.1,
+            percent(first.outside()),
+        ),
+    );
+    let names = |frames: &[FrameRef], count: u64, what: &str| {
+        if frames.is_empty() {
+            return None;
+        }
+        let named: Vec<_> = frames.iter().map(ToString::to_string).collect();
+        let more = if count > frames.len() as u64 {
+            ", …"
+        } else {
+            ""
+        };
+        Some(format!("{what} (frames {}{more})", named.join(", ")))
+    };
+    let without = first.refused.1.saturating_sub(first.refused.0);
+    let named: Vec<_> = [
+        names(&exceptions.refused, without, "refused without it"),
+        names(&exceptions.passed, first.passed.0, "passed with it"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    if !named.is_empty() {
+        push(detail, format_args!("; exceptions: {}", named.join(", ")));
+    }
+    detail.push('.');
+    if partition.separable == Some(false) {
+        detail
+            .push_str(" Not separable: none of what was compared tells the two sides apart alone.");
+    }
+}
+
+/// The causes, in words.
+fn push_causes(detail: &mut String, causes: &[(CauseId, Option<Grade>, u64)]) {
+    let Some((id, grade, count)) = causes.first() else {
+        return;
+    };
+    let grade = grade.map_or_else(String::new, |grade| format!(" ({})", grade.name()));
+    push(
+        detail,
+        format_args!(" Cause of {count}: {}{grade}. {}", id.name(), id.summary()),
+    );
+}
+
+/// Identities that were refused otherwise meanwhile.
+fn push_otherwise(detail: &mut String, otherwise: &[(u16, bool, u64)]) {
+    let named: Vec<_> = otherwise
+        .iter()
+        .map(|(code, is_soft, count)| {
+            let phrase = if *code == 403 { " Stale Date" } else { "" };
+            let soft = if *is_soft { ", not refused for it" } else { "" };
+            format!("{count} with {code}{phrase}{soft}")
+        })
+        .collect();
+    if !named.is_empty() {
+        push(
+            detail,
+            format_args!(
+                " In the same time identities failed otherwise: {}.",
+                named.join("; ")
+            ),
+        );
+    }
+}
+
+/// Whose calls are refused, and whose pass.
+fn whose(by_peer: &BTreeMap<Peer, (u64, u64)>, total: u64) -> String {
+    let mut worst: Vec<_> = by_peer.iter().filter(|(_, counts)| counts.1 > 0).collect();
+    worst.sort_by_key(|(peer, counts)| (std::cmp::Reverse(counts.1), **peer));
+    let Some((peer, (attempts, refused))) = worst.first() else {
+        return String::new();
+    };
+    if worst.len() > 1 && refused * 2 < total {
+        return format!(" They are spread over {} pairs of hosts.", worst.len());
+    }
+    let others: (u64, u64) = by_peer
+        .iter()
+        .filter(|(other, _)| other != peer)
+        .fold((0, 0), |sum, (_, counts)| {
+            (sum.0 + counts.0, sum.1 + counts.1)
+        });
+    let mut text = format!(" {peer} has {refused} of {total} refusals, in {attempts} attempts;");
+    if others.0 == 0 {
+        text.push_str(" no other pair of hosts had calls meanwhile.");
+    } else {
+        let refused = if others.1 == 0 {
+            "none".to_owned()
+        } else {
+            others.1.to_string()
+        };
+        // Writing to a String cannot fail.
+        let _ = write!(
+            text,
+            " of the {} attempts of all other pairs, {refused}.",
+            others.0
+        );
+    }
+    text
+}
