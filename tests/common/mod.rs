@@ -23,4 +23,5 @@ pub mod ladder;
 pub mod outcomes;
 pub mod pcap;
 pub mod run;
+pub mod signed;
 pub mod traffic;

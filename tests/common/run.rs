@@ -29,7 +29,7 @@ impl Report {
     }
 
     /// The same with other options.
-    fn with(path: &str, source: Box<dyn Read>, options: &Options) -> Self {
+    pub fn with(path: &str, source: Box<dyn Read>, options: &Options) -> Self {
         let input = Input {
             path: path.to_owned(),
             source: sipannotate::capture::Source::Stream(source),
@@ -62,6 +62,15 @@ impl Report {
         let mut log = KeyLog::new(&options.limits);
         log.add(keys.as_bytes());
         options.secrets = Some(log);
+        Self::with("bytes", Box::new(Cursor::new(bytes)), &options)
+    }
+
+    /// Of a capture's bytes, with signers' certificates.
+    pub fn of_bytes_signed(bytes: Vec<u8>, certificates: sipannotate::stir::Store) -> Self {
+        let options = Options {
+            certificates,
+            ..Options::default()
+        };
         Self::with("bytes", Box::new(Cursor::new(bytes)), &options)
     }
 
