@@ -71,7 +71,11 @@ fn diagnosed(ladder: &str, store: Store) -> Vec<(String, String)> {
     let report = Report::of_bytes_signed(Ladder::of(ladder).capture(), store);
     let mut refused = report.responses.iter();
     let refused = refused
-        .find(|one| one["diagnosis"].as_array().is_some_and(|all| !all.is_empty()))
+        .find(|one| {
+            one["diagnosis"]
+                .as_array()
+                .is_some_and(|all| !all.is_empty())
+        })
         .expect("a refusal with a diagnosis");
     diagnosis(refused)
 }
@@ -135,7 +139,12 @@ fn of_the_form(signer: &Signer) -> Vec<Row> {
     let mut folded = token.clone();
     folded.insert(40, ' ');
     vec![
-        row("identity-missing proven", &[], one_hop(&date(0), "428"), none()),
+        row(
+            "identity-missing proven",
+            &[],
+            one_hop(&date(0), "428"),
+            none(),
+        ),
         row(
             "identity-stripped proven",
             &["198.51.100.1:5060 → 192.0.2.9:5060"],
@@ -158,14 +167,20 @@ fn of_the_form(signer: &Signer) -> Vec<Row> {
         row(
             "signed-fields-changed-between-hops proven",
             &["192.0.2.9:5060", "18880000001"],
-            two_hops(&valid, "  To: <sip:+18880000001@203.0.113.2>\n", "438")
-                .replace("p -> bob INVITE", "p -> bob INVITE uri=sip:+18880000001@203.0.113.2"),
+            two_hops(&valid, "  To: <sip:+18880000001@203.0.113.2>\n", "438").replace(
+                "p -> bob INVITE",
+                "p -> bob INVITE uri=sip:+18880000001@203.0.113.2",
+            ),
             none(),
         ),
         row(
             "identity-changed-between-hops proven",
             &["192.0.2.9:5060"],
-            two_hops(&valid, &with_token(&format!("{}.{signature}", head.replace("eyJ", "eyK"))), "438"),
+            two_hops(
+                &valid,
+                &with_token(&format!("{}.{signature}", head.replace("eyJ", "eyK"))),
+                "438",
+            ),
             none(),
         ),
         row(
@@ -174,23 +189,51 @@ fn of_the_form(signer: &Signer) -> Vec<Row> {
             one_hop(&lines(&whole.replace(">;alg", ">alg")), "438"),
             none(),
         ),
-        row("compact-form proven", &[], one_hop(&with_token(&format!("..{signature}")), "438"), none()),
-        row("truncated-or-folded likely", &[], one_hop(&with_token(&folded), "438"), none()),
+        row(
+            "compact-form proven",
+            &[],
+            one_hop(&with_token(&format!("..{signature}")), "438"),
+            none(),
+        ),
+        row(
+            "truncated-or-folded likely",
+            &[],
+            one_hop(&with_token(&folded), "438"),
+            none(),
+        ),
         row(
             "base64-bad proven",
             &[],
-            one_hop(&with_token(&format!("{}.{signature}", head.replace("eyJ", "e!J"))), "438"),
+            one_hop(
+                &with_token(&format!("{}.{signature}", head.replace("eyJ", "e!J"))),
+                "438",
+            ),
             none(),
         ),
-        row("sig-length proven", &["DER"], one_hop(&with_token(&format!("{head}.{der}")), "438"), none()),
-        row("typ-bad proven", &["jwt"], one_hop(&of(&good().header("typ", "jwt")), "437"), none()),
+        row(
+            "sig-length proven",
+            &["DER"],
+            one_hop(&with_token(&format!("{head}.{der}")), "438"),
+            none(),
+        ),
+        row(
+            "typ-bad proven",
+            &["jwt"],
+            one_hop(&of(&good().header("typ", "jwt")), "437"),
+            none(),
+        ),
         row(
             "header-claim-missing proven",
             &["x5u"],
             one_hop(&of(&good().header("x5u", Value::Null)), "436"),
             none(),
         ),
-        row("alg-not-es256 proven", &["RS256"], one_hop(&of(&good().header("alg", "RS256")), "437"), none()),
+        row(
+            "alg-not-es256 proven",
+            &["RS256"],
+            one_hop(&of(&good().header("alg", "RS256")), "437"),
+            none(),
+        ),
         row(
             "alg-mismatch proven",
             &["ES384", "ES256"],
@@ -218,13 +261,21 @@ fn of_the_form(signer: &Signer) -> Vec<Row> {
         row(
             "x5u-not-fetchable-form likely",
             &["10.0.0.1"],
-            one_hop(&lines(&{
-                let private = Signer::new("https://10.0.0.1/709j.pem");
-                private.identity(&private.claims(ORIG, DEST, 0))
-            }), "436"),
+            one_hop(
+                &lines(&{
+                    let private = Signer::new("https://10.0.0.1/709j.pem");
+                    private.identity(&private.claims(ORIG, DEST, 0))
+                }),
+                "436",
+            ),
             none(),
         ),
-        row("duplicate-identity possible", &[], one_hop(&format!("{valid}  + Identity: {whole}\n"), "438"), none()),
+        row(
+            "duplicate-identity possible",
+            &[],
+            one_hop(&format!("{valid}  + Identity: {whole}\n"), "438"),
+            none(),
+        ),
     ]
 }
 
@@ -249,51 +300,80 @@ fn of_the_claims(signer: &Signer) -> Vec<Row> {
         .claim("div", json!({"tn": "19990000000"}));
     let div = format!("{}  + Identity: {}\n", of(&good()), signer.identity(&div));
     vec![
-        row("claim-missing proven", &["attest"], one_hop(&of(&good().claim("attest", "D")), "438"), none()),
+        row(
+            "claim-missing proven",
+            &["attest"],
+            one_hop(&of(&good().claim("attest", "D")), "438"),
+            none(),
+        ),
         row(
             "iat-not-number possible",
             &[],
-            one_hop(&of(&good().claim("iat", common::signed::EPOCH.to_string())), "438"),
+            one_hop(
+                &of(&good().claim("iat", common::signed::EPOCH.to_string())),
+                "438",
+            ),
             none(),
         ),
         row(
             "orig-mismatch proven",
             &["orig.tn 16465550000", "From 12155551212"],
-            one_hop(&of(&good().claim("orig", json!({"tn": "16465550000"}))), "438"),
+            one_hop(
+                &of(&good().claim("orig", json!({"tn": "16465550000"}))),
+                "438",
+            ),
             none(),
         ),
         row(
             "orig-format likely",
             &["2155551212"],
-            one_hop(&of(&good().claim("orig", json!({"tn": "2155551212"}))), "438"),
+            one_hop(
+                &of(&good().claim("orig", json!({"tn": "2155551212"}))),
+                "438",
+            ),
             none(),
         ),
         row(
             "pai-vs-from likely",
             &["16465550000"],
             one_hop(
-                &format!("{}  + P-Asserted-Identity: <sip:+16465550000@198.51.100.1>\n", of(&good())),
+                &format!(
+                    "{}  + P-Asserted-Identity: <sip:+16465550000@198.51.100.1>\n",
+                    of(&good())
+                ),
                 "438",
             ),
             none(),
         ),
-        row("div-chain-broken likely", &["19990000000"], one_hop(&div, "438"), none()),
+        row(
+            "div-chain-broken likely",
+            &["19990000000"],
+            one_hop(&div, "438"),
+            none(),
+        ),
         row(
             "dest-mismatch proven",
             &["dest.tn 15551239999", "To 17771230042"],
-            one_hop(&of(&good().claim("dest", json!({"tn": ["15551239999"]}))), "438"),
+            one_hop(
+                &of(&good().claim("dest", json!({"tn": ["15551239999"]}))),
+                "438",
+            ),
             none(),
         ),
         row(
             "dest-format likely",
             &["7771230042"],
-            one_hop(&of(&good().claim("dest", json!({"tn": ["7771230042"]}))), "438"),
+            one_hop(
+                &of(&good().claim("dest", json!({"tn": ["7771230042"]}))),
+                "438",
+            ),
             none(),
         ),
         row(
             "dest-ruri-only possible",
             &["18880000001"],
-            one_hop(&of(&good()), "438").replace("INVITE\n", "INVITE uri=sip:+18880000001@203.0.113.2\n"),
+            one_hop(&of(&good()), "438")
+                .replace("INVITE\n", "INVITE uri=sip:+18880000001@203.0.113.2\n"),
             none(),
         ),
         row(
@@ -302,8 +382,18 @@ fn of_the_claims(signer: &Signer) -> Vec<Row> {
             one_hop(&format!("{}{sdp}", of(&good().claim("mky", mky))), "438"),
             none(),
         ),
-        row("stale-iat likely", &["90"], one_hop(&at(-90), STALE), none()),
-        row("future-iat likely", &["20"], one_hop(&at(20), STALE), none()),
+        row(
+            "stale-iat likely",
+            &["90"],
+            one_hop(&at(-90), STALE),
+            none(),
+        ),
+        row(
+            "future-iat likely",
+            &["20"],
+            one_hop(&at(20), STALE),
+            none(),
+        ),
         row(
             "stale-date likely",
             &[],
@@ -339,7 +429,9 @@ fn of_the_certificate(signer: &Signer) -> Vec<Row> {
     let others = other.certificate(&Wanted::default(), None);
     let own = signer.certificate(&Wanted::default(), None);
     let wide = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P384_SHA384).expect("a key");
-    let wide = rcgen::CertificateParams::default().self_signed(&wide).expect("a certificate");
+    let wide = rcgen::CertificateParams::default()
+        .self_signed(&wide)
+        .expect("a certificate");
     vec![
         row(
             "cert-expired proven",
@@ -347,7 +439,12 @@ fn of_the_certificate(signer: &Signer) -> Vec<Row> {
             refused("437"),
             with(&valid(-30 * DAY, -60)),
         ),
-        row("cert-not-yet-valid proven", &["is valid from"], refused("437"), with(&valid(3600, DAY))),
+        row(
+            "cert-not-yet-valid proven",
+            &["is valid from"],
+            refused("437"),
+            with(&valid(3600, DAY)),
+        ),
         row(
             "cert-key-not-p256 proven",
             &[],
@@ -358,13 +455,19 @@ fn of_the_certificate(signer: &Signer) -> Vec<Row> {
             "cert-no-tnauthlist proven",
             &["709j.pem has no TNAuthList"],
             refused("437"),
-            with(&Wanted { tn_auth: None, ..Wanted::default() }),
+            with(&Wanted {
+                tn_auth: None,
+                ..Wanted::default()
+            }),
         ),
         row(
             "cert-tn-not-covered proven",
             &["orig.tn 12155551212"],
             refused("438"),
-            with(&Wanted { tn_auth: Some(numbers), ..Wanted::default() }),
+            with(&Wanted {
+                tn_auth: Some(numbers),
+                ..Wanted::default()
+            }),
         ),
         row(
             "cert-chain likely",
@@ -376,16 +479,32 @@ fn of_the_certificate(signer: &Signer) -> Vec<Row> {
             "cert-revoked proven",
             &["serial 07"],
             refused("437"),
-            store(&[(PATH, &issued), ("crl.pem", &authority.revoke(&[7], -DAY))], Some(&authority.pem)),
+            store(
+                &[(PATH, &issued), ("crl.pem", &authority.revoke(&[7], -DAY))],
+                Some(&authority.pem),
+            ),
         ),
         row(
             "wrong-key-for-x5u proven",
             &["old.pem"],
             refused("438"),
-            store(&[(PATH, &others), ("certs.example.net/old.pem", &own)], None),
+            store(
+                &[(PATH, &others), ("certs.example.net/old.pem", &own)],
+                None,
+            ),
         ),
-        row("signature-bad proven", &["does not verify with"], refused("438"), store(&[(PATH, &others)], None)),
-        row("unexplained", &["its signature verifies with", "orig equal"], refused("438"), store(&[(PATH, &own)], None)),
+        row(
+            "signature-bad proven",
+            &["does not verify with"],
+            refused("438"),
+            store(&[(PATH, &others)], None),
+        ),
+        row(
+            "unexplained",
+            &["its signature verifies with", "orig equal"],
+            refused("438"),
+            store(&[(PATH, &own)], None),
+        ),
     ]
 }
 
@@ -407,7 +526,12 @@ fn every_cause_that_one_call_can_show_is_named_first_with_its_grade_and_evidence
         shown.insert(row.expected.split(' ').next().expect("a cause"));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    let by_history = ["clock-skew-capture", "clock-skew-signer", "replay", "retry-storm"];
+    let by_history = [
+        "clock-skew-capture",
+        "clock-skew-signer",
+        "replay",
+        "retry-storm",
+    ];
     let missing: Vec<_> = CauseId::ALL
         .iter()
         .map(|id| id.name())

@@ -93,7 +93,10 @@ impl Signer {
         let key = self.key.serialize_der();
         let key = p256::ecdsa::SigningKey::from_pkcs8_der(&key).expect("a P-256 key");
         let signature: p256::ecdsa::Signature = key.sign(input.as_bytes());
-        format!("{input}.{}", BASE64_URL_SAFE_NO_PAD.encode(signature.to_bytes()))
+        format!(
+            "{input}.{}",
+            BASE64_URL_SAFE_NO_PAD.encode(signature.to_bytes())
+        )
     }
 
     /// The value of Identity with the parameters that mirror the token.
@@ -162,7 +165,9 @@ impl Wanted<'_> {
     fn params(&self) -> CertificateParams {
         let mut params = CertificateParams::default();
         params.distinguished_name = rcgen::DistinguishedName::new();
-        params.distinguished_name.push(DnType::CommonName, self.name);
+        params
+            .distinguished_name
+            .push(DnType::CommonName, self.name);
         let time = |at: i64| time::OffsetDateTime::from_unix_timestamp(EPOCH + at).expect("a time");
         (params.not_before, params.not_after) = (time(self.valid.0), time(self.valid.1));
         params.serial_number = Some(SerialNumber::from(self.serial));
@@ -219,6 +224,10 @@ impl Authority {
             key_identifier_method: KeyIdMethod::Sha256,
         };
         let issuer = Issuer::from_params(&self.params, &self.key);
-        params.signed_by(&issuer).expect("a list").pem().expect("PEM")
+        params
+            .signed_by(&issuer)
+            .expect("a list")
+            .pem()
+            .expect("PEM")
     }
 }
