@@ -470,6 +470,23 @@ fn of_the_certificate(signer: &Signer) -> Vec<Row> {
             }),
         ),
         row(
+            "cert-claim-constraints likely",
+            &["attest may be B, and is A"],
+            refused("438"),
+            with(&Wanted {
+                extensions: vec![rcgen::CustomExtension::from_oid_content(
+                    &[1, 3, 6, 1, 5, 5, 7, 1, 27],
+                    [
+                        &[0x30, 19, 0xa1, 17, 0x30, 15, 0x30, 13, 0x16, 6][..],
+                        b"attest",
+                        &[0x30, 3, 0x0c, 1, b'B'],
+                    ]
+                    .concat(),
+                )],
+                ..Wanted::default()
+            }),
+        ),
+        row(
             "cert-chain likely",
             &["neither in the trust list"],
             refused("437"),

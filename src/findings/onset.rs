@@ -390,6 +390,7 @@ const fn may_be_credential(main: Option<(CauseId, Option<Grade>)>) -> bool {
                 | CauseId::CertKeyNotP256
                 | CauseId::CertNoTnauthlist
                 | CauseId::CertTnNotCovered
+                | CauseId::CertClaimConstraints
                 | CauseId::CertChain
                 | CauseId::WrongKeyForX5u
                 | CauseId::SignatureBad

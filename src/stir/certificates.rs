@@ -6,6 +6,8 @@
 pub mod tlv;
 pub mod pem;
 pub mod tn_auth_list;
+pub mod claim_constraints;
+mod authority;
 pub mod certificate;
 pub mod crl;
 pub mod chain;

@@ -304,6 +304,13 @@ causes! {
         sees: "The entries of its TNAuthList, and orig (of a div, the number diverted from).",
         why: "The signer has no authority over the number.",
         fix: "Sign with the certificate that holds the number.";
+    CertClaimConstraints "cert-claim-constraints" [438, 437],
+        is: "The token says what its certificate does not let it say.",
+        sees: "The JWTClaimConstraints of the certificate, or their enhanced form, and the claims: one that must be there \
+               and is not, that must not be there, or that has another value than is permitted.",
+        why: "An authority limits what a delegate may sign, such as its attestation level (RFC 8226 §8, RFC 9118). Not every \
+              verifier looks.",
+        fix: "Sign with the certificate that allows the claim, or have one issued.";
     CertChain "cert-chain" [437],
         is: "The certificate does not lead to one of the trust list.",
         sees: "Issuers, signatures and validity from the certificate up, among the certificates given.",

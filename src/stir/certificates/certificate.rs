@@ -10,15 +10,30 @@
 use x509_cert::certificate::{CertificateInner, Raw};
 use x509_cert::der::asn1::ObjectIdentifier;
 use x509_cert::der::{Decode, Encode, oid::AssociatedOid};
-use x509_cert::ext::pkix::{AuthorityKeyIdentifier, BasicConstraints, SubjectKeyIdentifier};
+use x509_cert::ext::pkix::name::GeneralName;
+use x509_cert::ext::pkix::{
+    AuthorityInfoAccessSyntax, AuthorityKeyIdentifier, BasicConstraints, KeyUsage, NameConstraints,
+    SubjectKeyIdentifier,
+};
 use x509_cert::spki::SubjectPublicKeyInfoOwned;
 
+use super::authority::Powers;
+use super::claim_constraints::ClaimConstraints;
 use super::tlv;
 use super::tn_auth_list::{self, Entry};
 use crate::stir::signature::{Algorithm, Checked, Key};
 
 /// The extension that says for which numbers a certificate may sign.
 const TN_AUTH_LIST: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.1.26");
+
+/// Where such a list is, for a certificate that does not hold it (RFC 8226 §10.1).
+const STIR_TN_LIST: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.48.14");
+
+/// The extension that says what its tokens may claim, and its enhanced form.
+const CLAIM_CONSTRAINTS: [ObjectIdentifier; 2] = [
+    ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.1.33"),
+    ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.1.27"),
+];
 
 const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 const PRIME256V1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
@@ -34,6 +49,8 @@ pub enum TnAuth {
     Absent,
     /// There is one that cannot be read.
     Unreadable,
+    /// It says where a list is, which nobody fetches here.
+    Elsewhere(String),
     /// These entries.
     Entries(Vec<Entry>),
 }
@@ -63,6 +80,10 @@ pub struct Certificate {
     pub is_ca: bool,
     /// For which numbers it may sign.
     pub tn_auth: TnAuth,
+    /// What its tokens may claim.
+    pub claims: Option<ClaimConstraints>,
+    /// What it may issue.
+    pub(super) powers: Powers,
     subject_key: Option<Box<[u8]>>,
     authority_key: Option<Box<[u8]>>,
     signed: Signed,
@@ -119,6 +140,11 @@ impl Certificate {
                 .map(|extension| extension.extn_value.as_bytes())
         };
         let signature = parsed.signature().as_bytes().ok_or(Unreadable)?;
+        let powers = Powers::of(
+            extension(BasicConstraints::OID),
+            extension(KeyUsage::OID),
+            extension(NameConstraints::OID),
+        );
         Ok(Self {
             der: der.into(),
             subject: tbs.subject().to_string(),
@@ -129,11 +155,16 @@ impl Certificate {
             not_before: seconds(&tbs.validity().not_before),
             not_after: seconds(&tbs.validity().not_after),
             key: key(tbs.subject_public_key_info()),
-            is_ca: extension(BasicConstraints::OID)
-                .and_then(|bytes| BasicConstraints::from_der(bytes).ok())
-                .is_some_and(|constraints| constraints.ca),
+            is_ca: powers.is_ca,
+            powers,
+            claims: CLAIM_CONSTRAINTS
+                .into_iter()
+                .find_map(extension)
+                .and_then(ClaimConstraints::parse),
             tn_auth: match extension(TN_AUTH_LIST) {
-                None => TnAuth::Absent,
+                None => extension(AuthorityInfoAccessSyntax::OID)
+                    .and_then(list_elsewhere)
+                    .map_or(TnAuth::Absent, TnAuth::Elsewhere),
                 Some(bytes) => {
                     tn_auth_list::parse(bytes).map_or(TnAuth::Unreadable, TnAuth::Entries)
                 }
@@ -173,6 +204,18 @@ impl Certificate {
     /// Whether it is valid at a time, in seconds since 1970.
     pub const fn is_valid_at(&self, seconds: i64) -> bool {
         self.not_before <= seconds && seconds <= self.not_after
+    }
+}
+
+/// The address of a `TNAuthList` among the places where more is known.
+fn list_elsewhere(extension: &[u8]) -> Option<String> {
+    let places = AuthorityInfoAccessSyntax::from_der(extension).ok()?.0;
+    let list = places
+        .into_iter()
+        .find(|place| place.access_method == STIR_TN_LIST)?;
+    match list.access_location {
+        GeneralName::UniformResourceIdentifier(url) => Some(url.as_str().to_owned()),
+        _ => Some("a place without URL".to_owned()),
     }
 }
 

@@ -7,6 +7,7 @@
 //! # References
 //! - RFC 5280 §5.1, §5.3.3 (Certificate Issuer)
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use x509_cert::certificate::Raw;
@@ -19,6 +20,9 @@ use super::tlv;
 use crate::stir::signature::Checked;
 
 const CERTIFICATE_ISSUER: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.29");
+
+/// INTEGER 1: version 2 (RFC 5280 §5.1.2.1).
+const VERSION: [u8; 3] = [tlv::INTEGER, 1, 1];
 
 /// Issuer and serial number of a certificate.
 type Revoked = (Box<[u8]>, Box<[u8]>);
@@ -38,7 +42,8 @@ impl Crl {
     /// Reads one list.
     pub fn parse(der: &[u8]) -> Result<Self, Unreadable> {
         let unreadable = |_error| Unreadable;
-        let parsed = CertificateList::<Raw>::from_der(der).map_err(unreadable)?;
+        let versioned = with_version(der).ok_or(Unreadable)?;
+        let parsed = CertificateList::<Raw>::from_der(&versioned).map_err(unreadable)?;
         let list = &parsed.tbs_cert_list;
         let issuer_der: Box<[u8]> = list.issuer.to_der().map_err(unreadable)?.into();
         let mut entries = BTreeMap::new();
@@ -87,6 +92,26 @@ impl Crl {
         });
         answer
     }
+}
+
+/// A list without version is one of version 1, as openssl writes it where no extension is asked
+/// for; the parser wants it said. What is signed stays what was sent.
+fn with_version(der: &[u8]) -> Option<Cow<'_, [u8]>> {
+    let outer = tlv::first(der)?;
+    let list = tlv::first(outer.value)?;
+    if tlv::first(list.value)?.tag == tlv::INTEGER {
+        return Some(Cow::Borrowed(der));
+    }
+    let list = [
+        tlv::head(tlv::SEQUENCE, list.value.len() + VERSION.len()),
+        VERSION.to_vec(),
+        list.value.to_vec(),
+        list.rest.to_vec(),
+    ]
+    .concat();
+    Some(Cow::Owned(
+        [tlv::head(tlv::SEQUENCE, list.len()), list].concat(),
+    ))
 }
 
 /// The name in a `GeneralNames` of one `directoryName`.

@@ -182,6 +182,147 @@ fn a_certificate_that_may_not_issue_does_not_carry_a_chain() {
     );
 }
 
+/// Why a chain of leaf, middle and root is broken, if it is.
+fn broken(
+    root: impl FnOnce(&mut rcgen::CertificateParams),
+    middle: impl FnOnce(&mut rcgen::CertificateParams),
+    leaf: &Wanted<'_>,
+) -> Option<String> {
+    let authority = |name, change: Box<dyn FnOnce(&mut rcgen::CertificateParams) + '_>| {
+        let wanted = Wanted {
+            name,
+            is_ca: true,
+            tn_auth: None,
+            ..Wanted::default()
+        };
+        let mut params = wanted.params();
+        change(&mut params);
+        (Pair::new(), params)
+    };
+    let (root_pair, root) = authority("Root", Box::new(root));
+    let (middle_pair, middle) = authority("Middle", Box::new(middle));
+    let by = |params: &rcgen::CertificateParams,
+              pair: &Pair,
+              issuer: (&Pair, &rcgen::CertificateParams)| {
+        let issuer = rcgen::Issuer::from_params(issuer.1, &issuer.0.0);
+        params.signed_by(&pair.0, &issuer).unwrap().pem()
+    };
+    let trusted = root.self_signed(&root_pair.0).unwrap().pem();
+    let between = by(&middle, &middle_pair, (&root_pair, &root));
+    let leaf = by(&leaf.params(), &Pair::new(), (&middle_pair, &middle));
+    let store = store(&[("sp.pem", &format!("{leaf}{between}"))], &trusted);
+    let found = store.candidates("https://x/sp.pem");
+    match store.chain(found[0].certificate, NOW) {
+        Chain::Trusted(name) => {
+            assert_eq!(name, "CN=Root");
+            None
+        }
+        Chain::Broken(why) => Some(why),
+        Chain::NotJudged(why) => panic!("{why}"),
+    }
+}
+
+#[test]
+fn a_chain_is_no_longer_than_its_authorities_allow() {
+    let constrained = |most: u8| {
+        move |params: &mut rcgen::CertificateParams| {
+            params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Constrained(most));
+        }
+    };
+    let leaf = Wanted::default();
+    assert_eq!(broken(constrained(1), constrained(0), &leaf), None);
+    assert_eq!(
+        broken(constrained(0), constrained(0), &leaf).as_deref(),
+        Some("CN=Root may have 0 authorities below it, and has 1")
+    );
+}
+
+#[test]
+fn an_authority_issues_in_its_directories_only() {
+    let named = |permitted: Option<&str>, excluded: Option<&str>| {
+        let tree = |name: Option<&str>| {
+            let tree = |name: &str| {
+                let mut directory = rcgen::DistinguishedName::new();
+                directory.push(rcgen::DnType::CommonName, name);
+                rcgen::GeneralSubtree::DirectoryName(directory)
+            };
+            name.map(tree).into_iter().collect()
+        };
+        rcgen::NameConstraints {
+            permitted_subtrees: tree(permitted),
+            excluded_subtrees: tree(excluded),
+        }
+    };
+    let check = |constraints: rcgen::NameConstraints| {
+        broken(
+            |_| (),
+            |params| params.name_constraints = Some(constraints),
+            &Wanted::default(),
+        )
+    };
+    assert_eq!(check(named(Some("SHAKEN 709J"), None)), None);
+    assert_eq!(check(named(None, Some("SHAKEN 1"))), None);
+    let why = "CN=Middle may not issue for the name of CN=SHAKEN 709J";
+    assert_eq!(check(named(Some("SHAKEN 1"), None)).as_deref(), Some(why));
+    assert_eq!(
+        check(named(None, Some("SHAKEN 709J"))).as_deref(),
+        Some(why)
+    );
+}
+
+#[test]
+fn a_key_that_may_not_sign_certificates_carries_no_chain() {
+    let usage = |params: &mut rcgen::CertificateParams| {
+        params.key_usages = vec![rcgen::KeyUsagePurpose::DigitalSignature];
+    };
+    assert_eq!(
+        broken(|_| (), usage, &Wanted::default()).as_deref(),
+        Some("the key of CN=Middle may not sign certificates")
+    );
+}
+
+#[test]
+fn a_delegate_gives_only_the_numbers_it_holds() {
+    let numbers = |number: &[u8; 11]| [&[0x30, 0x0f, 0xa2, 0x0d, 0x16, 0x0b][..], number].concat();
+    let holds = |params: &mut rcgen::CertificateParams| {
+        let oid = &[1, 3, 6, 1, 5, 5, 7, 1, 26];
+        let list = rcgen::CustomExtension::from_oid_content(oid, numbers(b"12155551212"));
+        params.custom_extensions.push(list);
+    };
+    let leaf = |number| Wanted {
+        tn_auth: Some(numbers(number)),
+        ..Wanted::default()
+    };
+    assert_eq!(broken(|_| (), holds, &leaf(b"12155551212")), None);
+    assert_eq!(
+        broken(|_| (), holds, &leaf(b"12155551213")).as_deref(),
+        Some("CN=SHAKEN 709J is for 12155551213, for which CN=Middle may not sign")
+    );
+}
+
+#[test]
+fn a_list_of_numbers_by_reference_is_not_absent() {
+    let mut params = Wanted {
+        tn_auth: None,
+        ..Wanted::default()
+    }
+    .params();
+    let url = b"https://x/tn";
+    let mut access = vec![
+        0x30, 26, 0x30, 24, 6, 8, 0x2b, 6, 1, 5, 5, 7, 48, 14, 0x86, 12,
+    ];
+    access.extend(url);
+    let oid = &[1, 3, 6, 1, 5, 5, 7, 1, 1];
+    params
+        .custom_extensions
+        .push(rcgen::CustomExtension::from_oid_content(oid, access));
+    let pem = params.self_signed(&Pair::new().0).unwrap().pem();
+    assert_eq!(
+        parse(&pem).tn_auth,
+        TnAuth::Elsewhere("https://x/tn".to_owned())
+    );
+}
+
 #[test]
 fn a_trusted_certificate_that_issued_itself_is_trusted_and_another_is_not() {
     let pair = Pair::new();
@@ -245,6 +386,11 @@ fn a_list_that_is_not_its_issuers_does_not_count() {
 /// An indirect list of `CN=STI-PA`, written out as DER: the entry of serial number 7 names another
 /// issuer, that of 8 behind it none.
 fn indirect(issuer_in_entry: &[u8]) -> Vec<u8> {
+    crl(issuer_in_entry, &[2, 1, 1])
+}
+
+/// The same with another version, or none.
+fn crl(issuer_in_entry: &[u8], version: &[u8]) -> Vec<u8> {
     fn tlv(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
         let value = parts.concat();
         let length = value.len();
@@ -273,7 +419,7 @@ fn indirect(issuer_in_entry: &[u8]) -> Vec<u8> {
     let list = tlv(
         0x30,
         &[
-            &[2, 1, 1],
+            version,
             &algorithm,
             &name(b"STI-PA"),
             &time,
@@ -303,6 +449,20 @@ fn an_indirect_list_names_the_issuer_of_the_certificate_for_its_entry_and_the_ne
     assert!(revoked(8, b"STI-CA").is_some());
     assert_eq!(revoked(7, b"Another"), None);
     assert_eq!(revoked(9, b"STI-CA"), None);
+}
+
+#[test]
+fn a_list_without_version_is_read_too() {
+    let mut store = Store::default();
+    assert_eq!(store.add("old.crl", &crl(b"STI-CA", &[])).lists, 1);
+    let authority = Authority::new("STI-CA");
+    let leaf = Wanted {
+        serial: 7,
+        ..Wanted::default()
+    };
+    store.add("a.pem", leaf.signed_by(&Pair::new(), &authority).as_bytes());
+    let found = store.candidates("https://x/a.pem");
+    assert!(store.revoked(found[0].certificate).is_some());
 }
 
 #[test]

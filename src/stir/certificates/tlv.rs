@@ -74,6 +74,17 @@ pub fn elements(bytes: &[u8]) -> impl Iterator<Item = Element<'_>> {
     })
 }
 
+/// Tag and length of an element with a value of `length` bytes.
+pub fn head(tag: u8, length: usize) -> Vec<u8> {
+    let bytes = length.to_be_bytes();
+    let start = bytes.iter().position(|&byte| byte != 0);
+    let digits = start.and_then(|start| bytes.get(start..)).unwrap_or(&[0]);
+    match (digits, u8::try_from(digits.len())) {
+        ([short], _) if *short < 0x80 => vec![tag, *short],
+        (_, count) => [&[tag, 0x80 | count.unwrap_or(0)], digits].concat(),
+    }
+}
+
 /// An INTEGER's magnitude without leading zeros; `None` for negative ones.
 pub fn unsigned(value: &[u8]) -> Option<&[u8]> {
     if value.first()? & 0x80 != 0 {
@@ -89,6 +100,15 @@ pub fn unsigned(value: &[u8]) -> Option<&[u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_head_is_read_as_it_was_written() {
+        for length in [0, 1, 127, 128, 255, 256, 70_000] {
+            let whole = [head(SEQUENCE, length), vec![0; length]].concat();
+            let element = first(&whole).unwrap();
+            assert_eq!((element.tag, element.value.len()), (SEQUENCE, length));
+        }
+    }
 
     #[test]
     fn elements_are_read_with_short_and_long_lengths() {

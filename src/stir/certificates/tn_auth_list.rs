@@ -112,6 +112,32 @@ pub fn covers(entries: &[Entry], party: &Party) -> bool {
     })
 }
 
+/// The first entry of `given` that `held` does not encompass; a provider's code holds numbers
+/// that are not known here, and so encompasses all.
+pub fn first_beyond(held: &[Entry], given: &[Entry]) -> Option<String> {
+    if has_service_provider_code(held) {
+        return None;
+    }
+    let holds = |number: &str| covers(held, &Party::Number(number.to_owned()));
+    let is_held = |entry: &&Entry| match entry {
+        Entry::ServiceProviderCode(_) => false,
+        Entry::Number(number) => holds(number),
+        Entry::Range { start, count } => {
+            let last = start.parse::<u64>().ok().and_then(|first| {
+                let last = first.checked_add(count.checked_sub(1)?)?;
+                Some(format!("{last:0width$}", width = start.len()))
+            });
+            holds(start) && last.is_some_and(|last| holds(&last))
+        }
+    };
+    let beyond = given.iter().find(|entry| !is_held(entry))?;
+    Some(match beyond {
+        Entry::ServiceProviderCode(code) => format!("the numbers of {code}"),
+        Entry::Number(number) => number.clone(),
+        Entry::Range { start, count } => format!("{count} numbers from {start} on"),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -154,6 +180,25 @@ mod tests {
         assert!(covered("15551000") && covered("15551199") && covered("1555999"));
         assert!(!covered("15551200") && !covered("15550999") && !covered("115551000"));
         assert!(!has_service_provider_code(&entries));
+    }
+
+    #[test]
+    fn what_an_issuer_does_not_hold_it_cannot_give() {
+        let range = |start: &str, count| Entry::Range {
+            start: start.to_owned(),
+            count,
+        };
+        let code = Entry::ServiceProviderCode("709J".to_owned());
+        let held = [range("15551000", 100)];
+        let beyond = |given: Entry| first_beyond(&held, &[given]);
+        assert_eq!(beyond(range("15551000", 100)), None);
+        assert_eq!(beyond(Entry::Number("15551099".to_owned())), None);
+        assert_eq!(
+            beyond(range("15551050", 51)).as_deref(),
+            Some("51 numbers from 15551050 on")
+        );
+        assert_eq!(beyond(code.clone()).as_deref(), Some("the numbers of 709J"));
+        assert_eq!(first_beyond(&[code.clone()], &[range("1", 5)]), None);
     }
 
     #[test]

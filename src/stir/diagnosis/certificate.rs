@@ -12,6 +12,7 @@ use crate::stir::cause::{CauseId, Grade};
 use crate::stir::certificates::{Candidate, Chain, TnAuth, tn_auth_list};
 use crate::stir::date;
 use crate::stir::number::Party;
+use crate::stir::passport::Passport;
 use crate::stir::signature::Key;
 
 /// What is wrong with a certificate; `most` is the highest grade that can be given.
@@ -36,6 +37,7 @@ pub(super) fn certificate(
             );
         }
         numbers(header, candidate, most, found);
+        claims(header, candidate, most, found);
     }
     if let Chain::Broken(why) = case.store.chain(certificate, case.seconds()) {
         found.add(
@@ -129,6 +131,25 @@ fn validity(
     }
 }
 
+/// Whether the certificate lets its tokens say this (RFC 8226 §8, RFC 9118 §3); not every
+/// verifier looks.
+fn claims(header: &Header<'_>, candidate: &Candidate<'_>, most: Grade, found: &mut Found) {
+    let said = header.claims().and_then(Passport::claims);
+    let broken = candidate
+        .certificate
+        .claims
+        .as_ref()
+        .and_then(|constraints| constraints.broken_by(said?));
+    if let Some(words) = broken {
+        found.add(
+            CauseId::CertClaimConstraints,
+            most.max(Grade::Likely),
+            Some(header.index),
+            format!("by {} {words}", candidate.path),
+        );
+    }
+}
+
 /// Whether the certificate may sign for the number (RFC 8226 §9).
 fn numbers(header: &Header<'_>, candidate: &Candidate<'_>, most: Grade, found: &mut Found) {
     let index = Some(header.index);
@@ -152,6 +173,8 @@ fn numbers(header: &Header<'_>, candidate: &Candidate<'_>, most: Grade, found: &
             index,
             format!("the TNAuthList of {path} cannot be read"),
         ),
+        // A list that is elsewhere is not in what was given, and nothing is fetched.
+        TnAuth::Elsewhere(_) => {}
         // All numbers of a provider: which they are is not in the certificate.
         TnAuth::Entries(entries) if tn_auth_list::has_service_provider_code(entries) => {}
         TnAuth::Entries(entries) => {
