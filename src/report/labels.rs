@@ -42,6 +42,18 @@ labels! {
     calls: "Calls", "呼叫";
     /// Ratios and delays.
     metrics: "Metrics", "指标";
+    /// Who signed calls.
+    signers: "Signers", "签名方";
+    /// Of a signer: calls refused for their identity.
+    rejected: "rejected", "被拒";
+    /// Of a signer: how old its tokens were.
+    token_age: "iat age (5/50/95 %)", "iat 时延（5/50/95%）";
+    /// Of a signer: its clock against the capture's.
+    clock_off: "clock behind by", "时钟滞后";
+    /// Of a signer: calls at which its certificate was not valid.
+    not_valid: "calls outside its certificate's validity:", "证书有效期之外的呼叫：";
+    /// Of a signer: its signatures.
+    signatures_good: "signatures good:", "签名有效：";
     /// What was not analysed.
     trust: "Trust", "可信度";
     /// Nothing was left out.

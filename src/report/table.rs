@@ -19,6 +19,7 @@ use crate::report::{Report, view};
 mod paint;
 mod layout;
 mod capture;
+mod signers;
 mod findings;
 mod codes;
 mod responses;

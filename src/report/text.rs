@@ -33,6 +33,10 @@ pub fn wrap(text: &str, max: usize) -> Vec<String> {
     for paragraph in text.split('\n') {
         wrap_paragraph(paragraph, max, &mut lines);
     }
+    // Unicode has more blanks than the one that parts words.
+    for line in &mut lines {
+        line.truncate(line.trim_end().len());
+    }
     lines
 }
 

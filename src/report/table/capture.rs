@@ -48,6 +48,7 @@ pub(super) fn write(page: Page, out: &mut dyn Write, view: &View) -> io::Result<
     }
     write_totals(page, out, &view.totals)?;
     write_metrics(page, out, &view.metrics)?;
+    super::signers::write(page, out, view)?;
     write_trust(page, out, &view.trust)
 }
 
