@@ -463,3 +463,102 @@ fn messages_are_judged_like_calls() {
     assert_eq!(diagnosis[0]["cause"], "dest-mismatch", "{diagnosis}");
     assert_eq!(number(&report.view["signers"][0], "rejected"), 1);
 }
+
+/// The proxy tries one gateway after the other; what came to it was not captured.
+fn one_after_the_other(name: &str, at: i64, fields: &str, answers: [u16; 3]) -> String {
+    let mut ladder = format!(
+        "call {name} from=+{ORIG} to=+{DEST} at {at}\n  0.0 alice -> p INVITE lost\n{fields}"
+    );
+    for (code, (second, host)) in answers.iter().zip([(1, "bob"), (2, "carl"), (3, "dora")]) {
+        write!(
+            ladder,
+            "  {second}.0 p -> {host} INVITE\n  {second}.1 p <- {host} {code}\n  {second}.2 p -> {host} ACK\n"
+        )
+        .expect("a String takes all");
+        if *code == 200 {
+            break;
+        }
+    }
+    ladder
+}
+
+const GATEWAYS: &str = "host carl 203.0.113.3:5060\nhost dora 203.0.113.4:5060\n";
+
+#[test]
+fn a_proxy_that_tries_the_next_route_after_a_438_makes_attempts_and_is_told_as_retrying() {
+    let signer = Signer::new(X5U);
+    let fields = signer.fields(ORIG, DEST, 0);
+    let call = one_after_the_other("c1", 0, &fields, [438, 438, 438]);
+    let report = report(&format!("{SCENE}{GATEWAYS}{call}"), Store::default());
+    let causes: Vec<Vec<&str>> = report
+        .responses
+        .iter()
+        .map(|one| {
+            let all = one["diagnosis"].as_array().expect("causes").iter();
+            all.map(|one| text(one, "cause")).collect()
+        })
+        .collect();
+    assert_eq!(
+        causes,
+        [
+            vec!["unexplained"],
+            vec!["unexplained"],
+            vec!["unexplained", "retry-storm"]
+        ]
+    );
+    let failures: u64 = report
+        .findings("identity-failure")
+        .map(|one| number(one, "count"))
+        .sum();
+    assert_eq!(failures, 3);
+}
+
+#[test]
+fn a_try_that_passes_after_a_refused_one_is_not_refused_and_no_precedent_is_lost() {
+    let signer = Signer::new(X5U);
+    let mut ladder = format!("{SCENE}{GATEWAYS}");
+    for call in 0..10 {
+        let fields = signer.fields(ORIG, DEST, call * 5);
+        let name = format!("c{call}");
+        ladder += &one_after_the_other(&name, call * 5, &fields, [438, 200, 0]);
+    }
+    let report = report(&ladder, Store::default());
+    let burst = one(&report, "identity-burst");
+    assert_eq!(
+        (number(burst, "count"), number(burst, "attempts")),
+        (10, 19)
+    );
+    assert!(burst["otherwise"].is_null(), "{}", burst["otherwise"]);
+    // Where it goes makes the difference.
+    let contributors = burst["contributors"]
+        .as_array()
+        .expect("contributors")
+        .iter();
+    let verifier: Vec<_> = contributors
+        .filter(|one| one["dimension"] == "verifier")
+        .collect();
+    assert_eq!(verifier[0]["value"], "203.0.113.2");
+    assert_eq!(verifier[0]["refused"], json!([10, 10]));
+    assert_eq!(verifier[0]["accepted"], json!([0, 9]));
+    let signer = &report.view["signers"][0];
+    assert_eq!(
+        (number(signer, "invites"), number(signer, "rejected")),
+        (20, 10)
+    );
+}
+
+#[test]
+fn branches_that_are_open_together_are_one_attempt() {
+    let signer = Signer::new(X5U);
+    let ladder = format!(
+        "{SCENE}{GATEWAYS}call c1 from=+{ORIG} to=+{DEST}\n  0.0 alice -> p INVITE lost\n{}  0.1 p -> bob INVITE\n  0.11 p -> carl \
+         INVITE\n  0.2 p <- bob 438\n  0.21 p -> bob ACK\n  0.3 p <- carl 438\n  0.31 p -> carl ACK\n",
+        signer.fields(ORIG, DEST, 0)
+    );
+    let report = report(&ladder, Store::default());
+    let failures: u64 = report
+        .findings("identity-failure")
+        .map(|one| number(one, "count"))
+        .sum();
+    assert_eq!(failures, 1);
+}

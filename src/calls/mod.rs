@@ -190,7 +190,8 @@ pub enum Context {
 }
 
 /// An INVITE outside a dialog reached its first final response other than a challenge
-/// (DOMAIN G.1).
+/// (DOMAIN G.1). Another try after a refusal, under the same CSeq, is one of its own where no hop
+/// before it was captured.
 #[derive(Clone, Copy, Debug)]
 pub struct Attempt<'a> {
     /// Call-ID.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use smallvec::{Array, SmallVec};
 
+mod attempt;
 mod described;
 mod exchange;
 mod hop;
@@ -31,7 +32,7 @@ use super::hops::Hops;
 use super::mark::Mark;
 use super::timers::Timers;
 use super::transaction::{Answer, Cancel, Exchange, Kept, Transaction, Untried};
-use super::{Attempt, Event, PATIENCE, ResponseSeen, Seen, Serial, Sighted, Totals};
+use super::{Event, PATIENCE, ResponseSeen, Seen, Serial, Sighted, Totals};
 use super::{can_be_challenged, key};
 use crate::limits::Limits;
 use crate::sip::{Message, Method, MethodKind, Name};
@@ -497,37 +498,19 @@ impl Call {
         is_challenge: bool,
         out: &mut impl FnMut(Event<'_>),
     ) {
+        let now = Seen::of(&seen.raw.origin);
+        if !is_challenge {
+            self.attempted(transaction, seen.message, (code, now), out);
+        }
         let Some(hop) = self.transactions.get(transaction) else {
             return;
         };
-        let index = hop.exchange;
-        let Some(exchange) = self.exchanges.get_mut(index) else {
+        let Some(exchange) = self.exchanges.get_mut(hop.exchange) else {
             return;
         };
-        let now = Seen::of(&seen.raw.origin);
         if !exchange.counts_on(hop.key, &hop.flow) {
             return;
         }
-        let is_attempt = exchange.method == MethodKind::Invite && exchange.initial;
-        if is_attempt && !is_challenge && !exchange.attempt_told {
-            exchange.attempt_told = true;
-            let (cseq, flow) = (exchange.cseq.unwrap_or_default(), exchange.counting);
-            let invite = exchange.request.map(Mark::seen);
-            out(Event::Attempt(&Attempt {
-                call_id: &self.id,
-                cseq,
-                code,
-                response: now,
-                answer: seen.message,
-                invite,
-                flow,
-                invites: &self.invites(index),
-            }));
-            self.forget_invites(index);
-        }
-        let Some(exchange) = self.exchanges.get_mut(index) else {
-            return;
-        };
         let method = exchange.method;
         // Peers of RFC 2543 have no To tag inside a dialog either.
         let may_begin_one = method.makes_dialog() || method == MethodKind::Cancel;

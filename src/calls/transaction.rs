@@ -38,6 +38,8 @@ pub(super) struct Transaction {
     /// Another tap saw the same packets before or behind a NAT (DOMAIN C.3): what repeats here was
     /// counted there.
     pub(super) is_neighbour: bool,
+    /// It was told as an attempt.
+    pub(super) attempted: bool,
     /// What is to be told of the hop; none once it was.
     pub(super) kept: Option<Box<Kept>>,
     /// Its refusal, while that waits for another try.

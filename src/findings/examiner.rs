@@ -157,7 +157,10 @@ impl Examiner {
             response.message.cseq.number.unwrap_or_default(),
         );
         let is_known = |known: &&Judged| known.code == refusal.code && known.word == refusal.word;
-        if let Some(known) = self.judged.get(&key).filter(is_known) {
+        // Another try of the call is judged anew; a hop's copy is not.
+        if let Some(known) = self.judged.get(&key).filter(is_known)
+            && !(response.counted && refusal.word == Word::Status)
+        {
             return Some(known.clone());
         }
         if response.duplicate || response.invites.is_empty() {
@@ -270,7 +273,14 @@ impl Examiner {
     /// Takes an attempt with its first final response.
     pub fn attempt(&mut self, attempt: &Attempt<'_>) -> Signed {
         let key = (kept(attempt.call_id, self.call_id_bytes), attempt.cseq);
-        let refused = self.judged.get(&key).cloned();
+        // A refusal of an earlier try is not this one's.
+        let is_own = |judged: &&Judged| {
+            let mut hops = attempt.invites.iter().filter_map(|hop| hop.answer);
+            judged.is_soft()
+                || attempt.code.get() == judged.code
+                || hops.any(|(code, _)| code.get() == judged.code)
+        };
+        let refused = self.judged.get(&key).filter(is_own).cloned();
         let refused = refused.or_else(|| self.verstat(attempt));
         let mut traits = Traits::default();
         set_numbers(&mut traits, &Dialling::of_message(attempt.answer));

@@ -275,6 +275,7 @@ impl Call {
             succeeded: false,
             acked: false,
             is_neighbour,
+            attempted: false,
             kept: (!is_told)
                 .then(|| Box::new(Kept::new(&now, interface, seen.message.via_count()))),
             untried: None,
