@@ -235,6 +235,7 @@ fn a_certificate_that_ends_is_named_as_the_onset_with_counts_before_and_since() 
         &calls("east", ("alice", &east), 0..401, "200", in_order),
         &calls("gone", ("alice", &east), 405..435, "437", in_order),
         &calls("west", ("carol", &west), 0..440, "200", in_order),
+        "end 900\n",
         &calls("other", ("carol", &west), 410..413, "438", in_order),
     ]
     .concat();
@@ -561,4 +562,28 @@ fn branches_that_are_open_together_are_one_attempt() {
         .map(|one| number(one, "count"))
         .sum();
     assert_eq!(failures, 1);
+}
+
+#[test]
+fn who_signed_an_answer_is_said_of_it() {
+    let signer = Signer::new(X5U);
+    let claims = signer
+        .claims(DEST, ORIG, 0)
+        .header("ppt", "rsp")
+        .claim("attest", Value::Null)
+        .claim("origid", Value::Null);
+    let signed = format!("200\n  Identity: {}\n", signer.identity(&claims));
+    let ladder = over_proxy("", "", &ANSWERED.replacen("200\n", &signed, 1));
+    let report = report(&ladder, Store::default());
+    let contexts: Vec<_> = report
+        .responses
+        .iter()
+        .map(|one| text(one, "context"))
+        .collect();
+    let words = format!("signed, PASSporT \"rsp\" of \"{X5U}\", orig \"{DEST}\"");
+    assert!(
+        contexts.iter().all(|context| context.contains(&words)),
+        "{contexts:?}"
+    );
+    assert!(!findings(&report.view).any(accuses));
 }

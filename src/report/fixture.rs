@@ -162,6 +162,7 @@ fn burst() -> Finding {
         onset: None,
         otherwise: Vec::new(),
         peak_per_minute: 30.0,
+        peak_at: None,
         baseline_per_minute: Some(0.06),
         baseline: None,
         open: false,

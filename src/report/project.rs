@@ -345,6 +345,7 @@ fn burst(facts: &BurstFacts) -> view::Burst {
             .map(|&(code, soft, count)| view::Otherwise { code, soft, count })
             .collect(),
         peak_per_minute: facts.peak_per_minute,
+        peak_at: Some(view::Time(facts.peak_at)),
         baseline_per_minute: facts.baseline_per_minute,
         baseline: facts
             .baseline_per_minute

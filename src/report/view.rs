@@ -497,6 +497,9 @@ pub struct Burst {
     pub storm_of_few_calls: bool,
     /// The busiest minute.
     pub peak_per_minute: f64,
+    /// When it ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peak_at: Option<Time>,
     /// What is usual; absent where there is no baseline.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub baseline_per_minute: Option<f64>,

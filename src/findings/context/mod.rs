@@ -2,7 +2,7 @@
 //!
 //! In: a response as it is seen, with what its call knows of it, and later what followed. Out: one
 //! line of text, and whether the capture shows that nothing needs to be done. An ordinary 1xx or
-//! 2xx costs four lookups and no text. Each family of facts is a file; words and what makes a
+//! 2xx costs five lookups and no text. Each family of facts is a file; words and what makes a
 //! stranger's text fit to stand among them are in `words`.
 //!
 //! A fact is told only where the capture shows it; where it shows one side only, the words say so
@@ -19,6 +19,7 @@ mod maker;
 mod media;
 mod path;
 mod reasons;
+mod signed;
 mod unneeded;
 mod words;
 
@@ -64,7 +65,8 @@ pub(super) fn tell(response: &ResponseSeen<'_>, text: &mut String) -> Told {
     let has_words = is_told(Name::Reason)
         || is_told(Name::Warning)
         || is_told(Name::ErrorInfo)
-        || is_told(Name::RetryAfter);
+        || is_told(Name::RetryAfter)
+        || is_told(Name::Identity);
     if response.refusal.is_none() && response.repeats.is_none() && !has_words {
         return Told::default();
     }
@@ -90,6 +92,7 @@ pub(super) fn tell(response: &ResponseSeen<'_>, text: &mut String) -> Told {
     }
     if told.challenge == Challenge::No {
         reasons::tell(response, &mut words);
+        signed::tell(response, &mut words);
     }
     told.facts_end = u16::try_from(text.len()).unwrap_or(u16::MAX);
     if let Some(refusal) = response.refusal {

@@ -1,11 +1,11 @@
 //! What a burst looked like: its calls, whom it hits, what its refusals share and what changed at
 //! its beginning, drawn from the attempts that are remembered when it is over.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::burst::{Burst, per_minute};
 use super::super::onset::{self, Looked};
-use super::super::partition::{Compared, Traits, compare};
+use super::super::partition::{Compared, Dimension, Traits, compare};
 use super::super::rule::{BurstFacts, CallRef, Confidence, Finding, Peer, PeerCounts, Severity};
 use super::super::tried::Tried;
 use super::{Refusals, Refused, Said, identity_burst, share, words};
@@ -31,6 +31,10 @@ pub(super) struct Drawn {
     pub(super) causes: Vec<(CauseId, Option<Grade>, u64)>,
     /// Identities refused otherwise: code, whether the call went on, how many.
     pub(super) otherwise: Vec<(u16, bool, u64)>,
+    /// Different signers among the refused.
+    pub(super) signers: usize,
+    /// Refused and all attempts in the quiet time behind it.
+    pub(super) after: (u64, u64),
     looked: Looked,
 }
 
@@ -84,6 +88,17 @@ impl Refusals {
             counts.0 += 1;
             counts.1 += u64::from(one.refused == Some(code));
         }
+        let behind = burst.end.plus(self.options.quiet);
+        let after = self
+            .attempts
+            .iter()
+            .filter(|one| burst.end < one.time && one.time <= behind && belongs(&one.traits));
+        let after = after.fold((0, 0), |(refused, all), one| {
+            (refused + u64::from(one.refused == Some(code)), all + 1)
+        });
+        let signers: BTreeSet<_> = refusals()
+            .filter_map(|one| one.traits.id(Dimension::X5u))
+            .collect();
         let timed = self.attempts.iter();
         let timed = timed
             .filter(|one| one.time <= burst.end)
@@ -102,6 +117,8 @@ impl Refusals {
                 .into_iter()
                 .map(|((code, is_soft), count)| (code, is_soft, count))
                 .collect(),
+            signers: signers.len(),
+            after,
             looked: onset::look(&timed, (burst.start, burst.end), belongs),
         }
     }

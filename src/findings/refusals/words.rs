@@ -5,13 +5,13 @@ use std::fmt::Write as _;
 
 use super::super::burst::Burst;
 use super::super::onset::Onset;
-use super::super::partition::Partition;
+use super::super::partition::{Contributor, Dimension, Partition};
 use super::super::rule::{Peer, counted, readable};
 use super::super::tried::Tried;
 use super::Said;
 use super::drawn::{Drawn, Exceptions};
 use crate::stir::{CauseId, Grade, date};
-use crate::units::{FrameRef, NANOS_PER_SEC, StatusCode};
+use crate::units::{FrameRef, NANOS_PER_SEC, StatusCode, Timestamp};
 
 /// What is told of a burst.
 pub(super) struct Told<'a> {
@@ -66,7 +66,9 @@ pub(super) fn detail(told: &Told<'_>) -> String {
     push_tried(&mut detail, told);
     push_shared(&mut detail, told.partition, &told.drawn.exceptions);
     push_causes(&mut detail, &told.drawn.causes);
+    push_suspect(&mut detail, told);
     push_otherwise(&mut detail, &told.drawn.otherwise);
+    push_end(&mut detail, told);
     detail
 }
 
@@ -84,14 +86,77 @@ fn rates(told: &Told<'_>) -> String {
         "Refused"
     };
     let refused = format!(
-        "{who} were {:.0} %, at most {peak_per_minute:.0} a minute",
-        share * 100.0
+        "{who} were {:.0} %, at most {peak_per_minute:.0} a minute at {}",
+        share * 100.0,
+        of_day(told.burst.peak.1)
     );
     match baseline {
         Some(rate) => format!("{refused}, where {rate:.2} a minute is usual."),
         None => {
             format!("{refused}; too little of the time before was captured to say what is usual.")
         }
+    }
+}
+
+/// `16:14:55`, in UTC.
+fn of_day(time: Timestamp) -> String {
+    let text = date::write(time.nanos().div_euclid(NANOS_PER_SEC));
+    let mut parts = text.split(' ');
+    parts.nth(1).unwrap_or_default().to_owned()
+}
+
+/// Who is to be looked at first, where what was compared says so.
+fn push_suspect(detail: &mut String, told: &Told<'_>) {
+    let contributors = told.partition.contributors.iter();
+    let separates = |dimension| {
+        let mut of = contributors
+            .clone()
+            .filter(|one| one.dimension == dimension);
+        of.any(Contributor::separates)
+    };
+    let is_on_the_way = told.drawn.causes.first().is_some_and(|(id, _, count)| {
+        *count * 2 >= told.burst.count
+            && matches!(
+                id,
+                CauseId::SignedFieldsChangedBetweenHops
+                    | CauseId::IdentityChangedBetweenHops
+                    | CauseId::IdentityStripped
+            )
+    });
+    let (x5u, verifier) = (separates(Dimension::X5u), separates(Dimension::Verifier));
+    if is_on_the_way {
+        detail.push_str(" It is the doing of an element on the way, which the evidence names.");
+    } else if x5u && !verifier {
+        detail.push_str(
+            " Only calls of one signer fail: look at its certificate, clock and numbers first.",
+        );
+    } else if verifier && !x5u && told.drawn.signers > 1 {
+        push(
+            detail,
+            format_args!(
+                " Calls of {} signers fail at one verifier: look at its trust list, revocation lists, certificate cache and clock first.",
+                told.drawn.signers
+            ),
+        );
+    }
+}
+
+/// How it ended, if it did.
+fn push_end(detail: &mut String, told: &Told<'_>) {
+    if told.burst.open {
+        return;
+    }
+    match told.drawn.after {
+        (_, 0) => detail.push_str(
+            " No call came in the time behind it: its callers stopped, or went another way.",
+        ),
+        (refused, all) => push(
+            detail,
+            format_args!(
+                " Of the next {} {refused} had the same.",
+                counted(all, "call", "calls")
+            ),
+        ),
     }
 }
 
