@@ -171,11 +171,7 @@ pub(super) fn look<'a>(
         let same_peer =
             |traits: &Traits| peer.is_none_or(|peer| traits.id(Dimension::Peer) == Some(peer));
         let earlier = attempts().filter(|one| one.0 < x5u.first && same_peer(one.1));
-        looked.x5u_before = most(
-            earlier
-                .map(|one| one.1.id(Dimension::X5u))
-                .filter(Option::is_some),
-        );
+        looked.x5u_before = most(earlier.filter_map(|one| one.1.id(Dimension::X5u)).map(Some));
         let ages = |is_since: bool| {
             let of_signer = attempts().filter(|one| {
                 (one.0 >= start) == is_since && one.1.id(Dimension::X5u) == Some(x5u.id)

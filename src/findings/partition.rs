@@ -237,12 +237,16 @@ impl Values {
 
     /// Looks for the certificate of every x5u that was seen.
     pub fn date(&mut self, certificate: impl Fn(&str) -> Option<Dated>) {
-        let of = |x5u: &Box<[u8]>| {
+        let of = |x5u: &[u8]| {
             let dated = certificate(std::str::from_utf8(x5u).ok()?)?;
-            Some((x5u.clone(), dated))
+            Some((x5u.into(), dated))
         };
         let names = self.names.get(Dimension::X5u as usize);
-        self.certificates = names.into_iter().flatten().filter_map(of).collect();
+        self.certificates = names
+            .into_iter()
+            .flatten()
+            .filter_map(|x5u| of(x5u))
+            .collect();
     }
 
     /// The certificate of an x5u.

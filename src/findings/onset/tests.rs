@@ -41,12 +41,12 @@ impl Calls {
 
     fn onset_of(
         &mut self,
-        dated: Option<Dated>,
+        dated: Option<&Dated>,
         main: Option<(CauseId, Option<Grade>)>,
         of_identity: bool,
     ) -> Option<Onset> {
         self.values
-            .date(|x5u| dated.clone().filter(|_| x5u == "https://a"));
+            .date(|x5u| dated.filter(|_| x5u == "https://a").cloned());
         let rows = self
             .rows
             .iter()
@@ -71,14 +71,14 @@ fn east_fails() -> Calls {
         .add(7350..7450, EAST, 0.5, true)
 }
 
-fn ended(seconds: i64) -> Option<Dated> {
-    Some(Dated {
+fn ended(seconds: i64) -> Dated {
+    Dated {
         path: "a.pem".to_owned(),
         serial: "0a".to_owned(),
         not_before: -1_000_000,
         not_after: seconds,
         revoked: None,
-    })
+    }
 }
 
 fn kind(onset: Option<Onset>) -> &'static str {
@@ -89,12 +89,12 @@ fn kind(onset: Option<Onset>) -> &'static str {
 fn where_nothing_coincides_nothing_is_named() {
     assert_eq!(east_fails().onset(), None);
     assert_eq!(
-        kind(east_fails().onset_of(ended(99_000), None, true)),
+        kind(east_fails().onset_of(Some(&ended(99_000)), None, true)),
         "none"
     );
     // It ended days ago, and calls passed since.
     assert_eq!(
-        kind(east_fails().onset_of(ended(-90_000), None, true)),
+        kind(east_fails().onset_of(Some(&ended(-90_000)), None, true)),
         "none"
     );
 }
@@ -102,7 +102,7 @@ fn where_nothing_coincides_nothing_is_named() {
 #[test]
 fn a_certificate_that_ended_is_named_with_both_times_and_counts_of_both_sides() {
     let found = east_fails()
-        .onset_of(ended(7345), None, true)
+        .onset_of(Some(&ended(7345)), None, true)
         .expect("an onset");
     assert_eq!(
         (found.kind, &*found.value, found.time),
@@ -118,12 +118,12 @@ fn a_certificate_that_ended_is_named_with_both_times_and_counts_of_both_sides() 
 #[test]
 fn a_revocation_comes_before_the_end_and_a_new_certificate_behind_it() {
     let dated = |not_before, not_after, revoked| {
-        let mut dated = ended(not_after).expect("one");
+        let mut dated = ended(not_after);
         (dated.not_before, dated.revoked) = (not_before, revoked);
-        Some(dated)
+        dated
     };
     let mut calls = east_fails();
-    let mut of = |dated| kind(calls.onset_of(dated, None, true));
+    let mut of = |dated: Dated| kind(calls.onset_of(Some(&dated), None, true));
     assert_eq!(
         of(dated(-1_000_000, 7340, Some(7000))),
         "certificate-revoked"
@@ -135,7 +135,7 @@ fn a_revocation_comes_before_the_end_and_a_new_certificate_behind_it() {
 fn a_certificate_is_no_onset_of_what_has_another_proven_cause_or_of_other_codes() {
     let proven = |id| Some((id, Some(Grade::Proven)));
     let mut calls = east_fails();
-    let mut of = |main, of_identity| kind(calls.onset_of(ended(7345), main, of_identity));
+    let mut of = |main, of_identity| kind(calls.onset_of(Some(&ended(7345)), main, of_identity));
     assert_eq!(of(proven(CauseId::DestMismatch), true), "none");
     assert_eq!(of(proven(CauseId::CertExpired), true), "certificate-ended");
     assert_eq!(
@@ -151,7 +151,7 @@ fn a_signer_whose_calls_mostly_pass_since_has_no_onset() {
         east_fails()
             .add(7350..7450, EAST, 0.5, false)
             .add(7351..7450, EAST, 0.5, false);
-    assert_eq!(kind(calls.onset_of(ended(7345), None, true)), "none");
+    assert_eq!(kind(calls.onset_of(Some(&ended(7345)), None, true)), "none");
 }
 
 #[test]

@@ -59,7 +59,7 @@ impl Powers {
 
     /// Whether a subject, in DER, is in a directory for which it may issue.
     pub(super) fn may_name(&self, subject: &[u8]) -> bool {
-        let is_below = |base: &Box<[u8]>| {
+        let is_below = |base: &[u8]| {
             let parts = |name: &'_ [u8]| tlv::only(name, tlv::SEQUENCE).map(<[u8]>::to_vec);
             match (parts(base), parts(subject)) {
                 // A name is a list of its parts, the widest first.
@@ -67,7 +67,8 @@ impl Powers {
                 _ => false,
             }
         };
-        let is_permitted = self.permitted.is_empty() || self.permitted.iter().any(is_below);
-        is_permitted && !self.excluded.iter().any(is_below)
+        let is_permitted =
+            self.permitted.is_empty() || self.permitted.iter().any(|base| is_below(base));
+        is_permitted && !self.excluded.iter().any(|base| is_below(base))
     }
 }

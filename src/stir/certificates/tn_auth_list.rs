@@ -197,8 +197,11 @@ mod tests {
             beyond(range("15551050", 51)).as_deref(),
             Some("51 numbers from 15551050 on")
         );
-        assert_eq!(beyond(code.clone()).as_deref(), Some("the numbers of 709J"));
-        assert_eq!(first_beyond(&[code.clone()], &[range("1", 5)]), None);
+        assert_eq!(
+            first_beyond(std::slice::from_ref(&code), &[range("1", 5)]),
+            None
+        );
+        assert_eq!(beyond(code).as_deref(), Some("the numbers of 709J"));
     }
 
     #[test]
