@@ -92,6 +92,7 @@ pub fn analyse_with(
     run.sip.findings.add(rules);
     let inputs = inputs.into_iter().map(|input| (input.path, input.source));
     let (mut merge, mut failed) = Merge::open(inputs.collect(), &options.limits);
+    run.paths = merge.paths();
     run.read(&mut merge, &options.limits, each)?;
     let mut captures = Vec::new();
     let mut damaged = Vec::new();
@@ -125,6 +126,8 @@ struct Run {
     sip: Sip,
     trust: RefCell<Trust>,
     first: Option<Timestamp>,
+    /// How the captures were named, by index.
+    paths: Vec<String>,
     limits: Limits,
 }
 
@@ -144,6 +147,7 @@ struct Sip {
 /// Where annotated responses go; remembers the first error and then takes no more.
 struct Responses<'a> {
     each: &'a mut dyn FnMut(&view::Response<'_>) -> io::Result<()>,
+    paths: &'a [String],
     capture_start: Option<Timestamp>,
     error: Option<io::Error>,
 }
@@ -151,7 +155,9 @@ struct Responses<'a> {
 impl Responses<'_> {
     fn push(&mut self, response: &Annotated<'_>) {
         if self.error.is_none() {
-            let response = project::response(response, self.capture_start);
+            let path = self.paths.get(usize::from(response.at.file.0));
+            let path = path.map_or("", String::as_str);
+            let response = project::response(response, path, self.capture_start);
             self.error = (self.each)(&response).err();
         }
     }
@@ -180,6 +186,7 @@ impl Run {
             },
             trust: RefCell::new(Trust::new(limits.defect_groups)),
             first: None,
+            paths: Vec::new(),
             limits: *limits,
         }
     }
@@ -285,10 +292,12 @@ impl Run {
             sip,
             trust,
             first,
+            paths,
             ..
         } = self;
         let mut responses = Responses {
             each,
+            paths,
             capture_start: *first,
             error: None,
         };
@@ -421,6 +430,7 @@ impl Run {
         captures: Vec<view::Capture>,
         each: &mut dyn FnMut(&view::Response<'_>) -> io::Result<()>,
     ) -> io::Result<view::View> {
+        let paths = std::mem::take(&mut self.paths);
         let Self {
             decoder,
             wires,
@@ -432,6 +442,7 @@ impl Run {
         } = &mut self;
         let mut responses = Responses {
             each,
+            paths: &paths,
             capture_start: *first,
             error: None,
         };

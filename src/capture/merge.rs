@@ -168,6 +168,14 @@ impl Merge {
         (merge, refused)
     }
 
+    /// How the captures that are still to be opened were named, by [`FileIndex`]; of a merge that
+    /// has not begun these are all.
+    pub fn paths(&self) -> Vec<String> {
+        let mut waiting: Vec<&Waiting> = self.waiting.iter().collect();
+        waiting.sort_by_key(|waiting| waiting.file);
+        waiting.iter().map(|waiting| waiting.path.clone()).collect()
+    }
+
     fn sort(&mut self) {
         let due = |waiting: &Waiting| Reverse((waiting.first, waiting.file));
         self.waiting.sort_by_key(due);

@@ -200,6 +200,10 @@ pub(super) enum Format {
     Table,
     /// One JSON object.
     Json,
+    /// The same objects, one a line, each as soon as it is known.
+    Ndjson,
+    /// The responses as rows, under tshark's field names.
+    Csv,
     /// A Markdown table; of `catalogue` only.
     Markdown,
 }

@@ -18,7 +18,7 @@ use super::{color, messages};
 use crate::capture;
 use crate::pipeline::{self, Outcome};
 use crate::report::view::{Response, View};
-use crate::report::{Report, json, table};
+use crate::report::{Report, csv, json, ndjson, table};
 
 /// Carries out `args`.
 pub(super) fn run(mut args: Args) -> anyhow::Result<Exit> {
@@ -105,6 +105,8 @@ fn write_report(config: &Config, inputs: Vec<pipeline::Input>) -> anyhow::Result
     let out = config.output.writer().context(writing)?;
     let mut report: Box<dyn Report> = match config.format {
         Format::Json => Box::new(json::Json::new(out)),
+        Format::Ndjson => Box::new(ndjson::Ndjson::new(out)),
+        Format::Csv => Box::new(csv::Csv::new(out, look.files > 1)),
         Format::Table | Format::Markdown => Box::new(table::Table::new(out, look)),
     };
     let mut began = false;

@@ -14,6 +14,8 @@ pub mod project;
 pub mod clock;
 pub mod filter;
 pub mod json;
+pub mod ndjson;
+pub mod csv;
 pub mod labels;
 pub mod text;
 pub mod table;

@@ -151,8 +151,12 @@ fn values(of: &Measures) -> BTreeMap<Cow<'static, str>, Option<Number>> {
     values
 }
 
-/// A response.
-pub fn response<'a>(seen: &Annotated<'a>, capture_start: Option<Timestamp>) -> view::Response<'a> {
+/// A response of the capture that was named `path`.
+pub fn response<'a>(
+    seen: &Annotated<'a>,
+    path: &'a str,
+    capture_start: Option<Timestamp>,
+) -> view::Response<'a> {
     let explained = catalogue().entry(seen.code, Some(seen.text.phrase));
     // What the catalogue says of a 200 is about the answer to an INVITE, beyond its first sentence.
     let is_plain_success = seen.code.is_success() && !matches!(seen.text.method, b"INVITE" | b"");
@@ -165,6 +169,7 @@ pub fn response<'a>(seen: &Annotated<'a>, capture_start: Option<Timestamp>) -> v
     let remediation = seen.unneeded.map_or(remediation, Unneeded::words);
     view::Response {
         file: seen.at.file.0,
+        path,
         frame: seen.at.no.0,
         time: seen.time,
         capture_start,

@@ -22,11 +22,34 @@ mod serialize;
 /// The version of the JSON's shape.
 pub const SCHEMA_VERSION: u32 = 1;
 
+/// Who wrote a report, and in which shape: the first line of the NDJSON.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Head {
+    /// The version of the shape; steps when a reader could break.
+    pub schema_version: u32,
+    /// The program.
+    pub name: &'static str,
+    /// Its version.
+    pub version: &'static str,
+}
+
+impl Default for Head {
+    fn default() -> Self {
+        Self {
+            schema_version: SCHEMA_VERSION,
+            name: "sipannotate",
+            version: env!("CARGO_PKG_VERSION"),
+        }
+    }
+}
+
 /// A response as it is reported: what was on the wire, and what the catalogue and the capture add.
 #[derive(Clone, Debug)]
 pub struct Response<'a> {
     /// Index in [`View::captures`].
     pub file: u16,
+    /// How that capture was named; not in the JSON, where `captures` says it.
+    pub path: &'a str,
     /// The frame that completed it; counts from 1.
     pub frame: u64,
     /// Capture time of that frame.
