@@ -69,7 +69,10 @@ fn is_formula(text: &str) -> bool {
     let is_passed_over = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`');
     let first = text.trim_start_matches(is_passed_over).chars().next();
     // The wide forms are taken for the narrow ones.
-    matches!(first, Some('=' | '+' | '-' | '@' | '＝' | '＋' | '－' | '＠'))
+    matches!(
+        first,
+        Some('=' | '+' | '-' | '@' | '＝' | '＋' | '－' | '＠')
+    )
 }
 
 fn escape(text: &str) -> String {
@@ -122,7 +125,14 @@ mod tests {
         let check = |text: &str, expected: &str| {
             assert_eq!(spreadsheet(text.into()), expected, "{text}");
         };
-        for harmless in ["", "sip:+1555@a.example", "a=b", "1-2@host", "'quoted'", "a; b"] {
+        for harmless in [
+            "",
+            "sip:+1555@a.example",
+            "a=b",
+            "1-2@host",
+            "'quoted'",
+            "a; b",
+        ] {
             check(harmless, harmless);
         }
         for first in ['=', '+', '-', '@', '＝'] {

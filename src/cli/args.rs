@@ -74,6 +74,12 @@ pub(super) enum Command {
         #[arg(value_name = "4xx|CODE")]
         codes: Vec<String>,
     },
+    /// Print the JSON Schema of what -f json or -f ndjson prints.
+    Schema {
+        /// Of which document.
+        #[arg(value_enum, value_name = "DOCUMENT", default_value = "report")]
+        document: Document,
+    },
     /// Print a completion script.
     Completions {
         /// For which shell.
@@ -206,6 +212,21 @@ pub(super) enum Format {
     Csv,
     /// A Markdown table; of `catalogue` only.
     Markdown,
+}
+
+/// A document that is printed as JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Document {
+    /// The report of captures.
+    Report,
+    /// A line of the report as ndjson.
+    Ndjson,
+    /// What explain prints.
+    Explain,
+    /// What compare prints.
+    Compare,
+    /// What catalogue prints.
+    Catalogue,
 }
 
 /// How time is printed.

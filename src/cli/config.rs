@@ -126,6 +126,7 @@ pub(super) fn check_command(
         Command::Explain { .. } => "explain",
         Command::Compare { .. } => "compare",
         Command::Catalogue { .. } => "catalogue",
+        Command::Schema { .. } => "schema",
         Command::Completions { .. } => "completions",
         Command::Man => "man",
     };

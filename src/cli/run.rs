@@ -18,7 +18,7 @@ use super::{color, messages};
 use crate::capture;
 use crate::pipeline::{self, Outcome};
 use crate::report::view::{Response, View};
-use crate::report::{Report, csv, json, ndjson, table};
+use crate::report::{Report, csv, json, ndjson, schema, table};
 
 /// Carries out `args`.
 pub(super) fn run(mut args: Args) -> anyhow::Result<Exit> {
@@ -156,6 +156,7 @@ fn other(args: &Args, command: Command) -> anyhow::Result<Exit> {
         Command::Explain { what } => reference::explain(&what, look, &mut out)?,
         Command::Compare { first, second } => reference::compare(&first, &second, look, &mut out)?,
         Command::Catalogue { codes } => reference::catalogue(&codes, look, &mut out)?,
+        Command::Schema { document } => schema::write(document.into(), &mut out)?,
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Args::command(), "sipannotate", &mut script);

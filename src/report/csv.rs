@@ -246,7 +246,10 @@ mod tests {
         assert_eq!(cell(&rows, 3, "context"), "'+1");
         let is_number = |text: &str| text.parse::<f64>().is_ok();
         for text in rows.iter().flatten().filter(|text| !is_number(text)) {
-            assert!(!text.starts_with(['=', '+', '-', '@', '\t', '\r']), "{text}");
+            assert!(
+                !text.starts_with(['=', '+', '-', '@', '\t', '\r']),
+                "{text}"
+            );
         }
     }
 

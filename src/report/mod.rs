@@ -10,6 +10,7 @@
 use std::io;
 
 pub mod view;
+pub mod schema;
 pub mod project;
 pub mod clock;
 pub mod filter;

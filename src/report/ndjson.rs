@@ -134,7 +134,9 @@ mod tests {
         }
         let told = |line: &Value| line["type"].as_str().unwrap().to_owned();
         assert!(lines.iter().all(|line| {
-            of(&told(line)).iter().all(|bare| bare.get("type").is_none())
+            of(&told(line))
+                .iter()
+                .all(|bare| bare.get("type").is_none())
         }));
     }
 

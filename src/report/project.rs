@@ -423,6 +423,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_schema_names_every_measure() {
+        let named = crate::report::schema::MEASURES.iter();
+        let mut named: Vec<String> = named
+            .flat_map(|(name, ..)| [(*name).to_owned(), format!("{name}_n")])
+            .collect();
+        named.sort();
+        let given = values(&Measures::default());
+        assert!(given.keys().eq(&named), "{given:?}");
+    }
+
+    #[test]
     fn a_call_id_cannot_break_out_of_the_filter() {
         assert_eq!(quotable(b"a\"b\\c").as_deref(), Some("\"a\\\"b\\\\c\""));
         assert_eq!(quotable(b"a\x1bb"), None);
