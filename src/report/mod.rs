@@ -17,6 +17,7 @@ pub mod json;
 pub mod labels;
 pub mod text;
 pub mod table;
+pub mod comments;
 pub mod reference;
 
 /// A form of report.

@@ -258,14 +258,18 @@ impl<W: Write> Copier<W> {
         if std::mem::replace(&mut self.has_author, true) {
             return;
         }
-        let added = Options::new(&self.edit.options, block.order).find(SECTION_APPLICATION);
+        let added = Options::new(&self.edit.options, block.order);
+        let is_told = added.comments().any(|text| {
+            text.windows(AUTHOR.len())
+                .any(|word| word == AUTHOR.as_bytes())
+        });
         let kept = BlockView::new(*block)
             .options()
             .filter(|_| !self.edit.drops_options)
             .and_then(|options| options.find(SECTION_APPLICATION));
-        match added.or(kept) {
+        match added.find(SECTION_APPLICATION).or(kept) {
             None => self.edit.option(SECTION_APPLICATION, AUTHOR.as_bytes()),
-            Some(application) if application == AUTHOR.as_bytes() => {}
+            Some(application) if is_told || application == AUTHOR.as_bytes() => {}
             Some(_) => self.edit.comment(&format!("copied by {AUTHOR}")),
         }
     }
