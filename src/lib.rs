@@ -6,7 +6,8 @@
 //! ```text
 //! units, wire_text, limits, defect     the vocabulary of all rooms
 //! catalogue                            status code -> meaning, remediation, RFC
-//! capture    file or stdin      -> Frame<'_>
+//! capture    file or stdin      -> Frame<'_>, or Piece<'_> for those who copy it
+//! rewrite    Piece              -> a pcapng with comments, with frames left out or changed
 //! packet     Frame              -> Datagram<'_> | Segment<'_> | SctpPacket<'_> | IcmpError<'_>
 //! stream     Segment            -> Chunk<'_>, in order
 //! tls        Chunk, secrets     -> Chunk, decrypted or as it came
@@ -30,6 +31,7 @@ pub mod limits;
 pub mod defect;
 pub mod catalogue;
 pub mod capture;
+pub mod rewrite;
 pub mod packet;
 pub mod stream;
 pub mod tls;

@@ -4,6 +4,7 @@
 //! Several inputs are merged by packet time and analysed as one capture: calls and TCP streams go
 //! on over their borders, and what two taps both saw is counted once.
 
+mod annotate;
 mod clock;
 mod survey;
 mod wires;
@@ -30,6 +31,7 @@ use crate::sip::{Message, RawMessage};
 use crate::tls::KeyLog;
 use crate::units::{FrameNo, FrameRef, Span, Timestamp, Transport};
 
+pub use annotate::annotate;
 use clock::{Clock, Relayed};
 use survey::survey;
 pub use wires::Wires;

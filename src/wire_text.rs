@@ -23,6 +23,12 @@ impl<'a> WireText<'a> {
         spreadsheet(String::from_utf8_lossy(self.0))
     }
 
+    /// For the comments of a pcapng: what a terminal gets, because Wireshark shows them and tshark
+    /// prints them.
+    pub fn pcapng(self) -> Cow<'a, str> {
+        self.terminal()
+    }
+
     /// For JSON strings: valid UTF-8 with U+FFFD for what is not (CONTRACT, JSON); the
     /// report's writer escapes the rest.
     pub fn json(self) -> Cow<'a, str> {

@@ -22,6 +22,7 @@ const ORDER: &[&str] = &[
     "defect",
     "catalogue",
     "capture",
+    "rewrite",
     "packet",
     "stream",
     "tls",

@@ -153,6 +153,14 @@ pub(super) struct Output {
     /// behind and an old report stays until the new one is whole.
     #[arg(short = 'o', long = "output", value_name = "FILE", global = true)]
     pub(super) file: Option<PathBuf>,
+    /// Also write the capture to FILE as pcapng, with comments on its packets.
+    ///
+    /// Every packet with a SIP response says what it means and what to do, every packet of a finding
+    /// names it; all else is copied as it is. The options that narrow the list of responses do not
+    /// count here. The capture is read twice, so it must be one file. `-` is standard output, and the
+    /// report then goes to a file (-o).
+    #[arg(short = 'w', long = "annotate", value_name = "FILE", global = true)]
+    pub(super) annotate: Option<PathBuf>,
     /// Print every response, not only the first 200 of the table report.
     #[arg(long, global = true)]
     pub(super) all: bool,

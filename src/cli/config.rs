@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::CommandFactory as _;
 
+use super::annotate;
 use super::args::{Analysis, Args, Command, Format, Lang as LangArg, Time};
 use super::certs;
 use super::color;
@@ -35,6 +36,8 @@ pub(super) struct Config {
     pub(super) table: table::Options,
     /// Where the report goes.
     pub(super) output: Output,
+    /// Where the annotated capture goes, if one is wanted.
+    pub(super) annotate: Option<PathBuf>,
     /// What exits with 3.
     pub(super) fail_on: Vec<FailOn>,
     /// What is worth a warning before the run.
@@ -54,6 +57,9 @@ impl Config {
                 .into());
         }
         check_misplaced_command(&captures)?;
+        if args.output.annotate.is_some() {
+            annotate::check(&captures)?;
+        }
         if args.output.format == Format::Markdown {
             return Err(super::reference::no_markdown());
         }
@@ -106,6 +112,7 @@ impl Config {
             format: args.output.format,
             table,
             output,
+            annotate: args.output.annotate,
             fail_on: args.analysis.fail_on,
             warnings: certificates.warnings,
             quiet: args.diagnostics.quiet,

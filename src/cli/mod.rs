@@ -12,6 +12,7 @@ mod values;
 mod config;
 mod inputs;
 mod output;
+mod annotate;
 mod run;
 mod reference;
 mod color;

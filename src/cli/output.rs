@@ -1,6 +1,6 @@
 //! Output: standard output, or a file that appears when it is whole.
 //!
-//! In: `-o`. Out: a writer, opened before the long run so that a wrong name fails early. A file is
+//! In: `-o` or `-w`. Out: a writer, opened before the long run so that a wrong name fails early. A file is
 //! written beside its final name and renamed by [`Output::keep`]; without that nothing is left. What
 //! exists and is not a regular file (`/dev/null`, a FIFO) is written to as it is.
 
@@ -13,7 +13,7 @@ use tempfile::NamedTempFile;
 
 use super::exit::Problem;
 
-/// Where the report goes.
+/// Where the report, or the annotated capture, goes.
 pub(super) enum Output {
     /// Standard output.
     Stdout,
@@ -67,6 +67,15 @@ impl Output {
         matches!(self, Self::Stdout)
     }
 
+    /// Whether both would be written to the same place.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Stdout, Self::Stdout) => true,
+            (Self::Beside(_, one), Self::Beside(_, other)) => one == other,
+            _ => false,
+        }
+    }
+
     /// A buffered writer.
     pub(super) fn writer(&self) -> io::Result<Box<dyn Write>> {
         Ok(match self {
@@ -76,7 +85,7 @@ impl Output {
         })
     }
 
-    /// The report is whole: gives it its name.
+    /// What was written is whole: gives it its name.
     pub(super) fn keep(self) -> anyhow::Result<()> {
         if let Self::Beside(file, target) = self {
             let shown = target.display().to_string();

@@ -2,14 +2,16 @@
 //!
 //! In: [`Args`]. Out: the report, warnings on standard error, and how the program ends.
 
+use std::cell::Cell;
 use std::io::{self, Write};
 
 use anyhow::Context as _;
 use clap::CommandFactory as _;
 
+use super::annotate::{self, Second};
 use super::args::{Args, Command, Format};
 use super::config::{self, Config};
-use super::exit::Exit;
+use super::exit::{Exit, Problem};
 use super::inputs::{self, Opened};
 use super::output::Output;
 use super::reference::{self, Look};
@@ -17,13 +19,14 @@ use super::values::FailOn;
 use super::{color, messages};
 use crate::capture;
 use crate::pipeline::{self, Outcome};
+use crate::report::comments::Comments;
 use crate::report::view::{Response, View};
 use crate::report::{Report, csv, json, ndjson, schema, table};
 
 /// Carries out `args`.
 pub(super) fn run(mut args: Args) -> anyhow::Result<Exit> {
     match args.command.take() {
-        None => annotate(args),
+        None => analyse(args),
         Some(command) => {
             config::check_command(&args.captures, &args.input.read, &command)?;
             other(&args, command)
@@ -31,7 +34,7 @@ pub(super) fn run(mut args: Args) -> anyhow::Result<Exit> {
     }
 }
 
-fn annotate(args: Args) -> anyhow::Result<Exit> {
+fn analyse(args: Args) -> anyhow::Result<Exit> {
     let stderr_color = color::wanted(args.output.color, &io::stderr());
     let config = Config::from_args(args)?;
     if !config.quiet {
@@ -47,7 +50,12 @@ fn annotate(args: Args) -> anyhow::Result<Exit> {
     if inputs.is_empty() {
         return Ok(Exit::Failed);
     }
-    let written = write_report(&config, inputs)?;
+    let mut second = match &config.annotate {
+        Some(path) => Some(Second::open(path, &inputs, &config)?),
+        None => None,
+    };
+    let comments = second.as_mut().map(|second| &mut second.comments);
+    let written = write_report(&config, inputs, comments)?;
     unreadable += written.failed.len();
     for (path, error) in written.failed {
         let hint = error.downcast_ref().and_then(capture::Error::hint);
@@ -75,6 +83,13 @@ fn annotate(args: Args) -> anyhow::Result<Exit> {
             stderr_color,
         );
     }
+    if let Some(second) = second {
+        for warning in second.write(&view, &config.options.limits)? {
+            if !config.quiet {
+                messages::warning(&warning, stderr_color);
+            }
+        }
+    }
     if unreadable > 0 {
         return Ok(Exit::Failed);
     }
@@ -97,7 +112,11 @@ struct Written {
     damaged: Vec<(String, pipeline::InputError)>,
 }
 
-fn write_report(config: &Config, inputs: Vec<pipeline::Input>) -> anyhow::Result<Written> {
+fn write_report(
+    config: &Config,
+    inputs: Vec<pipeline::Input>,
+    mut comments: Option<&mut Comments>,
+) -> anyhow::Result<Written> {
     let writing = "cannot write the report";
     let mut look = config.table;
     look.files = look.files.max(inputs.len());
@@ -110,10 +129,23 @@ fn write_report(config: &Config, inputs: Vec<pipeline::Input>) -> anyhow::Result
         Format::Table | Format::Markdown => Box::new(table::Table::new(out, look)),
     };
     let mut began = false;
+    // Who has seen enough of the report still gets the capture that was asked for.
+    let goes_on = comments.is_some();
+    let closed = Cell::new(false);
+    let unless_closed = |done: io::Result<()>| match done {
+        Err(error) if goes_on && error.kind() == io::ErrorKind::BrokenPipe => {
+            closed.set(true);
+            Ok(())
+        }
+        done => done,
+    };
     let mut each = |response: &Response<'_>| {
         began = true;
-        if config.filter.keeps(response) {
-            report.response(response)
+        if let Some(comments) = &mut comments {
+            annotate::gather(comments, response)?;
+        }
+        if config.filter.keeps(response) && !closed.get() {
+            unless_closed(report.response(response))
         } else {
             Ok(())
         }
@@ -131,7 +163,9 @@ fn write_report(config: &Config, inputs: Vec<pipeline::Input>) -> anyhow::Result
             damaged,
         });
     }
-    report.finish(&view).context(writing)?;
+    if !closed.get() {
+        unless_closed(report.finish(&view)).context(writing)?;
+    }
     Ok(Written {
         view: Some(view),
         failed,
@@ -140,6 +174,9 @@ fn write_report(config: &Config, inputs: Vec<pipeline::Input>) -> anyhow::Result
 }
 
 fn other(args: &Args, command: Command) -> anyhow::Result<Exit> {
+    if args.output.annotate.is_some() {
+        return Err(Problem::usage("-w is for captures, and this command reads none").into());
+    }
     let output = Output::open(args.output.file.as_deref(), &[])?;
     let look = Look {
         format: args.output.format,

@@ -64,6 +64,8 @@ labels! {
     attempts: "INVITE attempts", "次 INVITE 尝试";
     /// What a burst is counted in.
     invites: "INVITEs", "个 INVITE";
+    /// A finding, in a comment.
+    finding: "Finding", "发现";
     /// No finding.
     no_findings: "None.", "无。";
     /// No response.

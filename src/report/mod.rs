@@ -20,6 +20,7 @@ pub mod csv;
 pub mod labels;
 pub mod text;
 pub mod table;
+pub mod comments;
 pub mod reference;
 
 /// A form of report.
