@@ -5,6 +5,8 @@
 //! on over their borders, and what two taps both saw is counted once.
 
 mod clock;
+mod ladders;
+mod sinks;
 mod survey;
 mod wires;
 
@@ -16,10 +18,10 @@ use std::sync::Arc;
 use crate::calls::{Calls, Moment, Sighted, Sighting};
 use crate::capture::{self, Border, Ended, Frame, Merge, Next, Source, Taps, segment_digest};
 use crate::defect::{Defect, DefectKind};
-use crate::findings::annotate::Annotated;
 use crate::findings::rule::{End, Rule};
 use crate::findings::trust::Trust;
 use crate::findings::{BurstOptions, Findings};
+use crate::ladder::Passed;
 use crate::limits::Limits;
 use crate::packet::hep;
 use crate::packet::{Decoder, Packet, SctpPacket, Segment};
@@ -31,6 +33,8 @@ use crate::tls::KeyLog;
 use crate::units::{FrameNo, FrameRef, Span, Timestamp, Transport};
 
 use clock::{Clock, Relayed};
+pub use ladders::{Gathered, gather};
+use sinks::{Responses, Sinks};
 use survey::survey;
 pub use wires::Wires;
 
@@ -88,11 +92,25 @@ pub fn analyse_with(
     rules: Vec<Box<dyn Rule>>,
     each: &mut dyn FnMut(&view::Response<'_>) -> io::Result<()>,
 ) -> io::Result<Outcome> {
+    let sinks = Sinks {
+        each,
+        messages: &mut |_| {},
+    };
+    read(inputs, options, rules, sinks)
+}
+
+fn read(
+    inputs: Vec<Input>,
+    options: &Options,
+    rules: Vec<Box<dyn Rule>>,
+    mut sinks: Sinks<'_>,
+) -> io::Result<Outcome> {
+    let sinks = &mut sinks;
     let mut run = Run::new(options);
     run.sip.findings.add(rules);
     let inputs = inputs.into_iter().map(|input| (input.path, input.source));
     let (mut merge, mut failed) = Merge::open(inputs.collect(), &options.limits);
-    run.read(&mut merge, &options.limits, each)?;
+    run.read(&mut merge, &options.limits, sinks)?;
     let mut captures = Vec::new();
     let mut damaged = Vec::new();
     for Ended {
@@ -110,7 +128,7 @@ pub fn analyse_with(
             None => {}
         }
     }
-    let view = run.finish(captures, each)?;
+    let view = run.finish(captures, sinks)?;
     Ok(Outcome {
         view,
         failed,
@@ -139,22 +157,6 @@ struct Sip {
     findings: Findings,
     /// SIP messages by transport, tap copies left out.
     transports: BTreeMap<&'static str, u64>,
-}
-
-/// Where annotated responses go; remembers the first error and then takes no more.
-struct Responses<'a> {
-    each: &'a mut dyn FnMut(&view::Response<'_>) -> io::Result<()>,
-    capture_start: Option<Timestamp>,
-    error: Option<io::Error>,
-}
-
-impl Responses<'_> {
-    fn push(&mut self, response: &Annotated<'_>) {
-        if self.error.is_none() {
-            let response = project::response(response, self.capture_start);
-            self.error = (self.each)(&response).err();
-        }
-    }
 }
 
 impl Run {
@@ -189,7 +191,7 @@ impl Run {
         &mut self,
         merge: &mut Merge,
         limits: &Limits,
-        each: &mut dyn FnMut(&view::Response<'_>) -> io::Result<()>,
+        sinks: &mut Sinks<'_>,
     ) -> io::Result<()> {
         if merge.is_several() {
             let mut taps = Taps::new(limits);
@@ -214,7 +216,7 @@ impl Run {
                 self.border(&border);
             }
             match merge.current() {
-                (_, Next::Frame(frame)) => self.frame(&frame, each)?,
+                (_, Next::Frame(frame)) => self.frame(&frame, sinks)?,
                 (_, Next::Secrets { kind, bytes }) => {
                     if kind == capture::TLS_KEY_LOG {
                         self.wires.add_secrets(bytes);
@@ -273,11 +275,7 @@ impl Run {
         clippy::too_many_lines,
         reason = "the wiring of all stages, in the order of the data"
     )]
-    fn frame(
-        &mut self,
-        frame: &Frame<'_>,
-        each: &mut dyn FnMut(&view::Response<'_>) -> io::Result<()>,
-    ) -> io::Result<()> {
+    fn frame(&mut self, frame: &Frame<'_>, sinks: &mut Sinks<'_>) -> io::Result<()> {
         let fragments_wait = Span::from_nanos(-self.limits.ip_reassembly_wait.nanos());
         let Self {
             decoder,
@@ -288,7 +286,8 @@ impl Run {
             ..
         } = self;
         let mut responses = Responses {
-            each,
+            each: sinks.each,
+            messages: sinks.messages,
             capture_start: *first,
             error: None,
         };
@@ -419,7 +418,7 @@ impl Run {
     fn finish(
         mut self,
         captures: Vec<view::Capture>,
-        each: &mut dyn FnMut(&view::Response<'_>) -> io::Result<()>,
+        sinks: &mut Sinks<'_>,
     ) -> io::Result<view::View> {
         let Self {
             decoder,
@@ -431,7 +430,8 @@ impl Run {
             ..
         } = &mut self;
         let mut responses = Responses {
-            each,
+            each: sinks.each,
+            messages: sinks.messages,
             capture_start: *first,
             error: None,
         };
@@ -650,11 +650,16 @@ impl Sip {
             message: &message,
             duplicate,
         };
+        let before = calls.totals().retransmissions;
         calls.push(
             &sighted,
             &mut |event| findings.push(&event, &mut |response| responses.push(response)),
             &mut defect,
         );
+        (responses.messages)(&Passed {
+            seen: sighted,
+            retransmission: calls.totals().retransmissions > before,
+        });
     }
 }
 

@@ -32,6 +32,7 @@ const ORDER: &[&str] = &[
     "stir",
     "calls",
     "findings",
+    "ladder",
     "report",
     "pipeline",
     "cli",
