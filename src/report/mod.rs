@@ -16,6 +16,7 @@ pub mod filter;
 pub mod json;
 pub mod labels;
 pub mod text;
+mod paint;
 pub mod table;
 pub mod reference;
 
