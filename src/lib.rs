@@ -18,6 +18,7 @@
 //! stir       Message, certificates -> what its signed identity says, and why it was refused
 //! calls      Message            -> responses, attempts, answered dialogs
 //! findings   those              -> annotated responses, findings, aggregates
+//! ladder     Message            -> the messages of chosen calls, as columns and arrows
 //! report     those              -> View -> bytes
 //! pipeline   owns the stages and wires push to push
 //! cli        arguments, exit codes, the terminal
@@ -42,6 +43,7 @@ pub mod sip;
 pub mod stir;
 pub mod calls;
 pub mod findings;
+pub mod ladder;
 pub mod report;
 pub mod pipeline;
 pub mod cli;

@@ -6,6 +6,8 @@
 
 mod annotate;
 mod clock;
+mod ladders;
+mod sinks;
 mod survey;
 mod wires;
 
@@ -17,10 +19,10 @@ use std::sync::Arc;
 use crate::calls::{Calls, Moment, Sighted, Sighting};
 use crate::capture::{self, Border, Ended, Frame, Merge, Next, Source, Taps, segment_digest};
 use crate::defect::{Defect, DefectKind};
-use crate::findings::annotate::Annotated;
 use crate::findings::rule::{End, Rule};
 use crate::findings::trust::Trust;
 use crate::findings::{BurstOptions, Findings};
+use crate::ladder::Passed;
 use crate::limits::Limits;
 use crate::packet::hep;
 use crate::packet::{Decoder, Packet, SctpPacket, Segment};
@@ -33,6 +35,8 @@ use crate::units::{FrameNo, FrameRef, Span, Timestamp, Transport};
 
 pub use annotate::annotate;
 use clock::{Clock, Relayed};
+pub use ladders::{Gathered, gather};
+use sinks::{Responses, Sinks};
 use survey::survey;
 pub use wires::Wires;
 
@@ -90,12 +94,26 @@ pub fn analyse_with(
     rules: Vec<Box<dyn Rule>>,
     each: &mut dyn FnMut(&view::Response<'_>) -> io::Result<()>,
 ) -> io::Result<Outcome> {
+    let sinks = Sinks {
+        each,
+        messages: &mut |_| {},
+    };
+    read(inputs, options, rules, sinks)
+}
+
+fn read(
+    inputs: Vec<Input>,
+    options: &Options,
+    rules: Vec<Box<dyn Rule>>,
+    mut sinks: Sinks<'_>,
+) -> io::Result<Outcome> {
+    let sinks = &mut sinks;
     let mut run = Run::new(options);
     run.sip.findings.add(rules);
     let inputs = inputs.into_iter().map(|input| (input.path, input.source));
     let (mut merge, mut failed) = Merge::open(inputs.collect(), &options.limits);
     run.paths = merge.paths();
-    run.read(&mut merge, &options.limits, each)?;
+    run.read(&mut merge, &options.limits, sinks)?;
     let mut captures = Vec::new();
     let mut damaged = Vec::new();
     for Ended {
@@ -113,7 +131,7 @@ pub fn analyse_with(
             None => {}
         }
     }
-    let view = run.finish(captures, each)?;
+    let view = run.finish(captures, sinks)?;
     Ok(Outcome {
         view,
         failed,
@@ -144,25 +162,6 @@ struct Sip {
     findings: Findings,
     /// SIP messages by transport, tap copies left out.
     transports: BTreeMap<&'static str, u64>,
-}
-
-/// Where annotated responses go; remembers the first error and then takes no more.
-struct Responses<'a> {
-    each: &'a mut dyn FnMut(&view::Response<'_>) -> io::Result<()>,
-    paths: &'a [String],
-    capture_start: Option<Timestamp>,
-    error: Option<io::Error>,
-}
-
-impl Responses<'_> {
-    fn push(&mut self, response: &Annotated<'_>) {
-        if self.error.is_none() {
-            let path = self.paths.get(usize::from(response.at.file.0));
-            let path = path.map_or("", String::as_str);
-            let response = project::response(response, path, self.capture_start);
-            self.error = (self.each)(&response).err();
-        }
-    }
 }
 
 impl Run {
@@ -198,7 +197,7 @@ impl Run {
         &mut self,
         merge: &mut Merge,
         limits: &Limits,
-        each: &mut dyn FnMut(&view::Response<'_>) -> io::Result<()>,
+        sinks: &mut Sinks<'_>,
     ) -> io::Result<()> {
         if merge.is_several() {
             let mut taps = Taps::new(limits);
@@ -223,7 +222,7 @@ impl Run {
                 self.border(&border);
             }
             match merge.current() {
-                (_, Next::Frame(frame)) => self.frame(&frame, each)?,
+                (_, Next::Frame(frame)) => self.frame(&frame, sinks)?,
                 (_, Next::Secrets { kind, bytes }) => {
                     if kind == capture::TLS_KEY_LOG {
                         self.wires.add_secrets(bytes);
@@ -282,11 +281,7 @@ impl Run {
         clippy::too_many_lines,
         reason = "the wiring of all stages, in the order of the data"
     )]
-    fn frame(
-        &mut self,
-        frame: &Frame<'_>,
-        each: &mut dyn FnMut(&view::Response<'_>) -> io::Result<()>,
-    ) -> io::Result<()> {
+    fn frame(&mut self, frame: &Frame<'_>, sinks: &mut Sinks<'_>) -> io::Result<()> {
         let fragments_wait = Span::from_nanos(-self.limits.ip_reassembly_wait.nanos());
         let Self {
             decoder,
@@ -298,7 +293,8 @@ impl Run {
             ..
         } = self;
         let mut responses = Responses {
-            each,
+            each: sinks.each,
+            messages: sinks.messages,
             paths,
             capture_start: *first,
             error: None,
@@ -430,7 +426,7 @@ impl Run {
     fn finish(
         mut self,
         captures: Vec<view::Capture>,
-        each: &mut dyn FnMut(&view::Response<'_>) -> io::Result<()>,
+        sinks: &mut Sinks<'_>,
     ) -> io::Result<view::View> {
         let paths = std::mem::take(&mut self.paths);
         let Self {
@@ -443,7 +439,8 @@ impl Run {
             ..
         } = &mut self;
         let mut responses = Responses {
-            each,
+            each: sinks.each,
+            messages: sinks.messages,
             paths: &paths,
             capture_start: *first,
             error: None,
@@ -663,11 +660,16 @@ impl Sip {
             message: &message,
             duplicate,
         };
+        let before = calls.totals().retransmissions;
         calls.push(
             &sighted,
             &mut |event| findings.push(&event, &mut |response| responses.push(response)),
             &mut defect,
         );
+        (responses.messages)(&Passed {
+            seen: sighted,
+            retransmission: calls.totals().retransmissions > before,
+        });
     }
 }
 

@@ -33,6 +33,7 @@ const ORDER: &[&str] = &[
     "stir",
     "calls",
     "findings",
+    "ladder",
     "report",
     "pipeline",
     "cli",

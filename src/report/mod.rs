@@ -19,6 +19,7 @@ pub mod ndjson;
 pub mod csv;
 pub mod labels;
 pub mod text;
+mod paint;
 pub mod table;
 pub mod comments;
 pub mod reference;

@@ -25,6 +25,10 @@ use crate::tls::Unread;
 use crate::units::{Span, Timestamp};
 use crate::wire_text::WireText;
 
+mod ladder;
+
+pub use ladder::{Annotations, ladder};
+
 /// Calls named in a Wireshark filter: more make a filter that cannot be pasted.
 const FILTER_CALLS: usize = 5;
 

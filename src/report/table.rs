@@ -16,7 +16,6 @@ use crate::report::clock::TimeStyle;
 use crate::report::labels::{Labels, Lang};
 use crate::report::{Report, view};
 
-mod paint;
 mod layout;
 mod capture;
 mod findings;

@@ -20,6 +20,9 @@ use crate::units::{Endpoint, Timestamp, Transport};
 use crate::wire_text::WireText;
 
 mod serialize;
+mod ladder;
+
+pub use ladder::{Ladder, LadderFinding, LadderHost, LadderIdentity, LadderMessage};
 
 /// The version of the JSON's shape.
 pub const SCHEMA_VERSION: u32 = 1;

@@ -7,7 +7,7 @@
 use std::io::{self, Write};
 
 use super::layout::Page;
-use super::paint::Style;
+use crate::report::paint::Style;
 use crate::report::text;
 use crate::report::view::{Capture, Metric, Severity, Totals, Trust, View};
 use crate::wire_text;

@@ -7,7 +7,7 @@
 use std::io::{self, Write};
 
 use super::layout::{Column, Grid, LABEL_WIDTH, Page};
-use super::paint::Style;
+use crate::report::paint::Style;
 use crate::report::view::{Burst, CallRef, Finding, Severity, Time, View};
 use crate::report::{clock, text};
 use crate::units::Timestamp;
