@@ -86,6 +86,11 @@ impl Findings {
                 self.annotator.push(response, causes, out);
             }
             Event::Note(note) => self.annotator.note(note),
+            Event::Clock(change) => {
+                for rule in &mut self.rules {
+                    rule.clock(*change);
+                }
+            }
             Event::Attempt(attempt) => {
                 let signed = self.examiner.attempt(attempt);
                 for rule in &mut self.rules {

@@ -16,6 +16,7 @@ pub mod reading;
 pub mod heard;
 #[cfg(test)]
 mod testing;
+pub mod watched;
 pub mod burst;
 pub mod partition;
 pub mod examiner;

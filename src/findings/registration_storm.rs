@@ -21,7 +21,8 @@ use super::rule::{
     CallRef, Confidence, End, Explanation, Finding, Peer, PeerCounts, Rule, Severity, Topic,
     counted, readable,
 };
-use crate::calls::{Exchanged, Hop};
+use super::watched::Watched;
+use crate::calls::{ClockChange, Exchanged, Hop};
 use crate::limits::Limits;
 use crate::sip::MethodKind;
 use crate::units::{Span, Timestamp};
@@ -69,6 +70,7 @@ pub struct RegistrationStorm {
     clients: HashMap<u64, Client>,
     groups: Groups<Key>,
     events: InOrder<Attempt>,
+    watched: Watched,
     finals: Finals,
     detector: Option<Detector>,
     detector_cap: usize,
@@ -135,6 +137,7 @@ impl RegistrationStorm {
             clients: HashMap::new(),
             groups: Groups::new(limits),
             events: InOrder::new(PATIENCE, limits.waiting_events),
+            watched: Watched::default(),
             finals: Finals::new(options().window, limits.burst_events),
             detector: None,
             detector_cap: limits.burst_events,
@@ -173,12 +176,12 @@ impl RegistrationStorm {
     }
 
     fn attempt(&mut self, time: Timestamp, attempt: Attempt) {
-        let time = self.finals.next(time);
+        let time = self.finals.next(self.watched.steady(time));
         let detector = self.detector.get_or_insert_with(|| {
             Detector::new(options(), self.detector_cap, time).with_baseline_only()
         });
         if self.finals.moves_on(time) {
-            detector.judge(&self.finals);
+            detector.judge(&self.finals, &self.watched);
         }
         self.finals.push(time);
         detector.push(time, &self.finals);
@@ -217,8 +220,8 @@ impl RegistrationStorm {
             .collect();
         let gathered = Gathered {
             count: burst.count,
-            start: burst.start,
-            end: burst.end,
+            start: self.watched.captured(burst.start),
+            end: self.watched.captured(burst.end),
             peers: peers.sorted(),
             evidence: first_of(&calls),
             calls,
@@ -303,7 +306,12 @@ impl Rule for RegistrationStorm {
         TOPICS
     }
 
+    fn clock(&mut self, change: ClockChange) {
+        self.watched.change(change);
+    }
+
     fn begin(&mut self, first: Timestamp) {
+        self.watched.begin(first);
         self.detector.get_or_insert_with(|| {
             Detector::new(options(), self.detector_cap, first).with_baseline_only()
         });
@@ -349,7 +357,8 @@ impl Rule for RegistrationStorm {
             out(gathered.finding(said));
         });
         if let Some(detector) = self.detector.take() {
-            for burst in detector.finish(&self.finals, end.last) {
+            let last = self.watched.steady(end.last);
+            for burst in detector.finish(&self.finals, &self.watched, last) {
                 if let Some(finding) = self.avalanche(&burst) {
                     out(finding);
                 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::examiner::Signed;
 use super::key_bursts::KeyBurst;
 use super::partition::{Partition, Values};
-use crate::calls::{AnsweredDialog, Attempt, Exchanged, ResponseSeen, Session};
+use crate::calls::{AnsweredDialog, Attempt, ClockChange, Exchanged, ResponseSeen, Session};
 use crate::stir::{CauseId, Grade};
 use crate::units::{FileIndex, Flow, FrameNo, FrameRef, Span, Timestamp};
 
@@ -219,6 +219,9 @@ pub trait Rule: fmt::Debug {
 
     /// The capture begins.
     fn begin(&mut self, _first: Timestamp) {}
+
+    /// The capture's clock did not simply go on.
+    fn clock(&mut self, _change: ClockChange) {}
 
     /// An INVITE got its first final response; `signed` says what its identity has to do with it.
     fn attempt(&mut self, _attempt: &Attempt<'_>, _signed: &Signed) {}
