@@ -14,6 +14,7 @@ pub mod grouping;
 pub mod in_order;
 pub mod reading;
 pub mod heard;
+pub mod missed;
 #[cfg(test)]
 mod testing;
 pub mod watched;

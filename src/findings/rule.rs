@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::examiner::Signed;
 use super::key_bursts::KeyBurst;
+use super::missed::Share;
 use super::partition::{Partition, Values};
 use crate::calls::{AnsweredDialog, Attempt, ClockChange, Exchanged, ResponseSeen, Session};
 use crate::stir::{CauseId, Grade};
@@ -210,6 +211,8 @@ pub struct End {
     pub first: Timestamp,
     /// The last packet's time.
     pub last: Timestamp,
+    /// Requests that the tap missed in silence.
+    pub missed: Share,
 }
 
 /// A rule: sees what happens to calls, says at the end what it found.

@@ -1,6 +1,7 @@
 //! Exchanges and sessions for the tests of rules, in a few words. Times are seconds, and frames
 //! are numbered by time: frame 1500 is what was seen at 15 s.
 
+use super::missed::Share;
 use super::reading::{Silence, silence};
 use super::rule::{End, Finding, Rule};
 use crate::calls::{Attempt, Exchanged, Final, Hop, Observed, Seen, Session, SessionEnd, Side};
@@ -401,6 +402,7 @@ pub(crate) fn finish(mut rule: impl Rule) -> Vec<Finding> {
     let end = End {
         first: at(0.0),
         last: at(END),
+        missed: Share::default(),
     };
     rule.finish(&end, &mut |finding| found.push(finding));
     found

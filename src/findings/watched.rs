@@ -53,6 +53,11 @@ impl Watched {
         self.first = first;
     }
 
+    /// When it began.
+    pub const fn first(&self) -> Timestamp {
+        self.first
+    }
+
     /// The capture's clock did not simply go on.
     pub fn change(&mut self, change: ClockChange) {
         match change {

@@ -434,7 +434,8 @@ pub(super) static TOPICS: &[Topic] = topics![
             (
                 SEES,
                 "As no-ack-confirmed, lowered by its qualifier: capture-ends, capture-starts, one-way, capture-loss, capture-gap, \
-            few-copies, ended-early, give-up-bye (the callee did not repeat and hung up at 64*T1) or no-repeats."
+            few-copies, ended-early, give-up-bye (the callee did not repeat and hung up at 64*T1) or no-repeats. lossy-tap beside it: \
+            answers without their requests show that the tap misses as many packets in silence."
             ),
             (TO_DO, FIND_THE_ACK),
         ]
