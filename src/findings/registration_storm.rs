@@ -15,8 +15,11 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use super::burst::{Burst, BurstOptions, Detector, Finals, per_minute};
 use super::grouping::{Gathered, Groups, Said};
+use super::heard::Heard;
 use super::in_order::InOrder;
-use super::reading::{address_of_record, call_ref, digest, is_any, silence, time_of, told};
+use super::reading::{
+    Silence, address_of_record, call_ref, digest, is_any, silence, time_of, told,
+};
 use super::rule::{
     CallRef, Confidence, End, Explanation, Finding, Peer, PeerCounts, Rule, Severity, Topic,
     counted, readable,
@@ -69,6 +72,7 @@ pub struct RegistrationStorm {
     cap: usize,
     clients: HashMap<u64, Client>,
     groups: Groups<Key>,
+    heard: Heard,
     events: InOrder<Attempt>,
     watched: Watched,
     finals: Finals,
@@ -136,6 +140,7 @@ impl RegistrationStorm {
             cap: limits.registrations,
             clients: HashMap::new(),
             groups: Groups::new(limits),
+            heard: Heard::new(limits.host_pairs),
             events: InOrder::new(PATIENCE, limits.waiting_events),
             watched: Watched::default(),
             finals: Finals::new(options().window, limits.burst_events),
@@ -147,6 +152,11 @@ impl RegistrationStorm {
         }
     }
 
+    fn outcome(&self, exchanged: &Exchanged<'_>, hop: &Hop) -> Option<Outcome> {
+        let is_heard = self.heard.is_answering(Peer::of(&hop.flow));
+        outcome(exchanged, hop, is_heard)
+    }
+
     fn client(&mut self, exchanged: &Exchanged<'_>, hop: &Hop, address: u64) {
         let peer = Peer::of(&hop.flow);
         let hosts = format!("{peer}");
@@ -155,11 +165,11 @@ impl RegistrationStorm {
             self.given_up += 1;
             return;
         }
-        let client = self.clients.entry(key).or_default();
         let time = time_of(hop);
-        let Some(outcome) = outcome(exchanged, hop) else {
+        let Some(outcome) = self.outcome(exchanged, hop) else {
             return;
         };
+        let client = self.clients.entry(key).or_default();
         let key = match outcome {
             Outcome::Granted(lifetime) => client.renews(time, lifetime, exchanged.call_id),
             Outcome::Failed => client.fails(time),
@@ -287,9 +297,12 @@ enum Outcome {
     Failed,
 }
 
-fn outcome(exchanged: &Exchanged<'_>, hop: &Hop) -> Option<Outcome> {
-    if silence(exchanged, hop).is_some() {
-        return Some(Outcome::Failed);
+fn outcome(exchanged: &Exchanged<'_>, hop: &Hop, is_heard: bool) -> Option<Outcome> {
+    match silence(exchanged, hop) {
+        Some(Silence::Unreachable | Silence::RanOut) => return Some(Outcome::Failed),
+        // The answer may have gone where the tap does not see it.
+        Some(Silence::Stopped | Silence::Waited) => return is_heard.then_some(Outcome::Failed),
+        None => {}
     }
     let answer = exchanged.answer()?;
     if answer.code.is_success() {
@@ -321,6 +334,7 @@ impl Rule for RegistrationStorm {
         if exchanged.method != MethodKind::Register {
             return;
         }
+        self.heard.exchanged(exchanged);
         let Some(hop) = exchanged.counting() else {
             return;
         };
@@ -333,7 +347,7 @@ impl Rule for RegistrationStorm {
         let attempt = Attempt {
             address,
             peer: Peer::of(&hop.flow),
-            has_failed: matches!(outcome(exchanged, hop), Some(Outcome::Failed)),
+            has_failed: matches!(self.outcome(exchanged, hop), Some(Outcome::Failed)),
             call: call_ref(exchanged, [hop], self.text_bytes),
         };
         let mut due = Vec::new();
@@ -557,6 +571,7 @@ static TOPICS: &[Topic] = &[
 mod tests {
     use super::*;
     use crate::findings::testing::{Made, at, findings, lines, only};
+    use crate::units::Transport;
 
     fn check(made: &[Made], expected: &[&str]) {
         let rule = RegistrationStorm::new(&Limits::default());
@@ -627,6 +642,21 @@ mod tests {
         );
         check(&every(30.0, 25, 403), &[]);
         check(&every(2.0, 25, 401), &[]);
+    }
+
+    #[test]
+    fn registrations_whose_answers_the_tap_does_not_see_have_not_failed() {
+        let silent = |no: u32| {
+            let seconds = f64::from(no) * 2.0;
+            Made::new("REGISTER").hop("10.1.0.1", "10.2.0.1", |hop| {
+                hop.over(Transport::Tcp).sent(seconds)
+            })
+        };
+        let made: Vec<_> = (0..25).map(silent).collect();
+        check(&made, &[]);
+        let answered = register("sip:alice@example.net", "a", 0.0, 200);
+        let made: Vec<_> = std::iter::once(answered).chain(made).collect();
+        check(&made, &["register-retries warning confirmed 1"]);
     }
 
     /// So many addresses, one after the other, `apart` seconds from each other.
