@@ -19,7 +19,7 @@ use std::sync::Arc;
 use crate::calls::{Calls, Moment, Sighted, Sighting};
 use crate::capture::{self, Border, Ended, Frame, Merge, Next, Source, Taps, segment_digest};
 use crate::defect::{Defect, DefectKind};
-use crate::findings::rule::{End, Rule};
+use crate::findings::rule::Rule;
 use crate::findings::trust::Trust;
 use crate::findings::{BurstOptions, Findings};
 use crate::ladder::Passed;
@@ -483,16 +483,16 @@ impl Run {
         }
         let totals = *calls.totals();
         let transports = std::mem::take(transports);
-        let end = End {
-            first: self.first.unwrap_or_default(),
-            last: clock.last,
-        };
+        let lasted = (self.first.unwrap_or_default(), clock.last);
         let analysis = self
             .sip
             .findings
-            .finish(&end, &mut |response| responses.push(response));
+            .finish(lasted, &mut |response| responses.push(response));
         if let Some(error) = responses.error {
             return Err(error);
+        }
+        if let Some(missed) = analysis.missed.defect() {
+            self.trust.borrow_mut().add(&missed);
         }
         if analysis.metrics_full {
             let detail = "more pairs of hosts or minutes than are measured one by one: some have no metrics of their own";

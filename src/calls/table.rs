@@ -91,7 +91,18 @@ impl Calls {
                 "capture time steps (a clock was set, or files were joined): calls open across the step are not judged",
             ));
         }
+        self.tell_changes(out);
         self.expire(out);
+    }
+
+    /// Tells what befell the clock.
+    #[inline]
+    fn tell_changes(&mut self, out: &mut impl FnMut(Event<'_>)) {
+        if self.coverage.has_changed() {
+            for change in self.coverage.changes() {
+                out(Event::Clock(change));
+            }
+        }
     }
 
     /// The capture of `at` begins at `until` where the one `before` ended at `from`; to be called
@@ -126,6 +137,7 @@ impl Calls {
         out: &mut impl FnMut(Event<'_>),
         defects: &mut impl FnMut(Defect),
     ) {
+        self.tell_changes(out);
         let Sighted {
             raw,
             message,

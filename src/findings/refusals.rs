@@ -18,7 +18,8 @@ use super::partition::{Partition, Traits, Values, partition};
 use super::rule::{
     BurstFacts, CallRef, Confidence, Finding, Peer, PeerCounts, Severity, kept, readable,
 };
-use crate::calls::Attempt;
+use super::watched::Watched;
+use crate::calls::{Attempt, ClockChange};
 use crate::limits::Limits;
 use crate::stir::{CauseId, Grade};
 use crate::units::{StatusCode, Timestamp};
@@ -41,6 +42,7 @@ pub struct Refusals {
     calls_per_finding: usize,
     call_id_bytes: usize,
     first: Option<Timestamp>,
+    watched: Watched,
     finals: Finals,
     series: BTreeMap<StatusCode, Series>,
     /// Codes with refusals at the moment of the last final.
@@ -61,6 +63,7 @@ pub struct Refusals {
 /// An attempt, as far as it is remembered.
 #[derive(Debug)]
 struct Attempted {
+    /// Steady.
     time: Timestamp,
     peer: Peer,
     /// The code of the series it belongs to; `None` where it passed.
@@ -77,6 +80,8 @@ struct Series {
 #[derive(Debug)]
 struct Refused {
     code: StatusCode,
+    /// Steady.
+    time: Timestamp,
     call: CallRef,
     traits: Traits,
     /// Why, as far as the capture shows: the cause to look at first.
@@ -108,6 +113,7 @@ impl Refusals {
             calls_per_finding: limits.calls_per_finding,
             call_id_bytes: limits.call_id_bytes,
             first: None,
+            watched: Watched::default(),
             finals: Finals::new(options.window, limits.burst_events),
             series: BTreeMap::new(),
             unjudged: Vec::new(),
@@ -122,7 +128,15 @@ impl Refusals {
 
     /// The capture begins.
     pub fn begin(&mut self, first: Timestamp) {
-        self.first.get_or_insert(first);
+        if self.first.is_none() {
+            self.first = Some(first);
+            self.watched.begin(first);
+        }
+    }
+
+    /// The capture's clock did not simply go on.
+    pub fn clock(&mut self, change: ClockChange) {
+        self.watched.change(change);
     }
 
     /// What attempts share is named so.
@@ -132,12 +146,13 @@ impl Refusals {
 
     /// Takes an attempt; `watched` is the code of its refusal where that is one of the rule's.
     pub fn attempt(&mut self, attempt: &Attempt<'_>, signed: &Signed, watched: Option<StatusCode>) {
-        let time = self.finals.next(attempt.response.time);
-        let first = *self.first.get_or_insert(time);
+        self.begin(attempt.response.time);
+        let first = self.first.unwrap_or_default();
+        let time = self.finals.next(self.watched.steady(attempt.response.time));
         if self.finals.moves_on(time) {
             for code in std::mem::take(&mut self.unjudged) {
                 if let Some(series) = self.series.get_mut(&code) {
-                    series.detector.judge(&self.finals);
+                    series.detector.judge(&self.finals, &self.watched);
                 }
             }
         }
@@ -146,13 +161,14 @@ impl Refusals {
             self.attempts.pop_front();
         }
         self.attempts.push_back(Attempted {
-            time: attempt.response.time,
+            time,
             peer: Peer::of(&attempt.flow),
             refused: watched,
             traits: signed.traits,
         });
         for (code, keys) in &mut self.keys {
-            keys.push(&signed.traits, time, watched == Some(*code), first);
+            let is_refused = watched == Some(*code);
+            keys.push(&signed.traits, time, is_refused, (first, &self.watched));
         }
         let Some(code) = watched else {
             return;
@@ -163,7 +179,7 @@ impl Refusals {
         }
         if !self.keys.contains_key(&code) && self.has_keys(code) {
             let mut keys = KeyBursts::new(self.options);
-            keys.push(&signed.traits, time, true, first);
+            keys.push(&signed.traits, time, true, (first, &self.watched));
             self.keys.insert(code, keys);
         }
         let series = self.series.entry(code).or_insert_with(|| Series {
@@ -184,6 +200,7 @@ impl Refusals {
         }
         self.refused.push_back(Refused {
             code,
+            time,
             call: call_ref(attempt, self.call_id_bytes),
             traits: signed.traits,
             cause: signed
@@ -232,13 +249,14 @@ impl Refusals {
         out: &mut dyn FnMut(Finding),
     ) {
         let values = Arc::clone(&self.values);
+        let end = self.watched.steady(end);
         let mut by_key: BTreeMap<StatusCode, Vec<KeyBurst>> = std::mem::take(&mut self.keys)
             .into_iter()
-            .map(|(code, mut keys)| (code, keys.finish(end, &values)))
+            .map(|(code, mut keys)| (code, keys.finish(end, &self.watched, &values)))
             .collect();
         for (code, series) in std::mem::take(&mut self.series) {
             let mut keys = by_key.remove(&code).unwrap_or_default();
-            for burst in series.detector.finish(&self.finals, end) {
+            for burst in series.detector.finish(&self.finals, &self.watched, end) {
                 // It opened on a share of its first minute; over all of it, it may be less.
                 if share(&burst) < self.options.share {
                     continue;
@@ -274,8 +292,8 @@ impl Refusals {
         let refusals = || {
             self.refused.iter().filter(|refused| {
                 refused.code == code
-                    && burst.start <= refused.call.time
-                    && refused.call.time <= burst.end
+                    && burst.start <= refused.time
+                    && refused.time <= burst.end
                     && belongs(&refused.traits)
             })
         };
@@ -290,6 +308,7 @@ impl Refusals {
             peers.add_many(*peer, *refused);
         }
         let share = share(burst);
+        let captured = |steady| self.watched.captured(steady);
         let lasted = burst.end.since(burst.start);
         let per_minute = |count: f64| per_minute(count, self.options.window);
         #[expect(clippy::cast_precision_loss, reason = "counts of one window")]
@@ -344,8 +363,8 @@ impl Refusals {
             }),
             remediation: said.remediation.to_owned(),
             count: burst.count,
-            start: burst.start,
-            end: burst.end,
+            start: captured(burst.start),
+            end: captured(burst.end),
             peers: peers.sorted(),
             calls: inside().take(self.calls_per_finding).cloned().collect(),
             burst: Some(BurstFacts {
@@ -354,13 +373,13 @@ impl Refusals {
                 share,
                 distinct_calls,
                 peak_per_minute,
-                peak_at: burst.peak.1,
+                peak_at: captured(burst.peak.1),
                 baseline_per_minute: baseline,
                 open: burst.open,
                 soft: said.soft,
                 partition,
                 causes,
-                keys: keys.to_vec(),
+                keys: keys.iter().map(|key| key.at(captured)).collect(),
             }),
         }
     }
