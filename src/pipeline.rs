@@ -14,7 +14,9 @@ use std::io;
 use std::sync::Arc;
 
 use crate::calls::{Calls, Moment, Sighted, Sighting};
-use crate::capture::{self, Border, Ended, Frame, Merge, Next, Source, Taps, segment_digest};
+use crate::capture::{
+    self, Border, Ended, Frame, Merge, Meter, Next, Source, Taps, segment_digest,
+};
 use crate::defect::{Defect, DefectKind};
 use crate::findings::annotate::Annotated;
 use crate::findings::rule::{End, Rule};
@@ -56,6 +58,8 @@ pub struct Options {
     pub secrets: Option<KeyLog>,
     /// Signers' certificates, revocation lists and trust.
     pub certificates: crate::stir::Store,
+    /// Told how much was read, for whoever watches.
+    pub meter: Arc<Meter>,
 }
 
 /// An error of one input.
@@ -91,7 +95,8 @@ pub fn analyse_with(
     let mut run = Run::new(options);
     run.sip.findings.add(rules);
     let inputs = inputs.into_iter().map(|input| (input.path, input.source));
-    let (mut merge, mut failed) = Merge::open(inputs.collect(), &options.limits);
+    let (mut merge, mut failed) =
+        Merge::open_metered(inputs.collect(), &options.limits, &options.meter);
     run.paths = merge.paths();
     run.read(&mut merge, &options.limits, each)?;
     let mut captures = Vec::new();
@@ -128,8 +133,14 @@ struct Run {
     first: Option<Timestamp>,
     /// How the captures were named, by index.
     paths: Vec<String>,
+    /// Frames read, and where that is told now and then.
+    frames: u64,
+    meter: Arc<Meter>,
     limits: Limits,
 }
+
+/// Frames between two tellings of how many there were; a power of two.
+const FRAMES_A_TELLING: u64 = 4096;
 
 /// The stages behind framing.
 struct Sip {
@@ -187,6 +198,8 @@ impl Run {
             trust: RefCell::new(Trust::new(limits.defect_groups)),
             first: None,
             paths: Vec::new(),
+            frames: 0,
+            meter: Arc::clone(&options.meter),
             limits: *limits,
         }
     }
@@ -221,7 +234,13 @@ impl Run {
                 self.border(&border);
             }
             match merge.current() {
-                (_, Next::Frame(frame)) => self.frame(&frame, each)?,
+                (_, Next::Frame(frame)) => {
+                    self.frames += 1;
+                    if self.frames.is_multiple_of(FRAMES_A_TELLING) {
+                        self.meter.set_packets(self.frames);
+                    }
+                    self.frame(&frame, each)?;
+                }
                 (_, Next::Secrets { kind, bytes }) => {
                     if kind == capture::TLS_KEY_LOG {
                         self.wires.add_secrets(bytes);

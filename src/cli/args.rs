@@ -197,6 +197,12 @@ pub(super) struct Diagnostics {
     /// No warnings on standard error.
     #[arg(short, long, global = true)]
     pub(super) quiet: bool,
+    /// Progress on standard error: auto, always or never.
+    ///
+    /// With auto, a bar with rate and time left is drawn on a terminal where reading takes longer
+    /// than a second. With always, a line now and then says the same where there is no terminal.
+    #[arg(long, value_name = "WHEN", default_value_t = ColorChoice::Auto, hide_possible_values = true, global = true)]
+    pub(super) progress: ColorChoice,
 }
 
 /// A form of report.

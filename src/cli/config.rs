@@ -2,6 +2,7 @@
 //!
 //! In: [`Args`]. Out: [`Config`], or the usage error. The output is opened here, before the long run.
 
+use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 
 use clap::CommandFactory as _;
@@ -12,6 +13,7 @@ use super::color;
 use super::exit::Problem;
 use super::keys;
 use super::output::Output;
+use super::progress::Show;
 use super::values::FailOn;
 use crate::findings::BurstOptions;
 use crate::limits::Limits;
@@ -41,6 +43,8 @@ pub(super) struct Config {
     pub(super) warnings: Vec<String>,
     /// No warnings.
     pub(super) quiet: bool,
+    /// Whether a bar shows how far the reading is.
+    pub(super) progress: Show,
 }
 
 impl Config {
@@ -73,6 +77,16 @@ impl Config {
             since: args.output.since,
             until: args.output.until,
         };
+        // Lines that come as the capture is read would run into the bar.
+        let is_streamed = matches!(
+            args.output.format,
+            Format::Json | Format::Ndjson | Format::Csv
+        );
+        let shares_terminal = is_streamed && output.is_stdout() && io::stdout().is_terminal();
+        let progress = Show::of(
+            args.diagnostics.progress,
+            args.diagnostics.quiet || shares_terminal,
+        );
         let table = table::Options {
             width: if output.is_stdout() {
                 color::width()
@@ -80,7 +94,7 @@ impl Config {
                 color::file_width()
             },
             color: if output.is_stdout() {
-                color::wanted(args.output.color, &std::io::stdout())
+                color::wanted(args.output.color, &io::stdout())
             } else {
                 args.output.color == clap::ColorChoice::Always
             },
@@ -101,6 +115,7 @@ impl Config {
                 burst: burst(&args.analysis),
                 secrets: Some(secrets),
                 certificates: certificates.store,
+                ..pipeline::Options::default()
             },
             filter,
             format: args.output.format,
@@ -109,6 +124,7 @@ impl Config {
             fail_on: args.analysis.fail_on,
             warnings: certificates.warnings,
             quiet: args.diagnostics.quiet,
+            progress,
         })
     }
 }

@@ -15,6 +15,7 @@ mod output;
 mod run;
 mod reference;
 mod color;
+mod progress;
 mod messages;
 mod keys;
 mod certs;

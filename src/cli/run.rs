@@ -12,6 +12,7 @@ use super::config::{self, Config};
 use super::exit::Exit;
 use super::inputs::{self, Opened};
 use super::output::Output;
+use super::progress::Progress;
 use super::reference::{self, Look};
 use super::values::FailOn;
 use super::{color, messages};
@@ -109,6 +110,7 @@ fn write_report(config: &Config, inputs: Vec<pipeline::Input>) -> anyhow::Result
         Format::Csv => Box::new(csv::Csv::new(out, look.files > 1)),
         Format::Table | Format::Markdown => Box::new(table::Table::new(out, look)),
     };
+    let progress = Progress::start(config.progress, &inputs, &config.options.meter);
     let mut began = false;
     let mut each = |response: &Response<'_>| {
         began = true;
@@ -123,6 +125,8 @@ fn write_report(config: &Config, inputs: Vec<pipeline::Input>) -> anyhow::Result
         failed,
         damaged,
     } = pipeline::analyse(inputs, &config.options, &mut each).context(writing)?;
+    // The bar is gone before the report is on the terminal.
+    drop(progress);
     // Once begun, a report is brought to its end, so that its JSON is whole.
     if failed.len() >= sources && !began {
         return Ok(Written {

@@ -476,3 +476,79 @@ fn long_help() {
     assert_eq!(run.code, Some(0));
     insta::assert_snapshot!(run.out);
 }
+
+#[test]
+fn ndjson_is_an_object_a_line_and_follows_a_capture_that_is_being_made() {
+    let mut child = sipannotate(&["-f", "ndjson", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    // The first calls settle while the capture goes on: the last of these is far behind them.
+    let mut whole = capture(60);
+    let rest = whole.split_off(whole.len() - 100);
+    stdin.write_all(&whole).unwrap();
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()));
+    let mut next =
+        || -> serde_json::Value { serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap() };
+    assert_eq!(next()["type"], "tool");
+    assert_eq!(next()["type"], "response");
+    stdin.write_all(&rest).unwrap();
+    drop(stdin);
+    let kinds: Vec<_> = std::iter::from_fn(|| lines.next())
+        .map(|line| {
+            serde_json::from_str::<serde_json::Value>(&line.unwrap()).unwrap()["type"].clone()
+        })
+        .collect();
+    assert_eq!(kinds.iter().filter(|kind| *kind == "response").count(), 59);
+    assert!(kinds.iter().any(|kind| kind == "totals"));
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn csv_has_tsharks_headings_and_is_narrowed_like_the_other_forms() {
+    let folder = folder_with(&[("a.pcap", &capture(30)), ("b.pcap", &capture(2))]);
+    let run = run_in(folder.path(), &["-f", "csv", "--call-id", "7@", "a.pcap"]);
+    assert_eq!((run.code, run.err.as_str()), (Some(0), ""));
+    let mut lines = run.out.lines();
+    assert!(
+        lines
+            .next()
+            .unwrap()
+            .starts_with("frame.number,frame.time_epoch,ip.src,")
+    );
+    let calls: Vec<_> = lines.map(|line| line.split(',').nth(12).unwrap()).collect();
+    assert_eq!(calls, ["7@a.example", "17@a.example", "27@a.example"]);
+
+    let run = run_in(folder.path(), &["-f", "csv", "."]);
+    let mut lines = run.out.lines();
+    assert!(lines.next().unwrap().starts_with("file,frame.number,"));
+    assert!(lines.all(|line| line.starts_with("./a.pcap,") || line.starts_with("./b.pcap,")));
+    // Nobody reads the rest: no complaint.
+    let run = run_in(folder.path(), &["explain", "438", "-f", "csv"]);
+    assert_eq!(run.code, Some(2), "{}", run.out);
+}
+
+#[test]
+fn progress_is_told_on_standard_error_and_only_if_asked_for_where_there_is_no_terminal() {
+    let read_slowly = |args: &[&str]| {
+        let mut child = sipannotate(args)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(&capture(30)).unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(1300));
+        drop(stdin);
+        Run::from(child.wait_with_output().unwrap())
+    };
+    let told = read_slowly(&["--progress", "always", "-"]);
+    assert!(told.err.starts_with("progress: "), "{}", told.err);
+    assert!(told.err.contains(" kB"), "{}", told.err);
+    let silent = read_slowly(&["-"]);
+    assert_eq!(silent.err, "");
+    assert_eq!(silent.out, told.out);
+}
