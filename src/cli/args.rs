@@ -74,6 +74,16 @@ pub(super) enum Command {
         #[arg(value_name = "4xx|CODE")]
         codes: Vec<String>,
     },
+    /// Compare two captures: did the fix work?
+    ///
+    /// What was found before stands beside what was found after: findings, final answers, ratios and
+    /// delays, with intervals, so that noise is not called a change. --fail-on looks at AFTER.
+    Diff {
+        /// Capture from before the change; a folder means the captures in it.
+        before: PathBuf,
+        /// Capture from after it.
+        after: PathBuf,
+    },
     /// Print the JSON Schema of what -f json or -f ndjson prints.
     Schema {
         /// Of which document.
@@ -233,6 +243,8 @@ pub(super) enum Document {
     Compare,
     /// What catalogue prints.
     Catalogue,
+    /// What diff prints.
+    Diff,
 }
 
 /// How time is printed.

@@ -43,6 +43,8 @@ pub(super) struct Config {
     pub(super) warnings: Vec<String>,
     /// No warnings.
     pub(super) quiet: bool,
+    /// Messages on standard error have colours.
+    pub(super) stderr_color: bool,
     /// Whether a bar shows how far the reading is.
     pub(super) progress: Show,
 }
@@ -124,6 +126,7 @@ impl Config {
             fail_on: args.analysis.fail_on,
             warnings: certificates.warnings,
             quiet: args.diagnostics.quiet,
+            stderr_color: color::wanted(args.output.color, &io::stderr()),
             progress,
         })
     }
@@ -142,6 +145,7 @@ pub(super) fn check_command(
         Command::Explain { .. } => "explain",
         Command::Compare { .. } => "compare",
         Command::Catalogue { .. } => "catalogue",
+        Command::Diff { .. } => "diff",
         Command::Schema { .. } => "schema",
         Command::Completions { .. } => "completions",
         Command::Man => "man",

@@ -13,6 +13,7 @@ mod config;
 mod inputs;
 mod output;
 mod run;
+mod diff;
 mod reference;
 mod color;
 mod progress;

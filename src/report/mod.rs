@@ -19,6 +19,7 @@ pub mod ndjson;
 pub mod csv;
 pub mod labels;
 pub mod text;
+pub mod diff;
 pub mod table;
 pub mod reference;
 

@@ -552,3 +552,48 @@ fn progress_is_told_on_standard_error_and_only_if_asked_for_where_there_is_no_te
     assert_eq!(silent.err, "");
     assert_eq!(silent.out, told.out);
 }
+
+#[test]
+fn diff_says_what_changed_and_its_exit_code_is_of_what_was_after() {
+    let (before, after) = (capture(300), capture(1));
+    let folder = folder_with(&[
+        ("before.pcap", &before),
+        ("after.pcap", &after),
+        ("x.pcap", b"no capture"),
+    ]);
+    let run = |args: &[&str]| run_in(folder.path(), args);
+    let same = run(&["diff", "before.pcap", "before.pcap"]);
+    assert_eq!((same.code, same.err.as_str()), (Some(0), ""));
+    for section in [
+        "1. Capture",
+        "2. Findings",
+        "3. Final answers",
+        "4. Metrics",
+    ] {
+        assert!(same.out.contains(section), "{}", same.out);
+    }
+    assert!(same.out.contains("no change shown"), "{}", same.out);
+    let json = run(&["diff", "-f", "json", "before.pcap", "."]);
+    assert_eq!(json.code, Some(1), "{}", json.err);
+    let json = run(&["diff", "-f", "json", "before.pcap", "after.pcap"]);
+    let json: serde_json::Value = serde_json::from_str(&json.out).unwrap();
+    assert_eq!(json["before"]["invites"], 300);
+    assert_eq!(json["after"]["invites"], 1);
+
+    // The burst is before, and --fail-on looks at what is after.
+    let fail = ["--fail-on", "response-burst,identity-burst"];
+    let fails = |before, after| run(&["diff", before, after, fail[0], fail[1]]).code;
+    assert_eq!(fails("before.pcap", "after.pcap"), Some(0));
+    assert_eq!(fails("after.pcap", "before.pcap"), Some(3));
+
+    let unread = run(&["diff", "before.pcap", "x.pcap", "-o", "report.txt"]);
+    assert_eq!((unread.code, unread.out.as_str()), (Some(1), ""));
+    assert!(!folder.path().join("report.txt").exists());
+    for wrong in [
+        &["diff", "before.pcap"][..],
+        &["diff", "before.pcap", "after.pcap", "-f", "csv"],
+        &["diff", "before.pcap", "after.pcap", "--code", "438"],
+    ] {
+        assert_eq!(run(wrong).code, Some(2), "{wrong:?}");
+    }
+}
