@@ -17,7 +17,9 @@ use std::io;
 use std::sync::Arc;
 
 use crate::calls::{Calls, Moment, Sighted, Sighting};
-use crate::capture::{self, Border, Ended, Frame, Merge, Next, Source, Taps, segment_digest};
+use crate::capture::{
+    self, Border, Ended, Frame, Merge, Meter, Next, Source, Taps, segment_digest,
+};
 use crate::defect::{Defect, DefectKind};
 use crate::findings::rule::Rule;
 use crate::findings::trust::Trust;
@@ -62,6 +64,8 @@ pub struct Options {
     pub secrets: Option<KeyLog>,
     /// Signers' certificates, revocation lists and trust.
     pub certificates: crate::stir::Store,
+    /// Told how much was read, for whoever watches.
+    pub meter: Arc<Meter>,
 }
 
 /// An error of one input.
@@ -111,7 +115,8 @@ fn read(
     let mut run = Run::new(options);
     run.sip.findings.add(rules);
     let inputs = inputs.into_iter().map(|input| (input.path, input.source));
-    let (mut merge, mut failed) = Merge::open(inputs.collect(), &options.limits);
+    let (mut merge, mut failed) =
+        Merge::open_metered(inputs.collect(), &options.limits, &options.meter);
     run.paths = merge.paths();
     run.read(&mut merge, &options.limits, sinks)?;
     let mut captures = Vec::new();
@@ -148,8 +153,14 @@ struct Run {
     first: Option<Timestamp>,
     /// How the captures were named, by index.
     paths: Vec<String>,
+    /// Frames read, and where that is told now and then.
+    frames: u64,
+    meter: Arc<Meter>,
     limits: Limits,
 }
+
+/// Frames between two tellings of how many there were; a power of two.
+const FRAMES_A_TELLING: u64 = 4096;
 
 /// The stages behind framing.
 struct Sip {
@@ -188,6 +199,8 @@ impl Run {
             trust: RefCell::new(Trust::new(limits.defect_groups)),
             first: None,
             paths: Vec::new(),
+            frames: 0,
+            meter: Arc::clone(&options.meter),
             limits: *limits,
         }
     }
@@ -222,7 +235,13 @@ impl Run {
                 self.border(&border);
             }
             match merge.current() {
-                (_, Next::Frame(frame)) => self.frame(&frame, sinks)?,
+                (_, Next::Frame(frame)) => {
+                    self.frames += 1;
+                    if self.frames.is_multiple_of(FRAMES_A_TELLING) {
+                        self.meter.set_packets(self.frames);
+                    }
+                    self.frame(&frame, sinks)?;
+                }
                 (_, Next::Secrets { kind, bytes }) => {
                     if kind == capture::TLS_KEY_LOG {
                         self.wires.add_secrets(bytes);

@@ -49,6 +49,7 @@ fn the_command_line_page_is_what_help_prints() {
         &["explain", "--help"],
         &["compare", "--help"],
         &["catalogue", "--help"],
+        &["diff", "--help"],
         &["schema", "--help"],
     ] {
         page += &format!(

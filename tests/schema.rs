@@ -278,6 +278,22 @@ fn the_reference_pages_keep_to_their_schemas() {
 }
 
 #[test]
+fn a_comparison_keeps_to_its_schema() {
+    let diff = Schema::of("diff");
+    for (before, after) in [
+        ("samples/incident-438.pcap", "samples/good-call.pcap"),
+        ("samples/missing-ack.pcap", "samples/incident-438.pcap"),
+        (
+            "samples/register-challenge.pcap",
+            "samples/register-challenge.pcap",
+        ),
+    ] {
+        let page = printed(&["diff", "-f", "json", before, after]);
+        diff.accepts(&parsed(&page), after);
+    }
+}
+
+#[test]
 fn the_validator_finds_what_is_wrong() {
     let schema = Schema::of("report");
     let golden = fs::read_to_string(root().join("samples/incident-438.json")).unwrap();

@@ -46,6 +46,7 @@ mod glance;
 mod kin;
 mod lineage;
 mod echoes;
+mod meter;
 mod merge;
 mod taps;
 
@@ -57,6 +58,7 @@ pub use glance::is_capture;
 pub use kin::kin;
 pub use lineage::Lineage;
 pub use merge::{Border, Ended, Merge, Refused, Source};
+pub use meter::Meter;
 pub use reader::Reader;
 pub use summary::{Format, Interface, Summary};
 pub use taps::Taps;

@@ -74,6 +74,16 @@ pub(super) enum Command {
         #[arg(value_name = "4xx|CODE")]
         codes: Vec<String>,
     },
+    /// Compare two captures: did the fix work?
+    ///
+    /// What was found before stands beside what was found after: findings, final answers, ratios and
+    /// delays, with intervals, so that noise is not called a change. --fail-on looks at AFTER.
+    Diff {
+        /// Capture from before the change; a folder means the captures in it.
+        before: PathBuf,
+        /// Capture from after it.
+        after: PathBuf,
+    },
     /// Print the JSON Schema of what -f json or -f ndjson prints.
     Schema {
         /// Of which document.
@@ -205,6 +215,12 @@ pub(super) struct Diagnostics {
     /// No warnings on standard error.
     #[arg(short, long, global = true)]
     pub(super) quiet: bool,
+    /// Progress on standard error: auto, always or never.
+    ///
+    /// With auto, a bar with rate and time left is drawn on a terminal where reading takes longer
+    /// than a second. With always, a line now and then says the same where there is no terminal.
+    #[arg(long, value_name = "WHEN", default_value_t = ColorChoice::Auto, hide_possible_values = true, global = true)]
+    pub(super) progress: ColorChoice,
 }
 
 /// A form of report.
@@ -235,6 +251,8 @@ pub(super) enum Document {
     Compare,
     /// What catalogue prints.
     Catalogue,
+    /// What diff prints.
+    Diff,
 }
 
 /// How time is printed.

@@ -2,6 +2,7 @@
 //!
 //! In: [`Args`]. Out: [`Config`], or the usage error. The output is opened here, before the long run.
 
+use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 
 use clap::CommandFactory as _;
@@ -13,6 +14,7 @@ use super::color;
 use super::exit::Problem;
 use super::keys;
 use super::output::Output;
+use super::progress::Show;
 use super::values::FailOn;
 use crate::findings::BurstOptions;
 use crate::limits::Limits;
@@ -44,6 +46,10 @@ pub(super) struct Config {
     pub(super) warnings: Vec<String>,
     /// No warnings.
     pub(super) quiet: bool,
+    /// Messages on standard error have colours.
+    pub(super) stderr_color: bool,
+    /// Whether a bar shows how far the reading is.
+    pub(super) progress: Show,
 }
 
 impl Config {
@@ -79,6 +85,16 @@ impl Config {
             since: args.output.since,
             until: args.output.until,
         };
+        // Lines that come as the capture is read would run into the bar.
+        let is_streamed = matches!(
+            args.output.format,
+            Format::Json | Format::Ndjson | Format::Csv
+        );
+        let shares_terminal = is_streamed && output.is_stdout() && io::stdout().is_terminal();
+        let progress = Show::of(
+            args.diagnostics.progress,
+            args.diagnostics.quiet || shares_terminal,
+        );
         let table = table::Options {
             width: if output.is_stdout() {
                 color::width()
@@ -86,7 +102,7 @@ impl Config {
                 color::file_width()
             },
             color: if output.is_stdout() {
-                color::wanted(args.output.color, &std::io::stdout())
+                color::wanted(args.output.color, &io::stdout())
             } else {
                 args.output.color == clap::ColorChoice::Always
             },
@@ -107,6 +123,7 @@ impl Config {
                 burst: burst(&args.analysis),
                 secrets: Some(secrets),
                 certificates: certificates.store,
+                ..pipeline::Options::default()
             },
             filter,
             format: args.output.format,
@@ -116,6 +133,8 @@ impl Config {
             fail_on: args.analysis.fail_on,
             warnings: certificates.warnings,
             quiet: args.diagnostics.quiet,
+            stderr_color: color::wanted(args.output.color, &io::stderr()),
+            progress,
         })
     }
 }
@@ -133,6 +152,7 @@ pub(super) fn check_command(
         Command::Explain { .. } => "explain",
         Command::Compare { .. } => "compare",
         Command::Catalogue { .. } => "catalogue",
+        Command::Diff { .. } => "diff",
         Command::Schema { .. } => "schema",
         Command::Completions { .. } => "completions",
         Command::Man => "man",

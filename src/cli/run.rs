@@ -14,9 +14,10 @@ use super::config::{self, Config};
 use super::exit::{Exit, Problem};
 use super::inputs::{self, Opened};
 use super::output::Output;
+use super::progress::Progress;
 use super::reference::{self, Look};
 use super::values::FailOn;
-use super::{color, messages};
+use super::{color, diff, messages};
 use crate::capture;
 use crate::pipeline::{self, Outcome};
 use crate::report::comments::Comments;
@@ -27,6 +28,14 @@ use crate::report::{Report, csv, json, ndjson, schema, table};
 pub(super) fn run(mut args: Args) -> anyhow::Result<Exit> {
     match args.command.take() {
         None => analyse(args),
+        Some(Command::Diff { before, after }) => {
+            let command = Command::Diff {
+                before: before.clone(),
+                after: after.clone(),
+            };
+            config::check_command(&args.captures, &args.input.read, &command)?;
+            diff::run(args, &before, &after)
+        }
         Some(command) => {
             config::check_command(&args.captures, &args.input.read, &command)?;
             other(&args, command)
@@ -35,18 +44,10 @@ pub(super) fn run(mut args: Args) -> anyhow::Result<Exit> {
 }
 
 fn analyse(args: Args) -> anyhow::Result<Exit> {
-    let stderr_color = color::wanted(args.output.color, &io::stderr());
     let config = Config::from_args(args)?;
-    if !config.quiet {
-        for warning in &config.warnings {
-            messages::warning(warning, stderr_color);
-        }
-    }
+    warn_before(&config);
     let Opened { inputs, failed } = inputs::open(&config.captures)?;
-    let mut unreadable = failed.len();
-    for (path, error) in failed {
-        messages::error(&error.context(cannot_read(&path)), stderr_color);
-    }
+    let mut unreadable = tell_unopened(&config, failed);
     if inputs.is_empty() {
         return Ok(Exit::Failed);
     }
@@ -57,51 +58,78 @@ fn analyse(args: Args) -> anyhow::Result<Exit> {
     let comments = second.as_mut().map(|second| &mut second.comments);
     let written = write_report(&config, inputs, comments)?;
     unreadable += written.failed.len();
-    for (path, error) in written.failed {
-        let hint = error.downcast_ref().and_then(capture::Error::hint);
-        let hint = hint.map(str::to_owned);
-        let error = anyhow::Error::from_boxed(error).context(cannot_read(&path));
-        messages::error(&error, stderr_color);
-        if let Some(hint) = hint {
-            messages::hint(&hint, stderr_color);
-        }
-    }
-    for (path, error) in written.damaged {
-        if !config.quiet {
-            let error = anyhow::Error::from_boxed(error);
-            messages::warning(&format!("{path}: {error:#}"), stderr_color);
-        }
-    }
+    tell_unread(&config, written.failed, written.damaged);
     // No report was completed: the output is dropped, and with it the file beside its name.
     let Some(view) = written.view else {
         return Ok(Exit::Failed);
     };
+    let exit = exit(&config, &view, unreadable == 0);
     config.output.keep()?;
     if !config.quiet && view.captures.iter().any(|capture| capture.cut_short) {
         messages::warning(
             "a capture ends inside a packet; what was read up to there is reported",
-            stderr_color,
+            config.stderr_color,
         );
     }
     if let Some(second) = second {
         for warning in second.write(&view, &config.options.limits)? {
             if !config.quiet {
-                messages::warning(&warning, stderr_color);
+                messages::warning(&warning, config.stderr_color);
             }
         }
     }
-    if unreadable > 0 {
-        return Ok(Exit::Failed);
+    Ok(exit)
+}
+
+/// Warns of what the command line itself says.
+pub(super) fn warn_before(config: &Config) {
+    let warnings = config.warnings.iter().filter(|_| !config.quiet);
+    warnings.for_each(|warning| messages::warning(warning, config.stderr_color));
+}
+
+/// Tells the inputs that could not be opened, and how many they are.
+pub(super) fn tell_unopened(config: &Config, failed: Vec<(String, anyhow::Error)>) -> usize {
+    let count = failed.len();
+    for (path, error) in failed {
+        messages::error(&error.context(cannot_read(&path)), config.stderr_color);
     }
+    count
+}
+
+/// Tells the inputs that could not be read, and those of which a part was lost.
+pub(super) fn tell_unread(
+    config: &Config,
+    failed: Vec<(String, pipeline::InputError)>,
+    damaged: Vec<(String, pipeline::InputError)>,
+) {
+    for (path, error) in failed {
+        let hint = error.downcast_ref().and_then(capture::Error::hint);
+        let hint = hint.map(str::to_owned);
+        let error = anyhow::Error::from_boxed(error).context(cannot_read(&path));
+        messages::error(&error, config.stderr_color);
+        if let Some(hint) = hint {
+            messages::hint(&hint, config.stderr_color);
+        }
+    }
+    for (path, error) in damaged {
+        if !config.quiet {
+            let error = anyhow::Error::from_boxed(error);
+            messages::warning(&format!("{path}: {error:#}"), config.stderr_color);
+        }
+    }
+}
+
+/// How a run ends whose report was written; `is_whole` if every input could be read.
+pub(super) fn exit(config: &Config, view: &View, is_whole: bool) -> Exit {
     let matched = view.findings.iter().any(|finding| {
         let matches = |on: &FailOn| on.matches(&finding.rule, finding.severity);
         config.fail_on.iter().any(matches)
     });
-    Ok(if matched {
-        Exit::Matched
-    } else {
-        Exit::Success
-    })
+    match (is_whole, matched) {
+        (false, _) => Exit::Failed,
+        (true, true) => Exit::Matched,
+        (true, false) => Exit::Success,
+    }
 }
 
 /// What came of an analysis and its report.
@@ -128,6 +156,7 @@ fn write_report(
         Format::Csv => Box::new(csv::Csv::new(out, look.files > 1)),
         Format::Table | Format::Markdown => Box::new(table::Table::new(out, look)),
     };
+    let progress = Progress::start(config.progress, &inputs, &config.options.meter);
     let mut began = false;
     // Who has seen enough of the report still gets the capture that was asked for.
     let goes_on = comments.is_some();
@@ -155,6 +184,8 @@ fn write_report(
         failed,
         damaged,
     } = pipeline::analyse(inputs, &config.options, &mut each).context(writing)?;
+    // The bar is gone before the report is on the terminal.
+    drop(progress);
     // Once begun, a report is brought to its end, so that its JSON is whole.
     if failed.len() >= sources && !began {
         return Ok(Written {
@@ -199,6 +230,8 @@ fn other(args: &Args, command: Command) -> anyhow::Result<Exit> {
             clap_complete::generate(shell, &mut Args::command(), "sipannotate", &mut script);
             out.write_all(&script)?;
         }
+        // It reads captures, and has a run of its own.
+        Command::Diff { .. } => {}
         Command::Man => clap_mangen::Man::new(Args::command()).render(&mut out)?,
     }
     out.flush()?;

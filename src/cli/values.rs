@@ -100,6 +100,7 @@ impl From<Document> for schema::Document {
             Document::Explain => Self::Explain,
             Document::Compare => Self::Compare,
             Document::Catalogue => Self::Catalogue,
+            Document::Diff => Self::Diff,
         }
     }
 }

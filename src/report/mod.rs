@@ -20,6 +20,7 @@ pub mod csv;
 pub mod labels;
 pub mod text;
 mod paint;
+pub mod diff;
 pub mod table;
 pub mod comments;
 pub mod reference;

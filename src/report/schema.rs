@@ -14,7 +14,7 @@ use schemars::transform::{RecursiveTransform, Transform};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value, json};
 
-use super::{reference, view};
+use super::{diff, reference, view};
 
 /// Something that is printed as JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub enum Document {
     Compare,
     /// `-f json` of `catalogue`.
     Catalogue,
+    /// `-f json` of `diff`.
+    Diff,
 }
 
 impl Document {
@@ -39,6 +41,7 @@ impl Document {
         Self::Explain,
         Self::Compare,
         Self::Catalogue,
+        Self::Diff,
     ];
 
     /// Its name on the command line and in `docs/schema/`.
@@ -49,6 +52,7 @@ impl Document {
             Self::Explain => "explain",
             Self::Compare => "compare",
             Self::Catalogue => "catalogue",
+            Self::Diff => "diff",
         }
     }
 
@@ -59,6 +63,7 @@ impl Document {
             Self::Explain => reference::explain_schema(generator),
             Self::Compare => reference::compare_schema(generator),
             Self::Catalogue => reference::catalogue_schema(generator),
+            Self::Diff => diff::schema(generator),
         }
     }
 }

@@ -21,6 +21,9 @@ mod capture;
 mod findings;
 mod codes;
 mod responses;
+mod diff;
+
+pub use diff::write_diff;
 
 use layout::Page;
 use responses::{Columns, Row};

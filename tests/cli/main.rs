@@ -476,3 +476,124 @@ fn long_help() {
     assert_eq!(run.code, Some(0));
     insta::assert_snapshot!(run.out);
 }
+
+#[test]
+fn ndjson_is_an_object_a_line_and_follows_a_capture_that_is_being_made() {
+    let mut child = sipannotate(&["-f", "ndjson", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    // The first calls settle while the capture goes on: the last of these is far behind them.
+    let mut whole = capture(60);
+    let rest = whole.split_off(whole.len() - 100);
+    stdin.write_all(&whole).unwrap();
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()));
+    let mut next =
+        || -> serde_json::Value { serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap() };
+    assert_eq!(next()["type"], "tool");
+    assert_eq!(next()["type"], "response");
+    stdin.write_all(&rest).unwrap();
+    drop(stdin);
+    let kinds: Vec<_> = std::iter::from_fn(|| lines.next())
+        .map(|line| {
+            serde_json::from_str::<serde_json::Value>(&line.unwrap()).unwrap()["type"].clone()
+        })
+        .collect();
+    assert_eq!(kinds.iter().filter(|kind| *kind == "response").count(), 59);
+    assert!(kinds.iter().any(|kind| kind == "totals"));
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn csv_has_tsharks_headings_and_is_narrowed_like_the_other_forms() {
+    let folder = folder_with(&[("a.pcap", &capture(30)), ("b.pcap", &capture(2))]);
+    let run = run_in(folder.path(), &["-f", "csv", "--call-id", "7@", "a.pcap"]);
+    assert_eq!((run.code, run.err.as_str()), (Some(0), ""));
+    let mut lines = run.out.lines();
+    assert!(
+        lines
+            .next()
+            .unwrap()
+            .starts_with("frame.number,frame.time_epoch,ip.src,")
+    );
+    let calls: Vec<_> = lines.map(|line| line.split(',').nth(12).unwrap()).collect();
+    assert_eq!(calls, ["7@a.example", "17@a.example", "27@a.example"]);
+
+    let run = run_in(folder.path(), &["-f", "csv", "."]);
+    let mut lines = run.out.lines();
+    assert!(lines.next().unwrap().starts_with("file,frame.number,"));
+    assert!(lines.all(|line| line.starts_with("./a.pcap,") || line.starts_with("./b.pcap,")));
+    // Nobody reads the rest: no complaint.
+    let run = run_in(folder.path(), &["explain", "438", "-f", "csv"]);
+    assert_eq!(run.code, Some(2), "{}", run.out);
+}
+
+#[test]
+fn progress_is_told_on_standard_error_and_only_if_asked_for_where_there_is_no_terminal() {
+    let read_slowly = |args: &[&str]| {
+        let mut child = sipannotate(args)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(&capture(30)).unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(1300));
+        drop(stdin);
+        Run::from(child.wait_with_output().unwrap())
+    };
+    let told = read_slowly(&["--progress", "always", "-"]);
+    assert!(told.err.starts_with("progress: "), "{}", told.err);
+    assert!(told.err.contains(" kB"), "{}", told.err);
+    let silent = read_slowly(&["-"]);
+    assert_eq!(silent.err, "");
+    assert_eq!(silent.out, told.out);
+}
+
+#[test]
+fn diff_says_what_changed_and_its_exit_code_is_of_what_was_after() {
+    let (before, after) = (capture(300), capture(1));
+    let folder = folder_with(&[
+        ("before.pcap", &before),
+        ("after.pcap", &after),
+        ("x.pcap", b"no capture"),
+    ]);
+    let run = |args: &[&str]| run_in(folder.path(), args);
+    let same = run(&["diff", "before.pcap", "before.pcap"]);
+    assert_eq!((same.code, same.err.as_str()), (Some(0), ""));
+    for section in [
+        "1. Capture",
+        "2. Findings",
+        "3. Final answers",
+        "4. Metrics",
+    ] {
+        assert!(same.out.contains(section), "{}", same.out);
+    }
+    assert!(same.out.contains("no change shown"), "{}", same.out);
+    let json = run(&["diff", "-f", "json", "before.pcap", "."]);
+    assert_eq!(json.code, Some(1), "{}", json.err);
+    let json = run(&["diff", "-f", "json", "before.pcap", "after.pcap"]);
+    let json: serde_json::Value = serde_json::from_str(&json.out).unwrap();
+    assert_eq!(json["before"]["invites"], 300);
+    assert_eq!(json["after"]["invites"], 1);
+
+    // The burst is before, and --fail-on looks at what is after.
+    let fail = ["--fail-on", "response-burst,identity-burst"];
+    let fails = |before, after| run(&["diff", before, after, fail[0], fail[1]]).code;
+    assert_eq!(fails("before.pcap", "after.pcap"), Some(0));
+    assert_eq!(fails("after.pcap", "before.pcap"), Some(3));
+
+    let unread = run(&["diff", "before.pcap", "x.pcap", "-o", "report.txt"]);
+    assert_eq!((unread.code, unread.out.as_str()), (Some(1), ""));
+    assert!(!folder.path().join("report.txt").exists());
+    for wrong in [
+        &["diff", "before.pcap"][..],
+        &["diff", "before.pcap", "after.pcap", "-f", "csv"],
+        &["diff", "before.pcap", "after.pcap", "--code", "438"],
+    ] {
+        assert_eq!(run(wrong).code, Some(2), "{wrong:?}");
+    }
+}
