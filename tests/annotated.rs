@@ -89,13 +89,13 @@ fn frames(path: &Path) -> (Vec<Frame>, u64) {
         match next {
             Next::Frame(frame) => {
                 let nanos = frame.time.nanos();
-                let digest = Md5::digest(frame.captured);
+                let digest = u128::from_be_bytes(Md5::digest(frame.captured).into());
                 frames.push(Frame {
                     number: frame.at.no.0,
                     time: format!("{}.{:09}", nanos / 1_000_000_000, nanos % 1_000_000_000),
                     length: frame.orig_len,
                     captured: frame.captured.len(),
-                    md5: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+                    md5: format!("{digest:032x}"),
                 });
             }
             Next::End => break,

@@ -406,7 +406,7 @@ fn annotate_takes_one_capture_that_can_be_read_twice() {
         "cannot take both the report and the capture",
     );
     refused(&["a.pcap", "-w", "one", "-o", "./one"], "cannot take both");
-    refused(&["explain", "438", out[0], out[1]], "-w is for captures");
+    refused(&[out[0], out[1], "explain", "438"], "-w is for captures");
     assert_eq!(names_in(folder.path()), ["a.pcap", "b.pcap"]);
     let run = run_in(folder.path(), &["a.pcap", "-w", "no/such/folder.pcapng"]);
     assert_eq!((run.code, &*run.out), (Some(1), ""), "{}", run.err);
