@@ -169,7 +169,7 @@ pub(super) struct Output {
     /// names it; all else is copied as it is. The options that narrow the list of responses do not
     /// count here. The capture is read twice, so it must be one file. `-` is standard output, and the
     /// report then goes to a file (-o).
-    #[arg(short = 'w', long = "annotate", value_name = "FILE", global = true)]
+    #[arg(short = 'w', long = "annotate", value_name = "FILE")]
     pub(super) annotate: Option<PathBuf>,
     /// Print every response, not only the first 200 of the table report.
     #[arg(long, global = true)]

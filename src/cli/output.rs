@@ -49,10 +49,7 @@ impl Output {
                 ))
             }
             _ => {
-                let folder = target
-                    .parent()
-                    .filter(|folder| !folder.as_os_str().is_empty());
-                let folder = folder.unwrap_or(Path::new("."));
+                let folder = folder_of(&target);
                 // The error of the file beside would show its name, which nobody gave.
                 let file = fs::metadata(folder)
                     .and_then(|_| new_file(folder).map_err(|error| error.kind().into()))
@@ -71,7 +68,11 @@ impl Output {
     pub(super) fn is_same(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Stdout, Self::Stdout) => true,
-            (Self::Beside(_, one), Self::Beside(_, other)) => one == other,
+            (Self::Beside(_, one), Self::Beside(_, other)) => {
+                one.file_name() == other.file_name()
+                    && fs::canonicalize(folder_of(one)).ok()
+                        == fs::canonicalize(folder_of(other)).ok()
+            }
             _ => false,
         }
     }
@@ -94,6 +95,12 @@ impl Output {
         }
         Ok(())
     }
+}
+
+fn folder_of(target: &Path) -> &Path {
+    let folder = target.parent();
+    let folder = folder.filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new("."))
 }
 
 /// A temporary file with the permissions of an ordinary one.

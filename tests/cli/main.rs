@@ -351,6 +351,118 @@ fn a_closed_pipe_ends_quietly_with_0() {
     }
 }
 
+/// A pcapng begins like this.
+const SECTION: [u8; 4] = [0x0a, 0x0d, 0x0d, 0x0a];
+
+#[test]
+fn annotate_writes_the_capture_with_comments_beside_the_report() {
+    let folder = folder_with(&[("a.pcap", &capture(30)), ("out.pcapng", b"old")]);
+    let plain = run_in(folder.path(), &["a.pcap"]);
+    let run = run_in(folder.path(), &["a.pcap", "-w", "out.pcapng"]);
+    assert_eq!((run.code, &*run.err), (Some(0), ""));
+    assert_eq!(run.out, plain.out, "the report is the same");
+    let copy = fs::read(folder.path().join("out.pcapng")).unwrap();
+    assert!(copy.starts_with(&SECTION));
+    let text = String::from_utf8_lossy(&copy);
+    assert_eq!(text.matches("\nTo do: ").count(), 30);
+    assert!(text.contains("Finding identity-burst"));
+    assert_eq!(names_in(folder.path()), ["a.pcap", "out.pcapng"]);
+    // The list of responses is narrowed, the copy is not, and a folder of one capture is one.
+    let narrowed = ["--code", "2xx", "-w", "out/narrowed.pcapng", "in"];
+    fs::create_dir(folder.path().join("in")).unwrap();
+    fs::create_dir(folder.path().join("out")).unwrap();
+    fs::copy(
+        folder.path().join("a.pcap"),
+        folder.path().join("in/a.pcap"),
+    )
+    .unwrap();
+    assert_eq!(run_in(folder.path(), &narrowed).code, Some(0));
+    assert_eq!(
+        fs::read(folder.path().join("out/narrowed.pcapng")).unwrap(),
+        copy
+    );
+}
+
+#[test]
+fn annotate_takes_one_capture_that_can_be_read_twice() {
+    let folder = folder_with(&[("a.pcap", &capture(2)), ("b.pcap", &capture(2))]);
+    let refused = |args: &[&str], what: &str| {
+        let run = run_in(folder.path(), args);
+        assert_eq!(run.code, Some(2), "{args:?}: {}", run.err);
+        assert!(run.err.contains(what), "{args:?}: {}", run.err);
+        assert_eq!(run.out, "", "{args:?}");
+    };
+    let out = ["-w", "out.pcapng"];
+    refused(&["a.pcap", "b.pcap", out[0], out[1]], "several are given");
+    refused(&[".", out[0], out[1]], "several are given");
+    refused(
+        &["-", out[0], out[1]],
+        "standard input can be read once only",
+    );
+    refused(&["-", out[0], out[1]], "hint: write it to a file first");
+    refused(&["a.pcap", "-w", "./a.pcap"], "would be overwritten");
+    refused(
+        &["a.pcap", "-w", "-"],
+        "cannot take both the report and the capture",
+    );
+    refused(&["a.pcap", "-w", "one", "-o", "./one"], "cannot take both");
+    refused(&[out[0], out[1], "explain", "438"], "-w is for captures");
+    assert_eq!(names_in(folder.path()), ["a.pcap", "b.pcap"]);
+    let run = run_in(folder.path(), &["a.pcap", "-w", "no/such/folder.pcapng"]);
+    assert_eq!((run.code, &*run.out), (Some(1), ""), "{}", run.err);
+}
+
+#[cfg(unix)]
+#[test]
+fn annotate_refuses_a_pipe_with_a_name() {
+    let folder = folder_with(&[("a.pcap", &capture(2))]);
+    let command = format!(
+        "mkfifo pipe && {{ cat a.pcap > pipe & }} && exec {} pipe -w out.pcapng",
+        env!("CARGO_BIN_EXE_sipannotate")
+    );
+    let output = Command::new("sh")
+        .args(["-c", &command])
+        .current_dir(folder.path())
+        .output();
+    let run = Run::from(output.unwrap());
+    assert_eq!(run.code, Some(2), "{}", run.err);
+    assert!(
+        run.err.contains("pipe can be read once only"),
+        "{}",
+        run.err
+    );
+}
+
+#[test]
+fn annotate_writes_to_standard_output_when_the_report_goes_to_a_file() {
+    let folder = folder_with(&[("a.pcap", &capture(2))]);
+    let output = sipannotate(&["a.pcap", "-o", "report.txt", "-w", "-"])
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert!(output.stdout.starts_with(&SECTION));
+    assert_eq!(names_in(folder.path()), ["a.pcap", "report.txt"]);
+}
+
+#[test]
+fn who_has_seen_enough_of_the_report_still_gets_the_annotated_capture() {
+    let folder = folder_with(&[("a.pcap", &capture(3000))]);
+    let mut child = sipannotate(&["--all", "a.pcap", "-w", "out.pcapng"])
+        .current_dir(folder.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    let copy = fs::read(folder.path().join("out.pcapng")).unwrap();
+    let text = String::from_utf8_lossy(&copy);
+    assert_eq!(text.matches("\nTo do: ").count(), 3000);
+}
+
 #[test]
 fn colours_are_for_terminals_unless_always() {
     let folder = folder_with(&[("a.pcap", &capture(30))]);
