@@ -608,6 +608,7 @@ impl Sip {
     fn carried(&mut self, segment: &Segment<'_>, before: u64, is_repeated: bool) {
         let brought = self.calls.messages() - before;
         if brought > 0 {
+            self.calls.brought(segment);
             self.carriers
                 .brought(digest(segment), &segment.origin, brought);
         } else if is_repeated && !self.carriers.is_empty() {

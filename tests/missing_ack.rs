@@ -984,8 +984,8 @@ end 300
 ",
         ],
         &[
+            // The BYE that nobody answered is not told once more.
             "uas-died-after-200 warning probable 1",
-            "bye-unanswered warning confirmed 1",
         ],
     )
     .quotes(&["inv", "ok", "bye"]);
@@ -1005,10 +1005,7 @@ call c1
 end 300
 ",
         ],
-        &[
-            "uas-died-after-200 error probable 1",
-            "bye-unanswered(icmp) warning confirmed 1",
-        ],
+        &["uas-died-after-200 error probable 1"],
     );
 }
 

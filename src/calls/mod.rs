@@ -18,6 +18,7 @@ pub mod clock;
 pub mod connects;
 mod counted;
 mod coverage;
+mod delivered;
 pub mod dialog;
 pub mod hops;
 mod timers;

@@ -15,7 +15,7 @@ use super::timers::Timers;
 use super::{Event, Moment, ResponseSeen, Seen, Sighted, Sighting, Totals, is_about_sip};
 use crate::defect::{Defect, DefectKind};
 use crate::limits::Limits;
-use crate::packet::IcmpError;
+use crate::packet::{IcmpError, Segment};
 use crate::sip::{Indexer, StartLine};
 use crate::units::{FileIndex, FrameRef, Span, StatusCode, Timestamp};
 
@@ -226,9 +226,15 @@ impl Calls {
                 if segment.flags.syn || segment.flags.rst {
                     self.hops.connects.push(segment);
                 }
+                self.hops.delivered.push(segment);
             }
             Sighting::Unreachable(error) => self.unreachable(error),
         }
+    }
+
+    /// A segment completed messages that were pushed.
+    pub fn brought(&mut self, segment: &Segment<'_>) {
+        self.hops.delivered.sent(segment);
     }
 
     /// Messages taken so far, tap copies among them.

@@ -12,7 +12,7 @@ use std::sync::LazyLock;
 use super::grouping::{Gathered, Groups, Said};
 use super::rule::{CallRef, Confidence, End, Finding, Peer, Rule, Severity, Topic, kept, readable};
 use crate::calls::{
-    Ack, AckFault, AckMatch, AnsweredDialog, Exchanged, Leg, MediaSeen, Side, dialog::is_on,
+    Ack, AckFault, AckMatch, AnsweredDialog, Bye, Exchanged, Leg, MediaSeen, Side, dialog::is_on,
 };
 use crate::limits::Limits;
 use crate::units::{Span, Timestamp};
@@ -238,6 +238,13 @@ fn judge<'a>(dialog: &'a AnsweredDialog<'_>) -> Option<(Decision, Facts, &'a Leg
         }
     }
     Some((decide(&facts), facts, nearest))
+}
+
+/// Whether the verdict is that the callee was gone after its 2xx, by a BYE that it never answered.
+pub(super) fn has_died(dialog: &AnsweredDialog<'_>) -> bool {
+    let is_unanswered = |bye: &Bye| bye.side == Side::Uac && bye.answered.is_none();
+    dialog.byes.iter().any(is_unanswered)
+        && judge(dialog).is_some_and(|(decision, ..)| decision.verdict == Verdict::UasDiedAfter200)
 }
 
 /// What is known of a dialog on one of its legs.

@@ -141,6 +141,7 @@ impl Made {
             ack: None,
             cancel: None,
             unreachable: None,
+            delivered: None,
         };
         self.hops.push(change(MadeHop(hop)).0);
         self
@@ -279,6 +280,11 @@ impl MadeHop {
 
     pub(crate) fn cancel(mut self, seconds: f64) -> Self {
         self.0.cancel = Some(seen(seconds));
+        self
+    }
+
+    pub(crate) fn delivered(mut self, seconds: f64) -> Self {
+        self.0.delivered = Some(seen(seconds));
         self
     }
 
