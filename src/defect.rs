@@ -40,6 +40,8 @@ pub enum DefectKind {
     TimeStep,
     /// Between two files of a tap nothing was captured.
     CaptureGap,
+    /// Packets are missing from a tap that does not say so.
+    LossyTap,
     /// The capturing machine says it dropped packets.
     Dropped,
     /// Frames are not in time order.
@@ -68,6 +70,7 @@ impl DefectKind {
             Self::OneWay => "one-way",
             Self::TimeStep => "time-step",
             Self::CaptureGap => "capture-gap",
+            Self::LossyTap => "lossy-tap",
             Self::Dropped => "dropped",
             Self::OutOfOrder => "out-of-order",
             Self::ClockOffset => "clock-offset",

@@ -6,7 +6,8 @@
 //! ```text
 //! units, wire_text, limits, defect     the vocabulary of all rooms
 //! catalogue                            status code -> meaning, remediation, RFC
-//! capture    file or stdin      -> Frame<'_>
+//! capture    file or stdin      -> Frame<'_>, or Piece<'_> for those who copy it
+//! rewrite    Piece              -> a pcapng with comments, with frames left out or changed
 //! packet     Frame              -> Datagram<'_> | Segment<'_> | SctpPacket<'_> | IcmpError<'_>
 //! stream     Segment            -> Chunk<'_>, in order
 //! tls        Chunk, secrets     -> Chunk, decrypted or as it came
@@ -17,6 +18,7 @@
 //! stir       Message, certificates -> what its signed identity says, and why it was refused
 //! calls      Message            -> responses, attempts, answered dialogs
 //! findings   those              -> annotated responses, findings, aggregates
+//! ladder     Message            -> the messages of chosen calls, as columns and arrows
 //! report     those              -> View -> bytes
 //! pipeline   owns the stages and wires push to push
 //! cli        arguments, exit codes, the terminal
@@ -30,6 +32,7 @@ pub mod limits;
 pub mod defect;
 pub mod catalogue;
 pub mod capture;
+pub mod rewrite;
 pub mod packet;
 pub mod stream;
 pub mod tls;
@@ -40,6 +43,7 @@ pub mod sip;
 pub mod stir;
 pub mod calls;
 pub mod findings;
+pub mod ladder;
 pub mod report;
 pub mod pipeline;
 pub mod cli;

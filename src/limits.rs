@@ -130,6 +130,12 @@ pub struct Limits {
     pub signed_tokens: usize,
     /// Calls remembered because their identity was refused, to know retries.
     pub refused_calls: usize,
+    /// Calls of which ladders are drawn in one reading.
+    pub ladder_calls: usize,
+    /// Messages kept of one such call; a thousand bytes each, or what they have.
+    pub ladder_messages: usize,
+    /// Bytes of messages kept for all ladders together.
+    pub ladder_bytes: usize,
     /// Distinct groups of defects told apart in the trust section.
     pub defect_groups: usize,
 }
@@ -194,6 +200,9 @@ impl Default for Limits {
             signers: 4096,
             signed_tokens: 65_536,
             refused_calls: 65_536,
+            ladder_calls: 64,
+            ladder_messages: 2000,
+            ladder_bytes: 32 << 20,
             defect_groups: 256,
         }
     }

@@ -4,7 +4,10 @@
 //! Several inputs are merged by packet time and analysed as one capture: calls and TCP streams go
 //! on over their borders, and what two taps both saw is counted once.
 
+mod annotate;
 mod clock;
+mod ladders;
+mod sinks;
 mod survey;
 mod wires;
 
@@ -14,12 +17,14 @@ use std::io;
 use std::sync::Arc;
 
 use crate::calls::{Calls, Moment, Sighted, Sighting};
-use crate::capture::{self, Border, Ended, Frame, Merge, Next, Source, Taps, segment_digest};
+use crate::capture::{
+    self, Border, Ended, Frame, Merge, Meter, Next, Source, Taps, segment_digest,
+};
 use crate::defect::{Defect, DefectKind};
-use crate::findings::annotate::Annotated;
-use crate::findings::rule::{End, Rule};
+use crate::findings::rule::Rule;
 use crate::findings::trust::Trust;
 use crate::findings::{BurstOptions, Findings};
+use crate::ladder::Passed;
 use crate::limits::Limits;
 use crate::packet::hep;
 use crate::packet::{Decoder, Packet, SctpPacket, Segment};
@@ -30,7 +35,10 @@ use crate::sip::{Message, RawMessage};
 use crate::tls::KeyLog;
 use crate::units::{FrameNo, FrameRef, Span, Timestamp, Transport};
 
+pub use annotate::annotate;
 use clock::{Clock, Relayed};
+pub use ladders::{Gathered, gather};
+use sinks::{Responses, Sinks};
 use survey::survey;
 pub use wires::Wires;
 
@@ -56,6 +64,8 @@ pub struct Options {
     pub secrets: Option<KeyLog>,
     /// Signers' certificates, revocation lists and trust.
     pub certificates: crate::stir::Store,
+    /// Told how much was read, for whoever watches.
+    pub meter: Arc<Meter>,
 }
 
 /// An error of one input.
@@ -88,11 +98,27 @@ pub fn analyse_with(
     rules: Vec<Box<dyn Rule>>,
     each: &mut dyn FnMut(&view::Response<'_>) -> io::Result<()>,
 ) -> io::Result<Outcome> {
+    let sinks = Sinks {
+        each,
+        messages: &mut |_| {},
+    };
+    read(inputs, options, rules, sinks)
+}
+
+fn read(
+    inputs: Vec<Input>,
+    options: &Options,
+    rules: Vec<Box<dyn Rule>>,
+    mut sinks: Sinks<'_>,
+) -> io::Result<Outcome> {
+    let sinks = &mut sinks;
     let mut run = Run::new(options);
     run.sip.findings.add(rules);
     let inputs = inputs.into_iter().map(|input| (input.path, input.source));
-    let (mut merge, mut failed) = Merge::open(inputs.collect(), &options.limits);
-    run.read(&mut merge, &options.limits, each)?;
+    let (mut merge, mut failed) =
+        Merge::open_metered(inputs.collect(), &options.limits, &options.meter);
+    run.paths = merge.paths();
+    run.read(&mut merge, &options.limits, sinks)?;
     let mut captures = Vec::new();
     let mut damaged = Vec::new();
     for Ended {
@@ -110,7 +136,7 @@ pub fn analyse_with(
             None => {}
         }
     }
-    let view = run.finish(captures, each)?;
+    let view = run.finish(captures, sinks)?;
     Ok(Outcome {
         view,
         failed,
@@ -125,8 +151,16 @@ struct Run {
     sip: Sip,
     trust: RefCell<Trust>,
     first: Option<Timestamp>,
+    /// How the captures were named, by index.
+    paths: Vec<String>,
+    /// Frames read, and where that is told now and then.
+    frames: u64,
+    meter: Arc<Meter>,
     limits: Limits,
 }
+
+/// Frames between two tellings of how many there were; a power of two.
+const FRAMES_A_TELLING: u64 = 4096;
 
 /// The stages behind framing.
 struct Sip {
@@ -139,22 +173,6 @@ struct Sip {
     findings: Findings,
     /// SIP messages by transport, tap copies left out.
     transports: BTreeMap<&'static str, u64>,
-}
-
-/// Where annotated responses go; remembers the first error and then takes no more.
-struct Responses<'a> {
-    each: &'a mut dyn FnMut(&view::Response<'_>) -> io::Result<()>,
-    capture_start: Option<Timestamp>,
-    error: Option<io::Error>,
-}
-
-impl Responses<'_> {
-    fn push(&mut self, response: &Annotated<'_>) {
-        if self.error.is_none() {
-            let response = project::response(response, self.capture_start);
-            self.error = (self.each)(&response).err();
-        }
-    }
 }
 
 impl Run {
@@ -180,6 +198,9 @@ impl Run {
             },
             trust: RefCell::new(Trust::new(limits.defect_groups)),
             first: None,
+            paths: Vec::new(),
+            frames: 0,
+            meter: Arc::clone(&options.meter),
             limits: *limits,
         }
     }
@@ -189,7 +210,7 @@ impl Run {
         &mut self,
         merge: &mut Merge,
         limits: &Limits,
-        each: &mut dyn FnMut(&view::Response<'_>) -> io::Result<()>,
+        sinks: &mut Sinks<'_>,
     ) -> io::Result<()> {
         if merge.is_several() {
             let mut taps = Taps::new(limits);
@@ -214,7 +235,13 @@ impl Run {
                 self.border(&border);
             }
             match merge.current() {
-                (_, Next::Frame(frame)) => self.frame(&frame, each)?,
+                (_, Next::Frame(frame)) => {
+                    self.frames += 1;
+                    if self.frames.is_multiple_of(FRAMES_A_TELLING) {
+                        self.meter.set_packets(self.frames);
+                    }
+                    self.frame(&frame, sinks)?;
+                }
                 (_, Next::Secrets { kind, bytes }) => {
                     if kind == capture::TLS_KEY_LOG {
                         self.wires.add_secrets(bytes);
@@ -273,11 +300,7 @@ impl Run {
         clippy::too_many_lines,
         reason = "the wiring of all stages, in the order of the data"
     )]
-    fn frame(
-        &mut self,
-        frame: &Frame<'_>,
-        each: &mut dyn FnMut(&view::Response<'_>) -> io::Result<()>,
-    ) -> io::Result<()> {
+    fn frame(&mut self, frame: &Frame<'_>, sinks: &mut Sinks<'_>) -> io::Result<()> {
         let fragments_wait = Span::from_nanos(-self.limits.ip_reassembly_wait.nanos());
         let Self {
             decoder,
@@ -285,10 +308,13 @@ impl Run {
             sip,
             trust,
             first,
+            paths,
             ..
         } = self;
         let mut responses = Responses {
-            each,
+            each: sinks.each,
+            messages: sinks.messages,
+            paths,
             capture_start: *first,
             error: None,
         };
@@ -419,8 +445,9 @@ impl Run {
     fn finish(
         mut self,
         captures: Vec<view::Capture>,
-        each: &mut dyn FnMut(&view::Response<'_>) -> io::Result<()>,
+        sinks: &mut Sinks<'_>,
     ) -> io::Result<view::View> {
+        let paths = std::mem::take(&mut self.paths);
         let Self {
             decoder,
             wires,
@@ -431,7 +458,9 @@ impl Run {
             ..
         } = &mut self;
         let mut responses = Responses {
-            each,
+            each: sinks.each,
+            messages: sinks.messages,
+            paths: &paths,
             capture_start: *first,
             error: None,
         };
@@ -473,16 +502,16 @@ impl Run {
         }
         let totals = *calls.totals();
         let transports = std::mem::take(transports);
-        let end = End {
-            first: self.first.unwrap_or_default(),
-            last: clock.last,
-        };
+        let lasted = (self.first.unwrap_or_default(), clock.last);
         let analysis = self
             .sip
             .findings
-            .finish(&end, &mut |response| responses.push(response));
+            .finish(lasted, &mut |response| responses.push(response));
         if let Some(error) = responses.error {
             return Err(error);
+        }
+        if let Some(missed) = analysis.missed.defect() {
+            self.trust.borrow_mut().add(&missed);
         }
         if analysis.metrics_full {
             let detail = "more pairs of hosts or minutes than are measured one by one: some have no metrics of their own";
@@ -579,6 +608,7 @@ impl Sip {
     fn carried(&mut self, segment: &Segment<'_>, before: u64, is_repeated: bool) {
         let brought = self.calls.messages() - before;
         if brought > 0 {
+            self.calls.brought(segment);
             self.carriers
                 .brought(digest(segment), &segment.origin, brought);
         } else if is_repeated && !self.carriers.is_empty() {
@@ -650,11 +680,16 @@ impl Sip {
             message: &message,
             duplicate,
         };
+        let before = calls.totals().retransmissions;
         calls.push(
             &sighted,
             &mut |event| findings.push(&event, &mut |response| responses.push(response)),
             &mut defect,
         );
+        (responses.messages)(&Passed {
+            seen: sighted,
+            retransmission: calls.totals().retransmissions > before,
+        });
     }
 }
 

@@ -17,6 +17,18 @@ impl<'a> WireText<'a> {
         terminal(String::from_utf8_lossy(self.0))
     }
 
+    /// For a spreadsheet: what [`Self::terminal`] gives, and nothing that is taken for a formula;
+    /// see [`spreadsheet`].
+    pub fn spreadsheet(self) -> Cow<'a, str> {
+        spreadsheet(String::from_utf8_lossy(self.0))
+    }
+
+    /// For the comments of a pcapng: what a terminal gets, because Wireshark shows them and tshark
+    /// prints them.
+    pub fn pcapng(self) -> Cow<'a, str> {
+        self.terminal()
+    }
+
     /// For JSON strings: valid UTF-8 with U+FFFD for what is not (CONTRACT, JSON); the
     /// report's writer escapes the rest.
     pub fn json(self) -> Cow<'a, str> {
@@ -36,6 +48,37 @@ pub fn terminal(text: Cow<'_, str>) -> Cow<'_, str> {
     } else {
         text
     }
+}
+
+/// The spreadsheet escape for text that is already UTF-8: the terminal's, and an apostrophe before
+/// what a spreadsheet would compute: text that begins, behind blanks and quotation marks, with `=`,
+/// `+`, `-` or `@`. The same holds behind a semicolon, at which some countries' spreadsheets cut.
+pub fn spreadsheet(text: Cow<'_, str>) -> Cow<'_, str> {
+    let text = terminal(text);
+    if !text.split(';').any(is_formula) {
+        return text;
+    }
+    let mut safe = String::with_capacity(text.len() + 4);
+    for (index, part) in text.split(';').enumerate() {
+        if index > 0 {
+            safe.push(';');
+        }
+        if is_formula(part) {
+            safe.push('\'');
+        }
+        safe.push_str(part);
+    }
+    Cow::Owned(safe)
+}
+
+fn is_formula(text: &str) -> bool {
+    let is_passed_over = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`');
+    let first = text.trim_start_matches(is_passed_over).chars().next();
+    // The wide forms are taken for the narrow ones.
+    matches!(
+        first,
+        Some('=' | '+' | '-' | '@' | '＝' | '＋' | '－' | '＠')
+    )
 }
 
 fn escape(text: &str) -> String {
@@ -81,6 +124,31 @@ mod tests {
             WireText("Prüfung".as_bytes()).terminal(),
             Cow::Borrowed(_)
         ));
+    }
+
+    #[test]
+    fn a_spreadsheet_never_sees_a_formula() {
+        let check = |text: &str, expected: &str| {
+            assert_eq!(spreadsheet(text.into()), expected, "{text}");
+        };
+        for harmless in [
+            "",
+            "sip:+1555@a.example",
+            "a=b",
+            "1-2@host",
+            "'quoted'",
+            "a; b",
+        ] {
+            check(harmless, harmless);
+        }
+        for first in ['=', '+', '-', '@', '＝'] {
+            check(&format!("{first}1"), &format!("'{first}1"));
+            check(&format!(" \"'{first}1"), &format!("' \"'{first}1"));
+            check(&format!("a; {first}1;b"), &format!("a;' {first}1;b"));
+        }
+        // What is not printable is spelled out, so that it begins no cell.
+        check("\t=1", "\\u{9}=1");
+        check("\r\n=1", "\\u{d}\\u{a}=1");
     }
 
     #[test]

@@ -8,8 +8,10 @@
 
 mod common;
 
-use common::analysis::Analysed;
+use common::analysis::{Analysed, analyse};
 use common::ladder::Ladder;
+use common::pcap::{self, Record};
+use sipannotate::pipeline::Options;
 use sipannotate::report::view::{Finding, Time};
 use sipannotate::units::NANOS_PER_SEC;
 
@@ -304,4 +306,90 @@ fn tap_copies_make_no_burst_bigger() {
     let text = [TWO, &calls("no", 400.0, 10, 2.0, "438"), "end 900\n"].concat();
     let analysed = Analysed::mirrored(&Ladder::of(&text));
     assert_eq!(burst(&analysed).0.count, 10);
+}
+
+/// Ten minutes of a call a second, of which every eighth is refused with `code`.
+fn steady(name: &str, code: &str) -> Ladder {
+    let text = [
+        TWO,
+        &calls(&format!("{name}-pass"), 0.0, 600, 1.0, "200"),
+        &calls(&format!("{name}-no"), 0.5, 75, 8.0, code),
+    ];
+    Ladder::of(&text.concat())
+}
+
+/// Its frames, so many seconds later.
+fn later(ladder: &Ladder, seconds: i64) -> Vec<Record> {
+    let mut records = ladder.records(&ladder.options);
+    for record in &mut records {
+        let time = i64::try_from(record.time_ns).expect("in range") + seconds * 1_000_000_000;
+        record.time_ns = u64::try_from(time).expect("after 1970");
+    }
+    records
+}
+
+/// What is found in captures made of frames.
+fn of_records(captures: &[Vec<Record>]) -> Analysed {
+    let write = |records: &Vec<Record>| pcap::write(records, &pcap::Options::default());
+    let files: Vec<_> = captures.iter().map(write).collect();
+    let files: Vec<&[u8]> = files.iter().map(Vec::as_slice).collect();
+    analyse(&files, &Options::default())
+}
+
+#[test]
+fn steady_refusals_are_no_burst_behind_a_pause_between_two_files() {
+    for code in ["486", "438"] {
+        let (one, two) = (steady("one", code), steady("two", code));
+        for pause in [3500, 7200] {
+            let analysed = of_records(&[later(&one, 0), later(&two, 600 + pause)]);
+            let lines = analysed.accusations().into_iter();
+            let found: Vec<_> = lines.filter(|line| line.contains("burst")).collect();
+            assert_eq!(found, [""; 0], "{code} and a pause of {pause} s");
+        }
+    }
+}
+
+#[test]
+fn steady_refusals_are_no_burst_behind_a_time_without_any_packet() {
+    let (one, two) = (steady("one", "486"), steady("two", "486"));
+    let mut records = later(&one, 0);
+    records.extend(later(&two, 600 + 3500));
+    let analysed = of_records(&[records]);
+    assert_eq!(analysed.accusations(), [""; 0]);
+}
+
+#[test]
+fn steady_refusals_are_no_burst_where_the_clock_steps() {
+    let (one, two) = (steady("one", "486"), steady("two", "486"));
+    for step in [-100, -5000, 90_000] {
+        let mut records = later(&one, 0);
+        records.extend(later(&two, 600 + step));
+        let analysed = of_records(&[records]);
+        assert!(analysed.says("time-step"), "{step}");
+        let lines = analysed.accusations().into_iter();
+        let found: Vec<_> = lines.filter(|line| line.contains("burst")).collect();
+        assert_eq!(found, [""; 0], "{step}");
+    }
+}
+
+#[test]
+fn a_burst_behind_a_step_of_the_clock_has_the_times_of_the_capture_and_its_length() {
+    let text = [
+        TWO,
+        &calls("pass", 0.0, 600, 1.0, "200"),
+        &calls("no", 20.5, 30, 2.0, "503"),
+    ];
+    let ladder = Ladder::of(&text.concat());
+    let quiet = Ladder::of(&[TWO, &calls("early", 0.0, 600, 1.0, "200")].concat());
+    let mut records = later(&quiet, 0);
+    records.extend(later(&ladder, 500));
+    let analysed = of_records(&[records]);
+    assert!(analysed.says("time-step"));
+    let found = analysed.finding_of("response-burst");
+    assert_eq!(
+        found.title,
+        "Burst of 503 Service Unavailable: 30 of 88 INVITEs refused in 58.0 s"
+    );
+    assert!((seconds(found.start.as_ref(), &ladder) - 520.51).abs() < 0.001);
+    assert!((seconds(found.end.as_ref(), &ladder) - 578.51).abs() < 0.001);
 }

@@ -111,6 +111,34 @@ end 300
 }
 
 #[test]
+fn an_ack_that_a_proxy_drops_before_a_private_contact_is_told_so() {
+    let scene = "
+host  alice 198.51.100.1:5060
+proxy p     203.0.113.9:5060
+host  bob   203.0.113.2:5060 says=10.99.0.9:5060
+";
+    let call = "
+call c1
+  0.0  alice -> p INVITE
+  0.01 p -> bob INVITE
+  1.0  p <- bob 200 as b
+  1.01 alice <- p 200 as ok
+  1.1  alice -> p ACK
+  repeat b fully
+  repeat ok fully
+  33.0 bob -> p BYE
+  33.01 p -> alice BYE
+  33.1 alice -> p 200
+  33.11 p -> bob 200
+end 300
+";
+    let words = ["10.99.0.9", "203.0.113.2:5060"];
+    check(scene, call, "private-contact", &words);
+    let public = scene.replace("10.99.0.9", "203.0.113.2");
+    check_not(&public, call, "private-contact");
+}
+
+#[test]
 fn an_answer_to_a_port_nobody_sent_from_is_no_rport() {
     let call = "
 call c1

@@ -49,6 +49,8 @@ fn the_command_line_page_is_what_help_prints() {
         &["explain", "--help"],
         &["compare", "--help"],
         &["catalogue", "--help"],
+        &["diff", "--help"],
+        &["schema", "--help"],
     ] {
         page += &format!(
             "\n## sipannotate {}\n\n```text\n{}```\n",
@@ -82,4 +84,15 @@ fn the_catalogue_page_is_what_catalogue_prints() {
         "catalogue.md",
         &format!("# Catalogue\n\nWhat `sipannotate catalogue -f markdown` prints.\n\n{table}"),
     );
+}
+
+#[test]
+fn the_schemas_are_what_schema_prints() {
+    for document in sipannotate::report::schema::Document::ALL {
+        let name = document.name();
+        check(
+            &format!("schema/{name}.schema.json"),
+            &printed(&["schema", name]),
+        );
+    }
 }

@@ -984,8 +984,8 @@ end 300
 ",
         ],
         &[
+            // The BYE that nobody answered is not told once more.
             "uas-died-after-200 warning probable 1",
-            "bye-unanswered warning confirmed 1",
         ],
     )
     .quotes(&["inv", "ok", "bye"]);
@@ -1005,10 +1005,7 @@ call c1
 end 300
 ",
         ],
-        &[
-            "uas-died-after-200 error probable 1",
-            "bye-unanswered(icmp) warning confirmed 1",
-        ],
+        &["uas-died-after-200 error probable 1"],
     );
 }
 
@@ -1359,6 +1356,57 @@ call big
 ",
         ],
         &["inconclusive(no-repeats) info inconclusive 1"],
+    );
+}
+
+/// Calls of which the tap sees all, and some whose BYE it missed.
+fn lossy(calls: u32, missed: u32) -> String {
+    let call = |name: &str, at: u32, times: u32, bye: &str| {
+        format!(
+            "
+call {name} at {at} times {times} every 10
+  0.0 alice -> bob INVITE
+  0.1 alice <- bob 200
+  0.2 alice -> bob ACK
+  3.0 alice -> bob BYE {bye}
+  3.1 alice <- bob 200
+"
+        )
+    };
+    let once = "
+call c1 at 500
+  0.0 alice -> bob INVITE
+  1.0 alice <- bob 200
+end 1500
+";
+    let missed = if missed == 0 {
+        String::new()
+    } else {
+        call("missed", 405, missed, "lost")
+    };
+    [&call("talk", 0, calls, ""), &missed, once].concat()
+}
+
+#[test]
+fn a_single_200_proves_nothing_where_the_tap_loses_other_packets_in_silence() {
+    let found = judge(
+        &[TWO, &lossy(100, 5)],
+        &["no-ack-probable(no-repeats,lossy-tap) info inconclusive 1"],
+    );
+    assert!(found.analysed.says("lossy-tap"));
+}
+
+#[test]
+fn a_tap_that_shows_no_loss_or_less_than_what_is_absent_lowers_nothing() {
+    let found = judge(
+        &[TWO, &lossy(100, 0)],
+        &["no-ack-probable(no-repeats) warning probable 1"],
+    );
+    assert!(!found.analysed.says("lossy-tap"));
+    let text = lossy(100, 3).replace("call c1 at 500", "call c1 at 500 times 40 every 10");
+    judge(
+        &[TWO, &text],
+        &["no-ack-probable(no-repeats) warning probable 40"],
     );
 }
 

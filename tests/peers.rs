@@ -18,6 +18,8 @@ mod common;
 mod bench;
 #[path = "peers/loss.rs"]
 mod loss;
+#[path = "peers/relayed.rs"]
+mod relayed;
 #[path = "peers/seen.rs"]
 mod seen;
 

@@ -638,11 +638,12 @@ fn many_clients_at_once_are_an_avalanche_and_many_one_after_the_other_are_not() 
   To: <sip:u{{n}}@example.net>
   0.1 alice <- bob 200
   Expires: 36000
-end 9000
+end 4000
 "
         )
     };
-    let quiet = "call q at 0\n  0.0 alice -> bob OPTIONS\n  0.1 alice <- bob 200\n";
+    let quiet =
+        "call q at 0 times 30 every 30\n  0.0 alice -> bob OPTIONS\n  0.1 alice <- bob 200\n";
     judge(
         &[TWO, quiet, &clients(120, 0.1)],
         &["register-avalanche info confirmed 120"],

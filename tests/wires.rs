@@ -87,6 +87,57 @@ fn check_tshark(capture: &Tap, keys: &str) {
 }
 
 #[test]
+fn the_annotated_copy_keeps_its_secrets_and_tshark_still_decrypts_it() {
+    let talks = recorded();
+    let talk = &talks[0];
+    let folder = tempfile::tempdir().unwrap();
+    let run = |program: &str, args: &[&str]| {
+        let output = std::process::Command::new(program)
+            .args(args)
+            .current_dir(folder.path())
+            .output();
+        let output = output.ok()?;
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{program}: {errors}");
+        Some(String::from_utf8(output.stdout).unwrap())
+    };
+    let capture = Tap::tcp(5061, &talk.sent).bytes();
+    std::fs::write(folder.path().join("a.pcap"), capture).unwrap();
+    std::fs::write(folder.path().join("keys"), &talk.keys).unwrap();
+    let inject = ["--inject-secrets", "tls,keys", "a.pcap", "a.pcapng"];
+    if run("editcap", &inject).is_none() {
+        eprintln!("SKIPPED: editcap is not installed");
+        return;
+    }
+    let ours = env!("CARGO_BIN_EXE_sipannotate");
+    let told = run(ours, &["-f", "json", "a.pcapng", "-w", "copy.pcapng"]).unwrap();
+    let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+    let responses = told["responses"].as_array().unwrap();
+    assert_eq!(responses.len(), 3, "{told}");
+    let print = |capture: &str| {
+        let fields = ["frame.number", "sip.Call-ID", "frame.comment"];
+        let fields = fields.iter().flat_map(|field| ["-e", field]);
+        let mut args = vec!["-r", capture, "-Y", "sip.Status-Code", "-T", "fields"];
+        args.extend(fields);
+        run("tshark", &args).expect("tshark comes with editcap")
+    };
+    let (before, after) = (print("a.pcapng"), print("copy.pcapng"));
+    let columns = |text: &str| -> Vec<Vec<String>> {
+        let lines = text.lines();
+        let columns = lines.map(|line| line.split('\t').map(str::to_owned).collect());
+        columns.collect()
+    };
+    let (before, after) = (columns(&before), columns(&after));
+    assert_eq!(after.len(), 3, "{after:?}");
+    for ((old, new), response) in before.iter().zip(&after).zip(responses) {
+        assert_eq!(old[..2], new[..2]);
+        assert_eq!(new[0], response["frame"].to_string());
+        let begins = format!("{} ", response["code"]);
+        assert!(old[2].is_empty() && new[2].starts_with(&begins), "{new:?}");
+    }
+}
+
+#[test]
 fn without_a_secret_server_and_name_are_told() {
     let talk = &recorded()[0];
     let result = read(&Tap::tcp(5061, &talk.sent), "");

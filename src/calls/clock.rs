@@ -7,6 +7,26 @@
 
 use crate::units::{Span, Timestamp};
 
+/// What else than the passing of time befell the clock, by the time gone by since the first frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClockChange {
+    /// When so much had gone by, the capture's clock was set.
+    Stepped {
+        /// Time gone by.
+        elapsed: Span,
+        /// What the clock told from then on.
+        time: Timestamp,
+    },
+    /// Between these nothing was captured: time in which nothing could have been seen, or in which
+    /// there was nothing to see.
+    Unwatched {
+        /// Time gone by until the last packet before.
+        from: Span,
+        /// Time gone by until the first packet behind.
+        until: Span,
+    },
+}
+
 /// Forward steps beyond this are not the passing of time (DOMAIN C.4).
 const FORWARD: Span = Span::from_secs(3600);
 /// Backward steps beyond this are not mere disorder between two taps.

@@ -15,7 +15,7 @@
 use std::collections::VecDeque;
 
 use super::Moment;
-use super::clock::Clock;
+use super::clock::{Clock, ClockChange};
 use crate::capture::Lineage;
 use crate::units::{FileIndex, Span, Timestamp};
 
@@ -28,6 +28,8 @@ const LOSSES: usize = 4096;
 const PAUSES: usize = 4096;
 /// What is shorter is no pause: a capture that changes files misses nothing.
 const SHORTEST: Span = Span::from_secs(1);
+/// A tap that shows no packet for so long was not looking, or there was nothing to see.
+const IDLE: Span = Span::from_secs(60);
 /// A callee that got no ACK repeats its 2xx every T2 = 4 s, so a longer silence amid the copies
 /// is more than a quiet link.
 const GAP: Span = Span::from_secs(5);
@@ -50,6 +52,8 @@ pub(super) struct Coverage {
     pauses: VecDeque<Pause>,
     /// The time of the first frame.
     first: Option<Timestamp>,
+    /// What befell the clock and was not told yet.
+    changes: Vec<ClockChange>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -77,9 +81,17 @@ impl Coverage {
     /// Capture time goes on; whether it stepped.
     pub(super) fn tick(&mut self, moment: &Moment) -> bool {
         self.first.get_or_insert(moment.now);
+        let before = self.clock.elapsed();
         let stepped = self.clock.tick(moment.now);
         if stepped {
-            self.forget();
+            self.stepped(moment.now);
+        }
+        let elapsed = self.clock.elapsed();
+        if minus(elapsed, before) >= IDLE {
+            self.changes.push(ClockChange::Unwatched {
+                from: before,
+                until: elapsed,
+            });
         }
         self.saw((moment.at.file, moment.interface), moment.seen);
         stepped
@@ -88,7 +100,26 @@ impl Coverage {
     /// Times are another clock's from `time` on.
     pub(super) fn change_clock(&mut self, time: Timestamp) {
         self.clock.change(time);
+        self.stepped(time);
+    }
+
+    /// The clock was set to `time`.
+    fn stepped(&mut self, time: Timestamp) {
         self.forget();
+        self.changes.push(ClockChange::Stepped {
+            elapsed: self.clock.elapsed(),
+            time,
+        });
+    }
+
+    /// Whether something befell the clock that was not told yet.
+    pub(super) const fn has_changed(&self) -> bool {
+        !self.changes.is_empty()
+    }
+
+    /// What befell the clock and was not told yet.
+    pub(super) fn changes(&mut self) -> impl Iterator<Item = ClockChange> {
+        self.changes.drain(..)
     }
 
     /// A frame came.
@@ -126,6 +157,14 @@ impl Coverage {
         from: Timestamp,
         until: Timestamp,
     ) {
+        let paused = until.since(from);
+        if paused >= SHORTEST {
+            let ended = minus(self.clock.elapsed(), self.clock.now().since(from));
+            self.changes.push(ClockChange::Unwatched {
+                from: ended,
+                until: Span::from_nanos(ended.nanos().saturating_add(paused.nanos())),
+            });
+        }
         self.clock.resume(until);
         let old = self.lineage.tap(file);
         self.lineage.goes_on(file, before);
@@ -140,7 +179,7 @@ impl Coverage {
                 self.saw((tap, view.interface.1), view.last);
             }
         }
-        if until.since(from) >= SHORTEST {
+        if paused >= SHORTEST {
             if self.pauses.len() >= PAUSES {
                 self.pauses.pop_front();
             }
@@ -234,6 +273,10 @@ impl Coverage {
             .chain(within)
             .any(|pause| is_gap(&pause))
     }
+}
+
+const fn minus(a: Span, b: Span) -> Span {
+    Span::from_nanos(a.nanos().saturating_sub(b.nanos()))
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use std::net::IpAddr;
 use rustc_hash::FxBuildHasher;
 
 use super::connects::Connects;
+use super::delivered::Delivered;
 use crate::units::{Endpoint, Flow};
 
 /// Pairs of sockets and hosts remembered: more than any trunk group has.
@@ -23,6 +24,8 @@ pub struct Hops {
     repeating: HashMap<Endpoint, AckSightings, FxBuildHasher>,
     /// TCP connections that were not opened.
     pub(super) connects: Connects,
+    /// Messages over TCP that arrived.
+    pub(super) delivered: Delivered,
 }
 
 /// Whether one call, or more than one, showed something.

@@ -18,6 +18,7 @@ pub mod clock;
 pub mod connects;
 mod counted;
 mod coverage;
+mod delivered;
 pub mod dialog;
 pub mod hops;
 mod timers;
@@ -35,6 +36,7 @@ mod table;
 pub mod transaction;
 
 pub use asked::Asked;
+pub use clock::ClockChange;
 pub use dialog::{Ack, AckFault, AckMatch, AnsweredDialog, Bye, Leg, Side};
 pub use media::{MediaSeen, MediaSpan};
 pub use outcome::{Exchanged, Final, Hop, Observed, Session, SessionEnd};
@@ -117,6 +119,8 @@ pub enum Event<'a> {
     Exchanged(&'a Exchanged<'a>),
     /// A session that has ended, or of which nothing more was seen.
     Session(&'a Session<'a>),
+    /// The capture's clock did not simply go on.
+    Clock(ClockChange),
 }
 
 /// A response with its place in its transaction.

@@ -113,6 +113,8 @@ pub struct Hop {
     pub cancel: Option<Seen>,
     /// An ICMP error that says that it did not arrive.
     pub unreachable: Option<Seen>,
+    /// A TCP acknowledgment that says that it arrived.
+    pub delivered: Option<Seen>,
 }
 
 /// A final response on one hop.

@@ -15,7 +15,7 @@ use super::timers::Timers;
 use super::{Event, Moment, ResponseSeen, Seen, Sighted, Sighting, Totals, is_about_sip};
 use crate::defect::{Defect, DefectKind};
 use crate::limits::Limits;
-use crate::packet::IcmpError;
+use crate::packet::{IcmpError, Segment};
 use crate::sip::{Indexer, StartLine};
 use crate::units::{FileIndex, FrameRef, Span, StatusCode, Timestamp};
 
@@ -91,7 +91,18 @@ impl Calls {
                 "capture time steps (a clock was set, or files were joined): calls open across the step are not judged",
             ));
         }
+        self.tell_changes(out);
         self.expire(out);
+    }
+
+    /// Tells what befell the clock.
+    #[inline]
+    fn tell_changes(&mut self, out: &mut impl FnMut(Event<'_>)) {
+        if self.coverage.has_changed() {
+            for change in self.coverage.changes() {
+                out(Event::Clock(change));
+            }
+        }
     }
 
     /// The capture of `at` begins at `until` where the one `before` ended at `from`; to be called
@@ -126,6 +137,7 @@ impl Calls {
         out: &mut impl FnMut(Event<'_>),
         defects: &mut impl FnMut(Defect),
     ) {
+        self.tell_changes(out);
         let Sighted {
             raw,
             message,
@@ -214,9 +226,15 @@ impl Calls {
                 if segment.flags.syn || segment.flags.rst {
                     self.hops.connects.push(segment);
                 }
+                self.hops.delivered.push(segment);
             }
             Sighting::Unreachable(error) => self.unreachable(error),
         }
+    }
+
+    /// A segment completed messages that were pushed.
+    pub fn brought(&mut self, segment: &Segment<'_>) {
+        self.hops.delivered.sent(segment);
     }
 
     /// Messages taken so far, tap copies among them.

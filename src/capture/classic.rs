@@ -12,6 +12,7 @@
 
 use std::io::Read;
 
+use super::blocks::ClassicHead;
 use super::first_bytes::Order;
 use super::reader::{Bad, Found, Packet, Tape};
 use super::{Error, Interface, LinkType};
@@ -27,6 +28,10 @@ const NEAR_SECS: u32 = 24 * 3600;
 /// Shortest record head, that of all forms but the modified.
 const HEAD: usize = 16;
 
+/// Of the upper 16 bits of the file head's last number: the upmost four are the length of the frame
+/// check sequence.
+const FCS_IS_THERE: u16 = 0x0400;
+
 /// The state of a classic pcap.
 pub(super) struct Classic {
     order: Order,
@@ -35,6 +40,8 @@ pub(super) struct Classic {
     head_len: usize,
     link: LinkType,
     snaplen: u32,
+    /// What of the file head's last number is not the link type.
+    upper: u16,
     max_record: u32,
     /// Seconds of the last good record.
     last_sec: Option<u32>,
@@ -71,6 +78,7 @@ impl Classic {
             // The upper half holds the length of a frame check sequence.
             link: LinkType(u16::try_from(number(20) & 0xffff).unwrap_or_default()),
             snaplen,
+            upper: u16::try_from(number(20) >> 16).unwrap_or_default(),
             max_record: snaplen.max(USUAL_SNAPLEN).min(cap),
             last_sec: None,
         }
@@ -83,6 +91,24 @@ impl Classic {
             snaplen: self.snaplen,
             name: None,
         }
+    }
+
+    /// What the file head says beside that.
+    pub(super) fn head_facts(&self) -> ClassicHead {
+        ClassicHead {
+            order: self.order,
+            nanos: self.tick_ns == 1,
+            link: self.link,
+            snaplen: self.snaplen,
+            // The length counts words of 16 bits.
+            fcs_bytes: (self.upper & FCS_IS_THERE != 0)
+                .then(|| u8::try_from(self.upper >> 12).unwrap_or_default() * 2),
+        }
+    }
+
+    /// `time` in the ticks of the file.
+    pub(super) fn ticks(&self, time: Timestamp) -> u64 {
+        u64::try_from(time.nanos() / self.tick_ns).unwrap_or_default()
     }
 
     /// What is at the tape's position.

@@ -8,7 +8,7 @@
 
 /// Byte order of a file's numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Order {
+pub enum Order {
     /// Least significant byte first.
     Little,
     /// Most significant byte first.
@@ -18,7 +18,7 @@ pub(crate) enum Order {
 impl Order {
     /// A number of 4 bytes.
     #[inline]
-    pub(super) fn u32(self, bytes: [u8; 4]) -> u32 {
+    pub fn u32(self, bytes: [u8; 4]) -> u32 {
         match self {
             Self::Little => u32::from_le_bytes(bytes),
             Self::Big => u32::from_be_bytes(bytes),
@@ -26,7 +26,7 @@ impl Order {
     }
 
     /// A number of 2 bytes.
-    pub(super) fn u16(self, bytes: [u8; 2]) -> u16 {
+    pub fn u16(self, bytes: [u8; 2]) -> u16 {
         match self {
             Self::Little => u16::from_le_bytes(bytes),
             Self::Big => u16::from_be_bytes(bytes),
@@ -34,10 +34,34 @@ impl Order {
     }
 
     /// A number of 8 bytes.
-    pub(super) fn u64(self, bytes: [u8; 8]) -> u64 {
+    pub fn u64(self, bytes: [u8; 8]) -> u64 {
         match self {
             Self::Little => u64::from_le_bytes(bytes),
             Self::Big => u64::from_be_bytes(bytes),
+        }
+    }
+
+    /// The 2 bytes of a number.
+    pub fn bytes_u16(self, number: u16) -> [u8; 2] {
+        match self {
+            Self::Little => number.to_le_bytes(),
+            Self::Big => number.to_be_bytes(),
+        }
+    }
+
+    /// The 4 bytes of a number.
+    pub fn bytes_u32(self, number: u32) -> [u8; 4] {
+        match self {
+            Self::Little => number.to_le_bytes(),
+            Self::Big => number.to_be_bytes(),
+        }
+    }
+
+    /// The 8 bytes of a number.
+    pub fn bytes_u64(self, number: u64) -> [u8; 8] {
+        match self {
+            Self::Little => number.to_le_bytes(),
+            Self::Big => number.to_be_bytes(),
         }
     }
 }

@@ -22,8 +22,10 @@ use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::glance::{Glance, begins};
+use super::meter::{Meter, Metered};
 use super::{Error, Format, Frame, Next, Reader, Summary};
 use crate::defect::{Defect, DefectKind};
 use crate::limits::Limits;
@@ -56,6 +58,8 @@ pub type Refused = Box<dyn std::error::Error + Send + Sync>;
 /// Captures read as one.
 pub struct Merge {
     limits: Limits,
+    /// Counts what is read of files.
+    meter: Arc<Meter>,
     /// Those that are not open yet, the one that begins first last.
     waiting: Vec<Waiting>,
     open: Vec<Option<Open>>,
@@ -138,8 +142,19 @@ enum Step {
 impl Merge {
     /// Begins to read `inputs`; what cannot be read is returned beside, with the reason.
     pub fn open(inputs: Vec<(String, Source)>, limits: &Limits) -> (Self, Vec<(String, Refused)>) {
+        Self::open_metered(inputs, limits, &Arc::default())
+    }
+
+    /// The same, with `meter` told of what is read; that files are looked into before does not
+    /// count.
+    pub fn open_metered(
+        inputs: Vec<(String, Source)>,
+        limits: &Limits,
+        meter: &Arc<Meter>,
+    ) -> (Self, Vec<(String, Refused)>) {
         let mut merge = Self {
             limits: *limits,
+            meter: Arc::clone(meter),
             waiting: Vec::new(),
             open: Vec::new(),
             heads: BinaryHeap::new(),
@@ -166,6 +181,14 @@ impl Merge {
         }
         merge.sort();
         (merge, refused)
+    }
+
+    /// How the captures that are still to be opened were named, by [`FileIndex`]; of a merge that
+    /// has not begun these are all.
+    pub fn paths(&self) -> Vec<String> {
+        let mut waiting: Vec<&Waiting> = self.waiting.iter().collect();
+        waiting.sort_by_key(|waiting| waiting.file);
+        waiting.iter().map(|waiting| waiting.path.clone()).collect()
     }
 
     fn sort(&mut self) {
@@ -215,6 +238,7 @@ impl Merge {
                     Source::File(name) => Box::new(File::open(name)?),
                     Source::Stream(bytes) => bytes,
                 };
+                let bytes = metered(bytes, &self.meter);
                 let reader = Reader::open(bytes, path, file, &self.limits)?;
                 let format = reader.summary().format;
                 (unknown, format, Bytes::Opened(Box::new(reader)))
@@ -391,7 +415,7 @@ impl Merge {
                     });
                     return None;
                 }
-                opened => reader(opened, &path, file, &self.limits),
+                opened => reader(opened, &path, file, (&self.limits, &self.meter)),
             },
         };
         match reader {
@@ -456,14 +480,20 @@ fn reader(
     file_opened: io::Result<File>,
     path: &str,
     file: FileIndex,
-    limits: &Limits,
+    (limits, meter): (&Limits, &Arc<Meter>),
 ) -> Result<Box<Reader<Box<dyn Read>>>, Error> {
-    let bytes: Box<dyn Read> = Box::new(file_opened.map_err(|source| Error::Read {
+    let inner = file_opened.map_err(|source| Error::Read {
         path: path.to_owned(),
         offset_bytes: 0,
         source,
-    })?);
+    })?;
+    let bytes = metered(inner, meter);
     Ok(Box::new(Reader::open(bytes, path, file, limits)?))
+}
+
+fn metered(inner: impl Read + 'static, meter: &Arc<Meter>) -> Box<dyn Read> {
+    let meter = Arc::clone(meter);
+    Box::new(Metered { inner, meter })
 }
 
 /// What the report says of a capture of which the rest cannot be unpacked.

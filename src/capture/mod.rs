@@ -8,6 +8,9 @@
 //! A capture may be compressed, which its first bytes tell, and is unpacked as it is read. Several
 //! are read as one by [`Merge`], and [`Taps`] tells what two of them both saw.
 //!
+//! Who copies a capture reads it [block by block](Reader::next_piece): by the same code, so that both
+//! readings give a frame the same number.
+//!
 //! Always: memory does not depend on the file's size, no byte string panics or hangs the reader,
 //! and everything before a fault is delivered. Capped: the buffer grows for a large block up to
 //! [`crate::limits::Limits::capture_block_bytes`] (larger blocks are passed over), and
@@ -38,19 +41,24 @@ mod classic;
 mod ng;
 mod names;
 mod reader;
+mod blocks;
 mod glance;
 mod kin;
 mod lineage;
 mod echoes;
+mod meter;
 mod merge;
 mod taps;
 
+pub use blocks::{Block, BlockKind, ClassicHead, Piece};
 pub use echoes::{Echoes, Offset, segment as segment_digest};
 pub use error::Error;
+pub use first_bytes::Order;
 pub use glance::is_capture;
 pub use kin::kin;
 pub use lineage::Lineage;
 pub use merge::{Border, Ended, Merge, Refused, Source};
+pub use meter::Meter;
 pub use reader::Reader;
 pub use summary::{Format, Interface, Summary};
 pub use taps::Taps;

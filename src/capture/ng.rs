@@ -31,15 +31,15 @@ use crate::defect::DefectKind;
 use crate::limits::Limits;
 use crate::units::Timestamp;
 
-const INTERFACE: u32 = 1;
-const OBSOLETE_PACKET: u32 = 2;
-const SIMPLE_PACKET: u32 = 3;
-const NAMES: u32 = 4;
-const STATISTICS: u32 = 5;
-const ENHANCED_PACKET: u32 = 6;
-const SECRETS: u32 = 10;
+pub(super) const INTERFACE: u32 = 1;
+pub(super) const OBSOLETE_PACKET: u32 = 2;
+pub(super) const SIMPLE_PACKET: u32 = 3;
+pub(super) const NAMES: u32 = 4;
+pub(super) const STATISTICS: u32 = 5;
+pub(super) const ENHANCED_PACKET: u32 = 6;
+pub(super) const SECRETS: u32 = 10;
 /// Section header, whatever the byte order.
-const SECTION_HEADER: u32 = u32::from_le_bytes(SECTION);
+pub(super) const SECTION_HEADER: u32 = u32::from_le_bytes(SECTION);
 
 /// Blocks that Wireshark shows as frames, though no network carried them: journal entries, events of
 /// systems (sysdig), and blocks of other makers. They are counted, so that frame numbers are its.
@@ -124,6 +124,18 @@ impl Sections {
         }
     }
 
+    /// The byte order of the current section.
+    pub(super) const fn order(&self) -> Order {
+        self.order
+    }
+
+    /// The last packet's time on the clock of the section's first interface: what a simple packet
+    /// block, which has none, counts as.
+    pub(super) fn last_ticks(&self) -> u64 {
+        let first = self.interfaces.first().and_then(Option::as_ref);
+        first.map_or(0, |clocked| clocked.clock.ticks(self.last))
+    }
+
     /// What is at the tape's position, blocks of no interest passed over.
     pub(super) fn find<R: Read>(
         &mut self,
@@ -131,88 +143,107 @@ impl Sections {
         summary: &mut Summary,
     ) -> Result<Found, Error> {
         loop {
-            tape.release();
-            if !tape.holds(EMPTY_BLOCK)? {
-                return Ok(if tape.data().is_empty() && !self.cut {
-                    Found::End
-                } else {
-                    Found::CutShort
-                });
-            }
-            let Some(block) = Block::read(tape.data(), self.order) else {
-                return self.bad(tape, "the section header at byte {} has no byte order mark");
-            };
-            let len = block.len as usize;
-            if len < EMPTY_BLOCK || !len.is_multiple_of(4) {
-                return self.bad(
-                    tape,
-                    "the block at byte {} has an impossible length; reading goes on at the next block that makes sense",
-                );
-            }
-            if len > self.max_block {
-                return self.too_large(tape, block);
-            }
-            if !tape.holds(len)? {
-                return Ok(Found::CutShort);
-            }
-            let bytes = tape.data().get(..len).unwrap_or_default();
-            if !block.ends_well(bytes) {
-                return self.bad(
-                    tape,
-                    "the block at byte {} says two different lengths; reading goes on at the next block that makes sense",
-                );
-            }
-            let offset = tape.offset();
-            let found = match block.kind {
-                ENHANCED_PACKET => self.enhanced(bytes, offset).or(Some(too_short(offset))),
-                OBSOLETE_PACKET => self.obsolete(bytes, offset).or(Some(too_short(offset))),
-                SIMPLE_PACKET => self.simple(bytes, offset).or(Some(too_short(offset))),
-                SECTION_HEADER => {
-                    self.order = block.order;
-                    self.interfaces.clear();
-                    None
-                }
-                INTERFACE => self.interface(bytes, offset, summary),
-                STATISTICS => self.statistics(bytes, offset),
-                SECRETS => self.secrets(bytes).or(Some(too_short(offset))),
-                NAMES => {
-                    let records = bytes.get(NAMES_HEAD..len - TRAILER).unwrap_or_default();
-                    names::read(records, self.order, self.max_names, &mut summary.names);
-                    None
-                }
-                kind => {
-                    summary.packets += u64::from(OTHER_FRAMES.contains(&kind));
-                    None
-                }
-            };
-            tape.hold(len);
-            if let Some(found) = found {
-                if let Found::Packet(packet) = &found {
-                    self.last = packet.time;
-                }
+            if let Some(found) = self.step(tape, summary)? {
                 return Ok(found);
             }
         }
     }
 
+    /// What the block at the tape's position gives, if it is of interest. A block that is one by
+    /// its lengths is held on the tape, whatever is in it.
+    #[inline]
+    pub(super) fn step<R: Read>(
+        &mut self,
+        tape: &mut Tape<R>,
+        summary: &mut Summary,
+    ) -> Result<Option<Found>, Error> {
+        tape.release();
+        if !tape.holds(EMPTY_BLOCK)? {
+            return Ok(Some(if tape.data().is_empty() && !self.cut {
+                Found::End
+            } else {
+                Found::CutShort
+            }));
+        }
+        let Some(block) = Block::read(tape.data(), self.order) else {
+            return self.bad(tape, "the section header at byte {} has no byte order mark");
+        };
+        let len = block.len as usize;
+        if len < EMPTY_BLOCK || !len.is_multiple_of(4) {
+            return self.bad(
+                tape,
+                "the block at byte {} has an impossible length; reading goes on at the next block that makes sense",
+            );
+        }
+        if len > self.max_block {
+            return self.too_large(tape, block);
+        }
+        if !tape.holds(len)? {
+            return Ok(Some(Found::CutShort));
+        }
+        let bytes = tape.data().get(..len).unwrap_or_default();
+        if !block.ends_well(bytes) {
+            return self.bad(
+                tape,
+                "the block at byte {} says two different lengths; reading goes on at the next block that makes sense",
+            );
+        }
+        let offset = tape.offset();
+        let found = match block.kind {
+            ENHANCED_PACKET => self.enhanced(bytes, offset).or(Some(too_short(offset))),
+            OBSOLETE_PACKET => self.obsolete(bytes, offset).or(Some(too_short(offset))),
+            SIMPLE_PACKET => self.simple(bytes, offset).or(Some(too_short(offset))),
+            SECTION_HEADER => {
+                self.order = block.order;
+                self.interfaces.clear();
+                None
+            }
+            INTERFACE => self.interface(bytes, offset, summary),
+            STATISTICS => self.statistics(bytes, offset),
+            SECRETS => self.secrets(bytes).or(Some(too_short(offset))),
+            NAMES => {
+                let records = bytes.get(NAMES_HEAD..len - TRAILER).unwrap_or_default();
+                names::read(records, self.order, self.max_names, &mut summary.names);
+                None
+            }
+            kind => {
+                summary.packets += u64::from(OTHER_FRAMES.contains(&kind));
+                None
+            }
+        };
+        tape.hold(len);
+        if let Some(Found::Packet(packet)) = &found {
+            self.last = packet.time;
+        }
+        Ok(found)
+    }
+
     /// Goes on to the next block whose two lengths agree.
     #[cold]
-    fn bad<R: Read>(&self, tape: &mut Tape<R>, detail: &'static str) -> Result<Found, Error> {
+    fn bad<R: Read>(
+        &self,
+        tape: &mut Tape<R>,
+        detail: &'static str,
+    ) -> Result<Option<Found>, Error> {
         let offset = tape.offset();
         // At the end of the file nothing is left, which the next step says.
         tape.search(|tape| self.stands(tape))?;
-        Ok(Found::Bad(Bad::block(detail, offset)))
+        Ok(Some(Found::Bad(Bad::block(detail, offset))))
     }
 
     /// Passes over a block that is not worth its memory.
     #[cold]
-    fn too_large<R: Read>(&mut self, tape: &mut Tape<R>, block: Block) -> Result<Found, Error> {
+    fn too_large<R: Read>(
+        &mut self,
+        tape: &mut Tape<R>,
+        block: Block,
+    ) -> Result<Option<Found>, Error> {
         let offset = tape.offset();
         self.cut = !tape.skip(u64::from(block.len))?;
-        Ok(Found::Bad(Bad::block(
+        Ok(Some(Found::Bad(Bad::block(
             "the block at byte {} is larger than any real one and was passed over",
             offset,
-        )))
+        ))))
     }
 
     /// Whether a block stands here of which type and both lengths make sense.

@@ -24,16 +24,16 @@ const FILE_HEAD: usize = 24;
 
 /// Reads a capture.
 pub struct Reader<R: Read> {
-    tape: Tape<R>,
-    form: Form,
-    summary: Summary,
-    file: FileIndex,
+    pub(super) tape: Tape<R>,
+    pub(super) form: Form,
+    pub(super) summary: Summary,
+    pub(super) file: FileIndex,
     /// What of the ring was given out last.
     current: Option<Given>,
-    ended: bool,
+    pub(super) ended: bool,
 }
 
-enum Form {
+pub(super) enum Form {
     Classic(Classic),
     Ng(Sections),
 }
@@ -68,6 +68,24 @@ pub(super) struct Packet {
     pub(super) link: LinkType,
     pub(super) interface: u32,
     pub(super) orig_len: u32,
+}
+
+impl Packet {
+    /// The frame, of which `bytes` are what the tape has at its position.
+    #[inline]
+    pub(super) fn frame<'a>(&self, bytes: &'a [u8], at: FrameRef) -> Frame<'a> {
+        let captured = bytes.get(self.data.clone()).unwrap_or_default();
+        Frame {
+            at,
+            time: self.time,
+            link: self.link,
+            interface: self.interface,
+            captured,
+            orig_len: self
+                .orig_len
+                .max(u32::try_from(captured.len()).unwrap_or(u32::MAX)),
+        }
+    }
 }
 
 /// A defect without its place, which is the next frame.
@@ -180,11 +198,7 @@ impl<R: Read> Reader<R> {
             Form::Classic(classic) => classic.find(&mut self.tape),
             Form::Ng(sections) => sections.find(&mut self.tape, &mut self.summary),
         };
-        let found = found.inspect_err(|error| {
-            self.ended = true;
-            self.summary.cut_short = matches!(error, Error::Damaged { .. });
-            self.summary.bytes = self.tape.end_of_data();
-        })?;
+        let found = found.map_err(|error| self.failed(error))?;
         Ok(match found {
             Found::Packet(packet) => {
                 self.tape.hold(packet.record_len);
@@ -200,32 +214,45 @@ impl<R: Read> Reader<R> {
             }
             Found::Bad(bad) => {
                 self.summary.bytes = self.tape.end_of_held();
-                Next::Defect(Defect {
-                    kind: bad.kind,
-                    at: FrameRef {
-                        file: self.file,
-                        no: FrameNo(self.summary.packets + 1),
-                    },
-                    detail: bad.detail,
-                    number: Some(bad.number),
-                    count: bad.count,
-                })
+                Next::Defect(self.defect(&bad))
             }
-            // Compressed data may be cut where a record ends.
-            Found::End if self.tape.packing.fate.is_cut() => self.cut_short(),
-            Found::CutShort => self.cut_short(),
-            Found::End => {
-                self.ended = true;
-                self.summary.bytes = self.tape.end_of_data();
-                Next::End
-            }
+            Found::CutShort => self.end(true),
+            Found::End => self.end(false),
         })
     }
 
-    fn cut_short(&mut self) -> Next<'static> {
+    /// Ends the capture with an error.
+    #[cold]
+    pub(super) fn failed(&mut self, error: Error) -> Error {
         self.ended = true;
-        self.summary.cut_short = true;
+        self.summary.cut_short = matches!(error, Error::Damaged { .. });
         self.summary.bytes = self.tape.end_of_data();
+        error
+    }
+
+    /// What is wrong before the next frame.
+    pub(super) const fn defect(&self, bad: &Bad) -> Defect {
+        Defect {
+            kind: bad.kind,
+            at: FrameRef {
+                file: self.file,
+                no: FrameNo(self.summary.packets + 1),
+            },
+            detail: bad.detail,
+            number: Some(bad.number),
+            count: bad.count,
+        }
+    }
+
+    /// Ends the capture, inside a record or behind the last one.
+    pub(super) fn end(&mut self, inside: bool) -> Next<'static> {
+        self.ended = true;
+        self.summary.bytes = self.tape.end_of_data();
+        // Compressed data may be cut where a record ends.
+        if !inside && !self.tape.packing.fate.is_cut() {
+            return Next::End;
+        }
+        self.summary.cut_short = true;
         Next::CutShort {
             offset_bytes: self.tape.offset,
             frames: self.summary.packets,
@@ -287,20 +314,11 @@ impl Given {
                 };
             }
         };
-        let captured = tape.data().get(packet.data.clone()).unwrap_or_default();
-        Next::Frame(Frame {
-            at: FrameRef {
-                file,
-                no: FrameNo(number),
-            },
-            time: packet.time,
-            link: packet.link,
-            interface: packet.interface,
-            captured,
-            orig_len: packet
-                .orig_len
-                .max(u32::try_from(captured.len()).unwrap_or(u32::MAX)),
-        })
+        let at = FrameRef {
+            file,
+            no: FrameNo(number),
+        };
+        Next::Frame(packet.frame(tape.data(), at))
     }
 }
 
@@ -368,6 +386,11 @@ impl<R: Read> Tape<R> {
         self.packing.error(&self.path, self.end_of_data(), source)
     }
 
+    /// What was held, from [`Self::data`]'s beginning on.
+    pub(super) fn held(&self) -> &[u8] {
+        self.data().get(..self.held).unwrap_or_default()
+    }
+
     /// Leaves `len` bytes in place until the next step.
     #[inline]
     pub(super) const fn hold(&mut self, len: usize) {
@@ -414,7 +437,7 @@ impl<R: Read> Tape<R> {
         Ok(false)
     }
 
-    const fn end_of_held(&self) -> u64 {
+    pub(super) const fn end_of_held(&self) -> u64 {
         self.offset + self.held as u64
     }
 

@@ -55,6 +55,21 @@ impl Clock {
         let nanos = i64::try_from(nanos).unwrap_or(i64::MAX);
         Timestamp::from_nanos(nanos.saturating_add(self.offset_ns))
     }
+
+    /// The ticks at `time`, cut where the clock is coarser; the other way round of [`Self::at`].
+    pub(super) fn ticks(self, time: Timestamp) -> u64 {
+        let nanos = time.nanos().saturating_sub(self.offset_ns);
+        let nanos = u64::try_from(nanos).unwrap_or_default();
+        match self.scale {
+            Scale::Times(factor) => nanos.checked_div(factor).unwrap_or_default(),
+            Scale::DividedBy(divisor) => nanos.saturating_mul(divisor),
+            // Rounded up, because the way back cuts.
+            Scale::Binary(bits) => (u128::from(nanos) << bits.min(63))
+                .div_ceil(1_000_000_000)
+                .try_into()
+                .unwrap_or(u64::MAX),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -73,6 +88,29 @@ mod tests {
         check(9, 0, 1_700_000_000_123_456_789, 1_700_000_000_123_456_789);
         check(12, 0, 1_234_567, 1_234);
         check(127, 0, u64::MAX, 0);
+    }
+
+    #[test]
+    fn ticks_of_a_time_give_that_time_where_the_clock_can() {
+        for (tsresol, offset_secs, nanos) in [
+            (6, 0, 1_700_000_000_123_456_000),
+            (9, 3600, 1_700_000_000_123_456_789),
+            (12, 0, 1_234),
+            (0, -7, 3_000_000_000),
+            (0x8a, 0, 1_500_000_000),
+            (0xa0, 0, 1_700_000_000_500_000_000),
+            (0xbf, 0, 1_000_000_001),
+        ] {
+            let clock = Clock::new(tsresol, offset_secs);
+            let time = Timestamp::from_nanos(nanos);
+            assert_eq!(clock.at(clock.ticks(time)), time, "{tsresol:#x}");
+        }
+        let before_1970 = Timestamp::from_nanos(-1);
+        assert_eq!(Clock::new(6, 0).ticks(before_1970), 0);
+        assert_eq!(
+            Clock::new(0xff, 0).ticks(Timestamp::from_nanos(1)),
+            9_223_372_037
+        );
     }
 
     #[test]

@@ -74,6 +74,22 @@ pub(super) enum Command {
         #[arg(value_name = "4xx|CODE")]
         codes: Vec<String>,
     },
+    /// Compare two captures: did the fix work?
+    ///
+    /// What was found before stands beside what was found after: findings, final answers, ratios and
+    /// delays, with intervals, so that noise is not called a change. --fail-on looks at AFTER.
+    Diff {
+        /// Capture from before the change; a folder means the captures in it.
+        before: PathBuf,
+        /// Capture from after it.
+        after: PathBuf,
+    },
+    /// Print the JSON Schema of what -f json or -f ndjson prints.
+    Schema {
+        /// Of which document.
+        #[arg(value_enum, value_name = "DOCUMENT", default_value = "report")]
+        document: Document,
+    },
     /// Print a completion script.
     Completions {
         /// For which shell.
@@ -147,6 +163,14 @@ pub(super) struct Output {
     /// behind and an old report stays until the new one is whole.
     #[arg(short = 'o', long = "output", value_name = "FILE", global = true)]
     pub(super) file: Option<PathBuf>,
+    /// Also write the capture to FILE as pcapng, with comments on its packets.
+    ///
+    /// Every packet with a SIP response says what it means and what to do, every packet of a finding
+    /// names it; all else is copied as it is. The options that narrow the list of responses do not
+    /// count here. The capture is read twice, so it must be one file. `-` is standard output, and the
+    /// report then goes to a file (-o).
+    #[arg(short = 'w', long = "annotate", value_name = "FILE")]
+    pub(super) annotate: Option<PathBuf>,
     /// Print every response, not only the first 200 of the table report.
     #[arg(long, global = true)]
     pub(super) all: bool,
@@ -191,6 +215,12 @@ pub(super) struct Diagnostics {
     /// No warnings on standard error.
     #[arg(short, long, global = true)]
     pub(super) quiet: bool,
+    /// Progress on standard error: auto, always or never.
+    ///
+    /// With auto, a bar with rate and time left is drawn on a terminal where reading takes longer
+    /// than a second. With always, a line now and then says the same where there is no terminal.
+    #[arg(long, value_name = "WHEN", default_value_t = ColorChoice::Auto, hide_possible_values = true, global = true)]
+    pub(super) progress: ColorChoice,
 }
 
 /// A form of report.
@@ -200,8 +230,29 @@ pub(super) enum Format {
     Table,
     /// One JSON object.
     Json,
+    /// The same objects, one a line, each as soon as it is known.
+    Ndjson,
+    /// The responses as rows, under tshark's field names.
+    Csv,
     /// A Markdown table; of `catalogue` only.
     Markdown,
+}
+
+/// A document that is printed as JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Document {
+    /// The report of captures.
+    Report,
+    /// A line of the report as ndjson.
+    Ndjson,
+    /// What explain prints.
+    Explain,
+    /// What compare prints.
+    Compare,
+    /// What catalogue prints.
+    Catalogue,
+    /// What diff prints.
+    Diff,
 }
 
 /// How time is printed.

@@ -2,16 +2,19 @@
 //!
 //! In: [`Args`]. Out: [`Config`], or the usage error. The output is opened here, before the long run.
 
+use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 
 use clap::CommandFactory as _;
 
+use super::annotate;
 use super::args::{Analysis, Args, Command, Format, Lang as LangArg, Time};
 use super::certs;
 use super::color;
 use super::exit::Problem;
 use super::keys;
 use super::output::Output;
+use super::progress::Show;
 use super::values::FailOn;
 use crate::findings::BurstOptions;
 use crate::limits::Limits;
@@ -35,12 +38,18 @@ pub(super) struct Config {
     pub(super) table: table::Options,
     /// Where the report goes.
     pub(super) output: Output,
+    /// Where the annotated capture goes, if one is wanted.
+    pub(super) annotate: Option<PathBuf>,
     /// What exits with 3.
     pub(super) fail_on: Vec<FailOn>,
     /// What is worth a warning before the run.
     pub(super) warnings: Vec<String>,
     /// No warnings.
     pub(super) quiet: bool,
+    /// Messages on standard error have colours.
+    pub(super) stderr_color: bool,
+    /// Whether a bar shows how far the reading is.
+    pub(super) progress: Show,
 }
 
 impl Config {
@@ -54,6 +63,9 @@ impl Config {
                 .into());
         }
         check_misplaced_command(&captures)?;
+        if args.output.annotate.is_some() {
+            annotate::check(&captures)?;
+        }
         if args.output.format == Format::Markdown {
             return Err(super::reference::no_markdown());
         }
@@ -73,6 +85,16 @@ impl Config {
             since: args.output.since,
             until: args.output.until,
         };
+        // Lines that come as the capture is read would run into the bar.
+        let is_streamed = matches!(
+            args.output.format,
+            Format::Json | Format::Ndjson | Format::Csv
+        );
+        let shares_terminal = is_streamed && output.is_stdout() && io::stdout().is_terminal();
+        let progress = Show::of(
+            args.diagnostics.progress,
+            args.diagnostics.quiet || shares_terminal,
+        );
         let table = table::Options {
             width: if output.is_stdout() {
                 color::width()
@@ -80,7 +102,7 @@ impl Config {
                 color::file_width()
             },
             color: if output.is_stdout() {
-                color::wanted(args.output.color, &std::io::stdout())
+                color::wanted(args.output.color, &io::stdout())
             } else {
                 args.output.color == clap::ColorChoice::Always
             },
@@ -101,14 +123,18 @@ impl Config {
                 burst: burst(&args.analysis),
                 secrets: Some(secrets),
                 certificates: certificates.store,
+                ..pipeline::Options::default()
             },
             filter,
             format: args.output.format,
             table,
             output,
+            annotate: args.output.annotate,
             fail_on: args.analysis.fail_on,
             warnings: certificates.warnings,
             quiet: args.diagnostics.quiet,
+            stderr_color: color::wanted(args.output.color, &io::stderr()),
+            progress,
         })
     }
 }
@@ -126,6 +152,8 @@ pub(super) fn check_command(
         Command::Explain { .. } => "explain",
         Command::Compare { .. } => "compare",
         Command::Catalogue { .. } => "catalogue",
+        Command::Diff { .. } => "diff",
+        Command::Schema { .. } => "schema",
         Command::Completions { .. } => "completions",
         Command::Man => "man",
     };

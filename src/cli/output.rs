@@ -1,6 +1,6 @@
 //! Output: standard output, or a file that appears when it is whole.
 //!
-//! In: `-o`. Out: a writer, opened before the long run so that a wrong name fails early. A file is
+//! In: `-o` or `-w`. Out: a writer, opened before the long run so that a wrong name fails early. A file is
 //! written beside its final name and renamed by [`Output::keep`]; without that nothing is left. What
 //! exists and is not a regular file (`/dev/null`, a FIFO) is written to as it is.
 
@@ -13,7 +13,7 @@ use tempfile::NamedTempFile;
 
 use super::exit::Problem;
 
-/// Where the report goes.
+/// Where the report, or the annotated capture, goes.
 pub(super) enum Output {
     /// Standard output.
     Stdout,
@@ -49,10 +49,7 @@ impl Output {
                 ))
             }
             _ => {
-                let folder = target
-                    .parent()
-                    .filter(|folder| !folder.as_os_str().is_empty());
-                let folder = folder.unwrap_or(Path::new("."));
+                let folder = folder_of(&target);
                 // The error of the file beside would show its name, which nobody gave.
                 let file = fs::metadata(folder)
                     .and_then(|_| new_file(folder).map_err(|error| error.kind().into()))
@@ -67,6 +64,19 @@ impl Output {
         matches!(self, Self::Stdout)
     }
 
+    /// Whether both would be written to the same place.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Stdout, Self::Stdout) => true,
+            (Self::Beside(_, one), Self::Beside(_, other)) => {
+                one.file_name() == other.file_name()
+                    && fs::canonicalize(folder_of(one)).ok()
+                        == fs::canonicalize(folder_of(other)).ok()
+            }
+            _ => false,
+        }
+    }
+
     /// A buffered writer.
     pub(super) fn writer(&self) -> io::Result<Box<dyn Write>> {
         Ok(match self {
@@ -76,7 +86,7 @@ impl Output {
         })
     }
 
-    /// The report is whole: gives it its name.
+    /// What was written is whole: gives it its name.
     pub(super) fn keep(self) -> anyhow::Result<()> {
         if let Self::Beside(file, target) = self {
             let shown = target.display().to_string();
@@ -85,6 +95,12 @@ impl Output {
         }
         Ok(())
     }
+}
+
+fn folder_of(target: &Path) -> &Path {
+    let folder = target.parent();
+    let folder = folder.filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new("."))
 }
 
 /// A temporary file with the permissions of an ordinary one.

@@ -54,6 +54,7 @@ pub(super) fn explain(what: &[String], look: Look, out: &mut dyn Write) -> anyho
         Format::Table => reference::write_subjects(&subjects, &look.layout(), out)?,
         Format::Json => reference::write_subjects_json(&subjects, out)?,
         Format::Markdown => return Err(no_markdown()),
+        Format::Ndjson | Format::Csv => return Err(of_captures_only()),
     }
     Ok(())
 }
@@ -70,6 +71,7 @@ pub(super) fn compare(
         Format::Table => reference::write_comparison(first, second, &look.layout(), out)?,
         Format::Json => reference::write_comparison_json(first, second, out)?,
         Format::Markdown => return Err(no_markdown()),
+        Format::Ndjson | Format::Csv => return Err(of_captures_only()),
     }
     Ok(())
 }
@@ -81,6 +83,7 @@ pub(super) fn catalogue(codes: &[String], look: Look, out: &mut dyn Write) -> an
         Format::Table => reference::write_table(&entries, &look.layout(), out)?,
         Format::Json => reference::write_table_json(&entries, out)?,
         Format::Markdown => reference::write_table_markdown(&entries, look.lang, out)?,
+        Format::Ndjson | Format::Csv => return Err(of_captures_only()),
     }
     Ok(())
 }
@@ -120,6 +123,13 @@ fn code(text: &str) -> anyhow::Result<StatusCode> {
 pub(super) fn no_markdown() -> anyhow::Error {
     Problem::usage("only the catalogue can be printed as markdown")
         .hint("use -f table or -f json, or: sipannotate catalogue -f markdown")
+        .into()
+}
+
+/// Lines and rows are made of responses.
+fn of_captures_only() -> anyhow::Error {
+    Problem::usage("ndjson and csv are forms of a capture's report only")
+        .hint("use -f table or -f json")
         .into()
 }
 

@@ -2,28 +2,40 @@
 //!
 //! In: [`Args`]. Out: the report, warnings on standard error, and how the program ends.
 
+use std::cell::Cell;
 use std::io::{self, Write};
 
 use anyhow::Context as _;
 use clap::CommandFactory as _;
 
+use super::annotate::{self, Second};
 use super::args::{Args, Command, Format};
 use super::config::{self, Config};
-use super::exit::Exit;
+use super::exit::{Exit, Problem};
 use super::inputs::{self, Opened};
 use super::output::Output;
+use super::progress::Progress;
 use super::reference::{self, Look};
 use super::values::FailOn;
-use super::{color, messages};
+use super::{color, diff, messages};
 use crate::capture;
 use crate::pipeline::{self, Outcome};
+use crate::report::comments::Comments;
 use crate::report::view::{Response, View};
-use crate::report::{Report, json, table};
+use crate::report::{Report, csv, json, ndjson, schema, table};
 
 /// Carries out `args`.
 pub(super) fn run(mut args: Args) -> anyhow::Result<Exit> {
     match args.command.take() {
-        None => annotate(args),
+        None => analyse(args),
+        Some(Command::Diff { before, after }) => {
+            let command = Command::Diff {
+                before: before.clone(),
+                after: after.clone(),
+            };
+            config::check_command(&args.captures, &args.input.read, &command)?;
+            diff::run(args, &before, &after)
+        }
         Some(command) => {
             config::check_command(&args.captures, &args.input.read, &command)?;
             other(&args, command)
@@ -31,62 +43,93 @@ pub(super) fn run(mut args: Args) -> anyhow::Result<Exit> {
     }
 }
 
-fn annotate(args: Args) -> anyhow::Result<Exit> {
-    let stderr_color = color::wanted(args.output.color, &io::stderr());
+fn analyse(args: Args) -> anyhow::Result<Exit> {
     let config = Config::from_args(args)?;
-    if !config.quiet {
-        for warning in &config.warnings {
-            messages::warning(warning, stderr_color);
-        }
-    }
+    warn_before(&config);
     let Opened { inputs, failed } = inputs::open(&config.captures)?;
-    let mut unreadable = failed.len();
-    for (path, error) in failed {
-        messages::error(&error.context(cannot_read(&path)), stderr_color);
-    }
+    let mut unreadable = tell_unopened(&config, failed);
     if inputs.is_empty() {
         return Ok(Exit::Failed);
     }
-    let written = write_report(&config, inputs)?;
+    let mut second = match &config.annotate {
+        Some(path) => Some(Second::open(path, &inputs, &config)?),
+        None => None,
+    };
+    let comments = second.as_mut().map(|second| &mut second.comments);
+    let written = write_report(&config, inputs, comments)?;
     unreadable += written.failed.len();
-    for (path, error) in written.failed {
-        let hint = error.downcast_ref().and_then(capture::Error::hint);
-        let hint = hint.map(str::to_owned);
-        let error = anyhow::Error::from_boxed(error).context(cannot_read(&path));
-        messages::error(&error, stderr_color);
-        if let Some(hint) = hint {
-            messages::hint(&hint, stderr_color);
-        }
-    }
-    for (path, error) in written.damaged {
-        if !config.quiet {
-            let error = anyhow::Error::from_boxed(error);
-            messages::warning(&format!("{path}: {error:#}"), stderr_color);
-        }
-    }
+    tell_unread(&config, written.failed, written.damaged);
     // No report was completed: the output is dropped, and with it the file beside its name.
     let Some(view) = written.view else {
         return Ok(Exit::Failed);
     };
+    let exit = exit(&config, &view, unreadable == 0);
     config.output.keep()?;
     if !config.quiet && view.captures.iter().any(|capture| capture.cut_short) {
         messages::warning(
             "a capture ends inside a packet; what was read up to there is reported",
-            stderr_color,
+            config.stderr_color,
         );
     }
-    if unreadable > 0 {
-        return Ok(Exit::Failed);
+    if let Some(second) = second {
+        for warning in second.write(&view, &config.options.limits)? {
+            if !config.quiet {
+                messages::warning(&warning, config.stderr_color);
+            }
+        }
     }
+    Ok(exit)
+}
+
+/// Warns of what the command line itself says.
+pub(super) fn warn_before(config: &Config) {
+    let warnings = config.warnings.iter().filter(|_| !config.quiet);
+    warnings.for_each(|warning| messages::warning(warning, config.stderr_color));
+}
+
+/// Tells the inputs that could not be opened, and how many they are.
+pub(super) fn tell_unopened(config: &Config, failed: Vec<(String, anyhow::Error)>) -> usize {
+    let count = failed.len();
+    for (path, error) in failed {
+        messages::error(&error.context(cannot_read(&path)), config.stderr_color);
+    }
+    count
+}
+
+/// Tells the inputs that could not be read, and those of which a part was lost.
+pub(super) fn tell_unread(
+    config: &Config,
+    failed: Vec<(String, pipeline::InputError)>,
+    damaged: Vec<(String, pipeline::InputError)>,
+) {
+    for (path, error) in failed {
+        let hint = error.downcast_ref().and_then(capture::Error::hint);
+        let hint = hint.map(str::to_owned);
+        let error = anyhow::Error::from_boxed(error).context(cannot_read(&path));
+        messages::error(&error, config.stderr_color);
+        if let Some(hint) = hint {
+            messages::hint(&hint, config.stderr_color);
+        }
+    }
+    for (path, error) in damaged {
+        if !config.quiet {
+            let error = anyhow::Error::from_boxed(error);
+            messages::warning(&format!("{path}: {error:#}"), config.stderr_color);
+        }
+    }
+}
+
+/// How a run ends whose report was written; `is_whole` if every input could be read.
+pub(super) fn exit(config: &Config, view: &View, is_whole: bool) -> Exit {
     let matched = view.findings.iter().any(|finding| {
         let matches = |on: &FailOn| on.matches(&finding.rule, finding.severity);
         config.fail_on.iter().any(matches)
     });
-    Ok(if matched {
-        Exit::Matched
-    } else {
-        Exit::Success
-    })
+    match (is_whole, matched) {
+        (false, _) => Exit::Failed,
+        (true, true) => Exit::Matched,
+        (true, false) => Exit::Success,
+    }
 }
 
 /// What came of an analysis and its report.
@@ -97,7 +140,11 @@ struct Written {
     damaged: Vec<(String, pipeline::InputError)>,
 }
 
-fn write_report(config: &Config, inputs: Vec<pipeline::Input>) -> anyhow::Result<Written> {
+fn write_report(
+    config: &Config,
+    inputs: Vec<pipeline::Input>,
+    mut comments: Option<&mut Comments>,
+) -> anyhow::Result<Written> {
     let writing = "cannot write the report";
     let mut look = config.table;
     look.files = look.files.max(inputs.len());
@@ -105,13 +152,29 @@ fn write_report(config: &Config, inputs: Vec<pipeline::Input>) -> anyhow::Result
     let out = config.output.writer().context(writing)?;
     let mut report: Box<dyn Report> = match config.format {
         Format::Json => Box::new(json::Json::new(out)),
+        Format::Ndjson => Box::new(ndjson::Ndjson::new(out)),
+        Format::Csv => Box::new(csv::Csv::new(out, look.files > 1)),
         Format::Table | Format::Markdown => Box::new(table::Table::new(out, look)),
     };
+    let progress = Progress::start(config.progress, &inputs, &config.options.meter);
     let mut began = false;
+    // Who has seen enough of the report still gets the capture that was asked for.
+    let goes_on = comments.is_some();
+    let closed = Cell::new(false);
+    let unless_closed = |done: io::Result<()>| match done {
+        Err(error) if goes_on && error.kind() == io::ErrorKind::BrokenPipe => {
+            closed.set(true);
+            Ok(())
+        }
+        done => done,
+    };
     let mut each = |response: &Response<'_>| {
         began = true;
-        if config.filter.keeps(response) {
-            report.response(response)
+        if let Some(comments) = &mut comments {
+            annotate::gather(comments, response)?;
+        }
+        if config.filter.keeps(response) && !closed.get() {
+            unless_closed(report.response(response))
         } else {
             Ok(())
         }
@@ -121,6 +184,8 @@ fn write_report(config: &Config, inputs: Vec<pipeline::Input>) -> anyhow::Result
         failed,
         damaged,
     } = pipeline::analyse(inputs, &config.options, &mut each).context(writing)?;
+    // The bar is gone before the report is on the terminal.
+    drop(progress);
     // Once begun, a report is brought to its end, so that its JSON is whole.
     if failed.len() >= sources && !began {
         return Ok(Written {
@@ -129,7 +194,9 @@ fn write_report(config: &Config, inputs: Vec<pipeline::Input>) -> anyhow::Result
             damaged,
         });
     }
-    report.finish(&view).context(writing)?;
+    if !closed.get() {
+        unless_closed(report.finish(&view)).context(writing)?;
+    }
     Ok(Written {
         view: Some(view),
         failed,
@@ -138,6 +205,9 @@ fn write_report(config: &Config, inputs: Vec<pipeline::Input>) -> anyhow::Result
 }
 
 fn other(args: &Args, command: Command) -> anyhow::Result<Exit> {
+    if args.output.annotate.is_some() {
+        return Err(Problem::usage("-w is for captures, and this command reads none").into());
+    }
     let output = Output::open(args.output.file.as_deref(), &[])?;
     let look = Look {
         format: args.output.format,
@@ -154,11 +224,14 @@ fn other(args: &Args, command: Command) -> anyhow::Result<Exit> {
         Command::Explain { what } => reference::explain(&what, look, &mut out)?,
         Command::Compare { first, second } => reference::compare(&first, &second, look, &mut out)?,
         Command::Catalogue { codes } => reference::catalogue(&codes, look, &mut out)?,
+        Command::Schema { document } => schema::write(document.into(), &mut out)?,
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Args::command(), "sipannotate", &mut script);
             out.write_all(&script)?;
         }
+        // It reads captures, and has a run of its own.
+        Command::Diff { .. } => {}
         Command::Man => clap_mangen::Man::new(Args::command()).render(&mut out)?,
     }
     out.flush()?;

@@ -9,8 +9,10 @@ use std::str::FromStr;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use super::args::Document;
 use crate::pipeline;
 use crate::report::filter::{Host, Moment};
+use crate::report::schema;
 use crate::report::view::Severity;
 use crate::units::{NANOS_PER_SEC, Span, Timestamp};
 
@@ -86,6 +88,19 @@ impl FailOn {
         match self {
             Self::Severity(least) => severity <= *least,
             Self::Rule(name) => *name == rule && severity <= Severity::Warning,
+        }
+    }
+}
+
+impl From<Document> for schema::Document {
+    fn from(document: Document) -> Self {
+        match document {
+            Document::Report => Self::Report,
+            Document::Ndjson => Self::Ndjson,
+            Document::Explain => Self::Explain,
+            Document::Compare => Self::Compare,
+            Document::Catalogue => Self::Catalogue,
+            Document::Diff => Self::Diff,
         }
     }
 }

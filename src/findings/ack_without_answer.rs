@@ -1,22 +1,21 @@
 //! `ack-without-answer`: the 2xx to an INVITE carries the first offer of a session, and the ACK
 //! carries no answer to it.
 //!
-//! In: answered dialogs. Out: one finding for each thing that came of it. Where the callee goes on
+//! In: answered dialogs. Out: one finding for each thing that came of it and pair of hosts that matters. Where the callee goes on
 //! as if it had no ACK at all, the finding is `missing-ack`'s, and nothing is said here.
 //!
 //! # References
 //! - RFC 3261 §13.2.1, §13.2.2.4; RFC 3264
 
-use std::collections::BTreeMap;
-
+use super::grouping::{Groups, Said};
 use super::rule::{
-    CallRef, Confidence, End, Explanation, Finding, Peer, PeerCounts, Rule, Severity, Topic,
-    counted, kept, readable,
+    CallRef, Confidence, End, Explanation, Finding, Peer, Rule, Severity, Topic, counted, kept,
+    readable,
 };
 use crate::calls::dialog::is_on;
 use crate::calls::{Ack, AckMatch, AnsweredDialog, Bye, Leg, Side};
 use crate::limits::Limits;
-use crate::units::{Span, Timestamp};
+use crate::units::Span;
 
 /// The rule's name.
 pub const NAME: &str = "ack-without-answer";
@@ -30,9 +29,8 @@ const CROSSES: Span = Span::from_secs(1);
 /// The rule.
 #[derive(Debug)]
 pub struct AckWithoutAnswer {
-    calls_per_finding: usize,
     call_id_bytes: usize,
-    groups: BTreeMap<Outcome, Group>,
+    groups: Groups<Outcome>,
 }
 
 /// What came of it, the worst first; and whether a message that was not captured may have brought
@@ -51,23 +49,12 @@ enum SoonEnd {
     MediaFlows,
 }
 
-#[derive(Debug)]
-struct Group {
-    count: u64,
-    start: Timestamp,
-    end: Timestamp,
-    evidence: String,
-    peers: PeerCounts,
-    calls: Vec<CallRef>,
-}
-
 impl AckWithoutAnswer {
     /// A rule for one capture.
     pub fn new(limits: &Limits) -> Self {
         Self {
-            calls_per_finding: limits.calls_per_finding,
             call_id_bytes: limits.call_id_bytes,
-            groups: BTreeMap::new(),
+            groups: Groups::new(limits),
         }
     }
 }
@@ -89,30 +76,20 @@ impl Rule for AckWithoutAnswer {
             end,
             loss: dialog.loss,
         };
-        let time = leg.first().time;
-        let group = self.groups.entry(outcome).or_insert_with(|| Group {
-            count: 0,
-            start: time,
-            end: time,
-            evidence: evidence(dialog, leg, ack),
-            peers: PeerCounts::default(),
-            calls: Vec::new(),
-        });
-        group.count += 1;
-        group.start = group.start.min(time);
-        group.end = group.end.max(time);
-        group.peers.add_many(Peer::of(&leg.flow), 1);
-        if group.calls.len() < self.calls_per_finding {
-            group
-                .calls
-                .push(call_ref(dialog, leg, ack, self.call_id_bytes));
-        }
+        self.groups.add(
+            outcome,
+            Peer::of(&leg.flow),
+            leg.first().time,
+            || call_ref(dialog, leg, ack, self.call_id_bytes),
+            || evidence(dialog, leg, ack),
+        );
     }
 
     fn finish(&mut self, _end: &End, out: &mut dyn FnMut(Finding)) {
-        for (outcome, group) in std::mem::take(&mut self.groups) {
-            out(finding(outcome, group));
-        }
+        self.groups.finish(&mut |outcome, gathered| {
+            let said = said(*outcome, gathered.count);
+            out(gathered.finding(said));
+        });
     }
 }
 
@@ -208,26 +185,26 @@ fn call_ref(dialog: &AnsweredDialog<'_>, leg: &Leg, ack: &Ack, text_bytes: usize
     }
 }
 
-fn finding(outcome: Outcome, group: Group) -> Finding {
+fn said(outcome: Outcome, count: u64) -> Said {
     let (severity, qualifier, what_came) = match outcome.end {
         SoonEnd::CalleeHungUp => (
             Severity::Warning,
-            Some("callee-hung-up"),
+            "callee-hung-up",
             "The callee hung up within 5 s of the ACK.",
         ),
         SoonEnd::CallerHungUp => (
             Severity::Info,
-            Some("caller-hung-up"),
+            "caller-hung-up",
             "The caller hung up within 5 s of it: it did not want what was offered, and owed an answer all the same.",
         ),
         SoonEnd::WentOn => (
             Severity::Info,
-            None,
+            "",
             "Nobody hung up at once; that media passed in both directions was not seen.",
         ),
         SoonEnd::MediaFlows => (
             Severity::Info,
-            Some("media-flows"),
+            "media-flows",
             "Media passes in both directions all the same.",
         ),
     };
@@ -241,30 +218,21 @@ fn finding(outcome: Outcome, group: Group) -> Finding {
     } else {
         ""
     };
-    let calls = counted(group.count, "answered call", "answered calls");
-    Finding {
+    let calls = counted(count, "answered call", "answered calls");
+    Said {
         rule: NAME,
         verdict: None,
-        qualifier: qualifier.map(str::to_owned),
-        cause: None,
+        qualifier: qualifier.to_owned(),
         severity,
         confidence,
-        raise: outcome
-            .loss
-            .then(|| "capture again without loss".to_owned()),
+        raise: outcome.loss.then_some("capture again without loss"),
+        cause: None,
         title: format!("{calls}: the ACK brings no answer to the offer in the 200"),
         detail: format!(
             "The INVITE carried no SDP, so the 200 made the offer, and the ACK carries no SDP either: the callee does \
              not learn where to send media and in which codec. {what_came}{lost}"
         ),
-        evidence: Some(group.evidence),
-        remediation: REMEDIATION.to_owned(),
-        count: group.count,
-        start: group.start,
-        end: group.end,
-        peers: group.peers.sorted(),
-        calls: group.calls,
-        burst: None,
+        remediation: REMEDIATION,
     }
 }
 

@@ -7,6 +7,7 @@ use super::burst::BurstOptions;
 use super::codes::Codes;
 use super::examiner::Examiner;
 use super::metrics::{Measured, Metrics};
+use super::missed::{Missed, Share};
 use super::registry;
 use super::rule::{End, Finding, Rule};
 use crate::calls::Event;
@@ -21,6 +22,7 @@ pub struct Findings {
     rules: Vec<Box<dyn Rule>>,
     codes: Codes,
     metrics: Metrics,
+    missed: Missed,
     examiner: Examiner,
     annotator: Annotator,
     has_begun: bool,
@@ -35,6 +37,8 @@ pub struct Analysis {
     pub codes: Codes,
     /// Ratios and delays: over all, by peer, by minute.
     pub metrics: Vec<Measured>,
+    /// Requests that the tap missed in silence.
+    pub missed: Share,
     /// Peers or minutes are missing from them for lack of room.
     pub metrics_full: bool,
     /// What the rules left out of account for lack of room.
@@ -52,6 +56,7 @@ impl Findings {
             rules: registry::rules(limits, burst),
             codes: Codes::default(),
             metrics: Metrics::new(limits),
+            missed: Missed::new(limits.host_pairs),
             examiner: Examiner::new(limits, certificates),
             annotator: Annotator::new(limits),
             has_begun: false,
@@ -67,6 +72,7 @@ impl Findings {
     pub fn begin(&mut self, first: Timestamp) {
         if !self.has_begun {
             self.has_begun = true;
+            self.missed.begin(first);
             for rule in &mut self.rules {
                 rule.begin(first);
             }
@@ -86,6 +92,12 @@ impl Findings {
                 self.annotator.push(response, causes, out);
             }
             Event::Note(note) => self.annotator.note(note),
+            Event::Clock(change) => {
+                self.missed.clock(*change);
+                for rule in &mut self.rules {
+                    rule.clock(*change);
+                }
+            }
             Event::Attempt(attempt) => {
                 let signed = self.examiner.attempt(attempt);
                 for rule in &mut self.rules {
@@ -99,6 +111,7 @@ impl Findings {
             }
             Event::Exchanged(exchanged) => {
                 self.metrics.exchanged(exchanged);
+                self.missed.exchanged(exchanged);
                 for rule in &mut self.rules {
                     rule.exchanged(exchanged);
                 }
@@ -117,14 +130,24 @@ impl Findings {
         self.annotator.release(Some(now), out);
     }
 
-    /// Ends the capture.
-    pub fn finish(mut self, end: &End, out: &mut dyn FnMut(&Annotated<'_>)) -> Analysis {
+    /// Ends the capture that lasted from the first time to the last.
+    pub fn finish(
+        mut self,
+        (first, last): (Timestamp, Timestamp),
+        out: &mut dyn FnMut(&Annotated<'_>),
+    ) -> Analysis {
+        let missed = self.missed.share();
+        let end = End {
+            first,
+            last,
+            missed,
+        };
         self.annotator.release(None, out);
         let mut findings = Vec::new();
         let values = self.examiner.take_values();
         for rule in &mut self.rules {
             rule.name_values(&values);
-            rule.finish(end, &mut |finding| findings.push(finding));
+            rule.finish(&end, &mut |finding| findings.push(finding));
         }
         let given_up = self.rules.iter().map(|rule| rule.given_up()).sum();
         findings.sort_by(|a, b| {
@@ -143,6 +166,7 @@ impl Findings {
             signers_left_out,
             findings,
             codes: self.codes,
+            missed,
             metrics_full: self.metrics.is_full(),
             metrics: self.metrics.finish(),
             given_up,

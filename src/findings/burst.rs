@@ -12,12 +12,18 @@
 //! while one is open. Without five minutes of before there is no baseline, and the share must be
 //! four times as high.
 //!
+//! All times here are steady ([`Watched`]): the capture's without the steps of its clock. The hour
+//! before is an hour in which the tap was looking, and so are the five minutes: a gap between two
+//! files says nothing of what is usual. (DOMAIN G.2 counts from the capture's first packet on, as
+//! if something were captured all the time; where it is, both are the same.)
+//!
 //! # References
 //! - the score is the log-likelihood ratio of two Poisson rates; its best segment is the
 //!   maximum-likelihood change interval
 
 use std::collections::VecDeque;
 
+use super::watched::Watched;
 use crate::units::{Span, Timestamp};
 
 /// What the command line can change.
@@ -58,7 +64,7 @@ const BURSTS: usize = 1024;
 /// Without a baseline the share must be this many times as high (0.05 → 0.20).
 const SHARE_WITHOUT_BASELINE: f64 = 4.0;
 
-/// A burst of refusals.
+/// A burst of refusals, in steady time.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Burst {
     /// Its first refusal.
@@ -234,8 +240,8 @@ impl Detector {
     }
 
     /// Ends the series with the capture, at `end`; all bursts in order.
-    pub fn finish(mut self, finals: &Finals, end: Timestamp) -> Vec<Burst> {
-        self.judge(finals);
+    pub fn finish(mut self, finals: &Finals, watched: &Watched, end: Timestamp) -> Vec<Burst> {
+        self.judge(finals, watched);
         if let Some(Open { burst, .. }) = self.open.take() {
             let open = end.since(burst.end) <= self.options.quiet;
             self.close(Burst { open, ..burst });
@@ -250,19 +256,19 @@ impl Detector {
     }
 
     /// Judges the refusals that are not judged yet; their moment is complete.
-    pub fn judge(&mut self, finals: &Finals) {
+    pub fn judge(&mut self, finals: &Finals, watched: &Watched) {
         let Some(from) = self.pending.take() else {
             return;
         };
         for index in from..self.refusals.len() {
             if let Some(refusal) = self.refusals.get(index).copied() {
-                self.judge_one(index, refusal, finals);
+                self.judge_one(index, refusal, finals, watched);
             }
         }
-        self.forget();
+        self.forget(watched);
     }
 
-    fn judge_one(&mut self, index: usize, refusal: Refusal, finals: &Finals) {
+    fn judge_one(&mut self, index: usize, refusal: Refusal, finals: &Finals, watched: &Watched) {
         let in_window = self.refusals_between(minus(refusal.time, self.options.window), index);
         if let Some(open) = self.open.take() {
             match self.extend(open, index, refusal, in_window, finals) {
@@ -273,7 +279,7 @@ impl Detector {
                 None => self.close(open.burst),
             }
         }
-        let expected = self.expected(minus(refusal.time, self.options.window));
+        let expected = self.expected(minus(refusal.time, self.options.window), watched);
         if self.triggers(refusal, in_window, expected, finals) {
             self.open = Some(self.open_at(index, refusal, in_window, expected));
         }
@@ -304,10 +310,10 @@ impl Detector {
     }
 
     /// Refusals expected in a window, from the hour before `until`.
-    fn expected(&self, until: Timestamp) -> Option<f64> {
-        let from = self.first.max(minus(until, BASELINE));
+    fn expected(&self, until: Timestamp, watched: &Watched) -> Option<f64> {
+        let from = self.first.max(watched.reach(until, BASELINE));
         let from = self.cut.map_or(from, |cut| from.max(cut));
-        let mut seconds = until.since(from).as_secs_f64();
+        let mut seconds = watched.looked(from, until).as_secs_f64();
         let mut count = self.refusals_from_to(from, until);
         for burst in self
             .closed
@@ -317,7 +323,7 @@ impl Detector {
         {
             let (start, end) = (burst.start.max(from), burst.end.min(until));
             if end > start {
-                seconds -= end.since(start).as_secs_f64();
+                seconds -= watched.looked(start, end).as_secs_f64();
                 count = count.saturating_sub(self.refusals_from_to(start, end));
             }
         }
@@ -456,11 +462,11 @@ impl Detector {
     }
 
     /// Lets go of what neither window nor baseline needs.
-    fn forget(&mut self) {
+    fn forget(&mut self, watched: &Watched) {
         let Some(now) = self.refusals.back().map(|refusal| refusal.time) else {
             return;
         };
-        let from = minus(minus(now, self.options.window), BASELINE);
+        let from = watched.reach(minus(now, self.options.window), BASELINE);
         let keep_from = match &self.open {
             Some(open) => from.min(open.burst.start),
             None => from,

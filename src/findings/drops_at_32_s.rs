@@ -92,7 +92,9 @@ impl Rule for DropsAt32S {
     }
 
     fn session(&mut self, session: &Session<'_>) {
-        if is_unjudged(&session.observed) {
+        // A tap that does not see what the caller sends shows neither its ACKs nor the calls that it
+        // ends.
+        if is_unjudged(&session.observed) || session.invite.is_none() {
             return;
         }
         let peer = Peer::of(&session.flow);
@@ -345,6 +347,15 @@ mod tests {
             session.acked = false;
         }
         sessions
+    }
+
+    #[test]
+    fn a_tap_that_does_not_see_the_callers_requests_says_nothing() {
+        let mut sessions = without_ack(calls(&[32.1, 32.0, 31.9, 120.0, 300.0]));
+        for session in &mut sessions {
+            session.invited = false;
+        }
+        check(&sessions, &[]);
     }
 
     #[test]

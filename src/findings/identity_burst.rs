@@ -14,7 +14,7 @@ use super::examiner::{Signed, Word};
 use super::partition::Values;
 use super::refusals::{Refusals, Said};
 use super::rule::{End, Explanation, Finding, Rule, Severity, Topic};
-use crate::calls::Attempt;
+use crate::calls::{Attempt, ClockChange};
 use crate::catalogue::catalogue;
 use crate::limits::Limits;
 use crate::units::{StatusCode, Timestamp};
@@ -62,6 +62,12 @@ impl Rule for IdentityBurst {
         self.refusals.begin(first);
         self.soft.begin(first);
         self.verstat.begin(first);
+    }
+
+    fn clock(&mut self, change: ClockChange) {
+        self.refusals.clock(change);
+        self.soft.clock(change);
+        self.verstat.clock(change);
     }
 
     fn attempt(&mut self, attempt: &Attempt<'_>, signed: &Signed) {
@@ -121,7 +127,8 @@ static TOPICS: &[Topic] = &[Topic {
                 "One attempt is one INVITE outside a dialog with its first final response on the hop nearest the caller; \
                  rounds of 401 and 407 are folded, repeated and relayed responses count once. A burst opens when the last \
                  60 s hold at least 5 refusals, at least 5 % of all attempts, and more than chance allows given the hour \
-                 before (less than one in a million). Without five minutes of before, 20 % must be refused. Its start and \
+                 before (less than one in a million). Without five minutes of before, 20 % must be refused. Time between two files, steps \
+                 of the clock and minutes without any packet are no time before. Its start and \
                  end are those that separate it best from what is usual; it is over after 120 s that add nothing. Steady \
                  refusals and mere growth of traffic are no burst. --burst-window, --burst-min, --burst-share, --burst-p \
                  and --burst-quiet change the numbers. Calls that went on although a verifier said that their identity failed, in \

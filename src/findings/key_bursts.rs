@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 
 use super::burst::{Burst, BurstOptions, Detector, Finals};
 use super::partition::{Dimension, Traits, Values};
+use super::watched::Watched;
 use crate::units::Timestamp;
 
 /// Keys watched in one dimension.
@@ -62,6 +63,20 @@ pub struct KeyBurst {
 }
 
 impl KeyBurst {
+    /// The same by another clock.
+    #[must_use]
+    pub fn at(&self, time: impl Fn(Timestamp) -> Timestamp) -> Self {
+        let burst = Burst {
+            start: time(self.burst.start),
+            end: time(self.burst.end),
+            ..self.burst
+        };
+        Self {
+            burst,
+            ..self.clone()
+        }
+    }
+
     /// Whether an attempt belongs to it.
     pub fn has(&self, traits: &Traits) -> bool {
         key(traits, self.dimension) == Some(self.key)
@@ -77,8 +92,14 @@ impl KeyBursts {
         }
     }
 
-    /// Takes an attempt of a capture that began at `first`.
-    pub fn push(&mut self, traits: &Traits, time: Timestamp, is_refused: bool, first: Timestamp) {
+    /// Takes an attempt of a capture that began at `first`; all in steady time.
+    pub fn push(
+        &mut self,
+        traits: &Traits,
+        time: Timestamp,
+        is_refused: bool,
+        (first, watched): (Timestamp, &Watched),
+    ) {
         for dimension in WATCHED {
             let Some(value) = key(traits, dimension) else {
                 continue;
@@ -97,7 +118,7 @@ impl KeyBursts {
                 );
             }
             if let Some(series) = self.series.get_mut(&key) {
-                series.push(time, is_refused);
+                series.push(time, is_refused, watched);
             }
         }
     }
@@ -119,13 +140,13 @@ impl KeyBursts {
     }
 
     /// Ends the capture: the bursts of all keys, most refusals first.
-    pub fn finish(&mut self, end: Timestamp, values: &Values) -> Vec<KeyBurst> {
+    pub fn finish(&mut self, end: Timestamp, watched: &Watched, values: &Values) -> Vec<KeyBurst> {
         let mut bursts = Vec::new();
         for ((dimension, key), series) in std::mem::take(&mut self.series) {
             let Some(value) = name(values, dimension, key) else {
                 continue;
             };
-            for burst in series.detector.finish(&series.finals, end) {
+            for burst in series.detector.finish(&series.finals, watched, end) {
                 bursts.push(KeyBurst {
                     dimension,
                     value: value.clone(),
@@ -140,10 +161,10 @@ impl KeyBursts {
 }
 
 impl Series {
-    fn push(&mut self, time: Timestamp, is_refused: bool) {
+    fn push(&mut self, time: Timestamp, is_refused: bool, watched: &Watched) {
         let time = self.finals.next(time);
         if self.finals.moves_on(time) && std::mem::take(&mut self.has_unjudged) {
-            self.detector.judge(&self.finals);
+            self.detector.judge(&self.finals, watched);
         }
         self.finals.push(time);
         if is_refused {

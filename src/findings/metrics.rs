@@ -129,7 +129,9 @@ impl Metrics {
         };
         let talk = bye.time.since(session.answered.time);
         // Where the time went backwards nothing can be measured.
-        if talk < Span::default() || session.observed.time_step {
+        let is_backwards = talk < Span::default() || session.observed.time_step;
+        // Where the caller's requests are not seen only the calls that the callee ends would count.
+        if is_backwards || session.invite.is_none() {
             return;
         }
         let ended = Ended {

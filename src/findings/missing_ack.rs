@@ -6,13 +6,13 @@
 //! # References
 //! - RFC 3261 §13.2.2.4, §13.3.1.4, §15; RFC 6026 §7
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::LazyLock;
 
 use super::grouping::{Gathered, Groups, Said};
 use super::rule::{CallRef, Confidence, End, Finding, Peer, Rule, Severity, Topic, kept, readable};
 use crate::calls::{
-    Ack, AckFault, AckMatch, AnsweredDialog, Exchanged, Leg, MediaSeen, Side, dialog::is_on,
+    Ack, AckFault, AckMatch, AnsweredDialog, Bye, Exchanged, Leg, MediaSeen, Side, dialog::is_on,
 };
 use crate::limits::Limits;
 use crate::units::{Span, Timestamp};
@@ -34,6 +34,9 @@ pub struct MissingAck {
     call_id_bytes: usize,
     groups: Groups<Key>,
     judged: BTreeMap<Key, Judged>,
+    /// Answered dialogs by pair of hosts.
+    dialogs: HashMap<Peer, u64>,
+    pairs: usize,
     non2xx: non2xx::Non2xx,
 }
 
@@ -48,7 +51,7 @@ struct Key {
 }
 
 /// What dialogs of one key have in common beside it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Judged {
     decision: Decision,
     /// The ACK need not have passed the tap in at least one of them.
@@ -62,6 +65,8 @@ impl MissingAck {
             call_id_bytes: limits.call_id_bytes,
             groups: Groups::new(limits),
             judged: BTreeMap::new(),
+            dialogs: HashMap::new(),
+            pairs: limits.host_pairs,
             non2xx: non2xx::Non2xx::new(limits),
         }
     }
@@ -84,6 +89,10 @@ impl Rule for MissingAck {
         let Some((decision, facts, leg)) = judge(dialog) else {
             return;
         };
+        let peer = Peer::of(&leg.flow);
+        if self.dialogs.len() < self.pairs || self.dialogs.contains_key(&peer) {
+            *self.dialogs.entry(peer).or_default() += 1;
+        }
         if decision.verdict == Verdict::AckOk {
             return;
         }
@@ -109,7 +118,7 @@ impl Rule for MissingAck {
         judged.path_open |= path_open;
         self.groups.add(
             key,
-            Peer::of(&leg.flow),
+            peer,
             leg.first().time,
             || call_ref(dialog, leg, self.call_id_bytes),
             || evidence(dialog, leg, &facts, cause.as_ref()),
@@ -120,14 +129,68 @@ impl Rule for MissingAck {
         self.non2xx.exchanged(exchanged);
     }
 
-    fn finish(&mut self, _end: &End, out: &mut dyn FnMut(Finding)) {
+    fn finish(&mut self, end: &End, out: &mut dyn FnMut(Finding)) {
         self.non2xx.finish(out);
+        let mut groups = self.lower(end);
         let judged = &self.judged;
-        self.groups.finish(&mut |key, gathered| {
+        groups.finish(&mut |key, gathered| {
             if let Some(judged) = judged.get(key) {
                 out(finding(key, judged, gathered));
             }
         });
+    }
+}
+
+/// What a packet that the tap missed in silence lowers.
+const LOSSY_TAP: &str = "lossy-tap";
+
+impl MissingAck {
+    /// Lowers what rests on a single absent ACK where the tap is known to miss as many packets.
+    fn lower(&mut self, end: &End) -> Groups<Key> {
+        let missed = &end.missed;
+        let Self {
+            groups,
+            judged,
+            dialogs,
+            ..
+        } = self;
+        let all = dialogs.values().sum();
+        let mut cases: BTreeMap<Key, u64> = BTreeMap::new();
+        let mut counted = groups.regroup(|key, _, count, _| {
+            *cases.entry(key.clone()).or_default() += count;
+            Some(key.clone())
+        });
+        counted.regroup(|key, peer, count, _| {
+            let may_be_missed = rests_on_one_packet(judged.get(key)?)
+                && (missed.explains(cases.get(key).copied().unwrap_or(count), all)
+                    || missed.explains(count, dialogs.get(&peer).copied().unwrap_or(count)));
+            if !may_be_missed || key.severity.0 <= Severity::Info {
+                return Some(key.clone());
+            }
+            let mut qualifier = key.qualifier.clone();
+            if !qualifier.is_empty() {
+                qualifier.push(',');
+            }
+            qualifier.push_str(LOSSY_TAP);
+            let lowered = Key {
+                severity: std::cmp::Reverse(Severity::Info),
+                confidence: Confidence::Inconclusive,
+                qualifier,
+                ..key.clone()
+            };
+            let same = judged.get(key)?.clone();
+            judged.entry(lowered.clone()).or_insert(same);
+            Some(lowered)
+        })
+    }
+}
+
+/// Whether the ACK alone is absent, and nothing that happened later shows that it was.
+fn rests_on_one_packet(judged: &Judged) -> bool {
+    match judged.decision.verdict {
+        Verdict::NoAckProbable => judged.decision.qualifiers == ["no-repeats"],
+        Verdict::UacHungUpWithoutAck => true,
+        _ => false,
     }
 }
 
@@ -175,6 +238,13 @@ fn judge<'a>(dialog: &'a AnsweredDialog<'_>) -> Option<(Decision, Facts, &'a Leg
         }
     }
     Some((decide(&facts), facts, nearest))
+}
+
+/// Whether the verdict is that the callee was gone after its 2xx, by a BYE that it never answered.
+pub(super) fn has_died(dialog: &AnsweredDialog<'_>) -> bool {
+    let is_unanswered = |bye: &Bye| bye.side == Side::Uac && bye.answered.is_none();
+    dialog.byes.iter().any(is_unanswered)
+        && judge(dialog).is_some_and(|(decision, ..)| decision.verdict == Verdict::UasDiedAfter200)
 }
 
 /// What is known of a dialog on one of its legs.
@@ -322,6 +392,10 @@ fn weigh_alone(decision: &Decision, facts: &Facts) -> (Severity, Confidence) {
 
 fn finding(key: &Key, judged: &Judged, gathered: Gathered) -> Finding {
     let words = words::of(&judged.decision, judged.path_open, gathered.count);
+    let mut detail = words.detail;
+    if key.qualifier.ends_with(LOSSY_TAP) {
+        detail.push_str(" This tap misses packets in silence (see trust), as many as this and more: the ACK may be one of them.");
+    }
     gathered.finding(Said {
         rule: NAME,
         verdict: Some(key.verdict),
@@ -331,7 +405,7 @@ fn finding(key: &Key, judged: &Judged, gathered: Gathered) -> Finding {
         raise: words.raise,
         cause: key.cause.map(causes::Kind::name),
         title: words.title,
-        detail: words.detail,
+        detail,
         remediation: key
             .cause
             .map_or(words.remediation, causes::Kind::remediation),

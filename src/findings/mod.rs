@@ -14,8 +14,10 @@ pub mod grouping;
 pub mod in_order;
 pub mod reading;
 pub mod heard;
+pub mod missed;
 #[cfg(test)]
 mod testing;
+pub mod watched;
 pub mod burst;
 pub mod partition;
 pub mod tried;

@@ -18,6 +18,7 @@ use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 
 use super::grouping::{Groups, Said};
+use super::heard::Heard;
 use super::in_order::InOrder;
 use super::reading::{
     Silence, TIMEOUT, call_ref, digest, is_any, next, silence, time_of, told, user,
@@ -66,6 +67,7 @@ pub struct NoFailover {
     forgotten: Option<Timestamp>,
     failures: InOrder<Failure>,
     senders: HashMap<IpAddr, Sender>,
+    heard: Heard,
     groups: Groups<How>,
     given_up: u64,
 }
@@ -91,7 +93,10 @@ struct Failure {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum How {
     Refused,
+    /// Its sender repeated it to the end, which shows that no answer came.
     Silent,
+    /// Its sender gave up earlier; the answer may have gone where the tap does not see it.
+    Quiet,
     Unreachable,
 }
 
@@ -115,6 +120,7 @@ impl NoFailover {
             forgotten: None,
             failures: InOrder::new(PATIENCE, limits.waiting_events),
             senders: HashMap::new(),
+            heard: Heard::new(limits.host_pairs),
             groups: Groups::new(limits),
             given_up: 0,
         }
@@ -208,6 +214,7 @@ impl Rule for NoFailover {
     }
 
     fn exchanged(&mut self, exchanged: &Exchanged<'_>) {
+        self.heard.exchanged(exchanged);
         if exchanged.method != MethodKind::Invite || !exchanged.initial || exchanged.from.is_empty()
         {
             return;
@@ -248,15 +255,20 @@ impl Rule for NoFailover {
         for failure in due {
             self.judge(failure, true);
         }
-        let senders = &self.senders;
-        let mut groups = self.groups.regroup(|how, peer, _, _| {
+        let (senders, heard) = (&self.senders, &self.heard);
+        let mut groups = self.groups.regroup(|how, peer, _, since| {
+            let how = match how {
+                How::Quiet if !heard.is_answering_after(peer, since) => return None,
+                How::Quiet => How::Silent,
+                known => *known,
+            };
             let others = match senders.get(&peer.src) {
                 Some(sender) if sender.fails_over => Others::FailsOver,
                 Some(sender) if sender.targets.len() > 1 => Others::Several,
                 // It has none, or this tap does not show them.
                 _ => return None,
             };
-            Some((Reverse(others), *how))
+            Some((Reverse(others), how))
         });
         groups.finish(&mut |(others, how), gathered| {
             let said = said(others.0, *how, gathered.count);
@@ -305,7 +317,8 @@ fn failure(exchanged: &Exchanged<'_>, hop: &Hop) -> Option<(How, Timestamp)> {
     if let Some(silence) = silence(exchanged, hop) {
         return Some(match silence {
             Silence::Unreachable => (How::Unreachable, hop.unreachable?.time),
-            _ => (How::Silent, request.time.plus(TIMEOUT)),
+            Silence::RanOut => (How::Silent, request.time.plus(TIMEOUT)),
+            _ => (How::Quiet, request.time.plus(TIMEOUT)),
         });
     }
     let refusal = hop.finals.first()?;
@@ -317,7 +330,7 @@ fn said(others: Others, how: How, count: u64) -> Said {
     let calls = counted(count, "call", "calls");
     let failed = match how {
         How::Refused => "refused with 503",
-        How::Silent => "never answered",
+        How::Silent | How::Quiet => "never answered",
         How::Unreachable => "reported unreachable",
     };
     let (severity, confidence, qualifier, known) = match others {
@@ -368,7 +381,8 @@ static TOPICS: &[Topic] = &[Topic {
                  sender of that hop sent to no other address: neither as a fork of the same transaction nor with the same numbers \
                  (their last eight digits) up to 10 s after the failure. A warning where the same sender is seen to fail over at other \
                  times; information where it is merely seen with several targets (several-targets). Of a sender with one target nothing is \
-                 said: it has no other, or this tap does not show it. Calls that the caller cancelled, and calls with packets missing, are left out.",
+                 said: it has no other, or this tap does not show it. Calls that the caller cancelled, calls with packets missing, and silence of a target \
+                 from which this tap saw nothing since are left out.",
             ),
             (
                 "Why it matters",
@@ -492,6 +506,21 @@ mod tests {
                 "no-failover(several-targets) info probable 1",
             ],
         );
+    }
+
+    #[test]
+    fn silence_is_a_failure_only_where_the_sender_or_the_tap_shows_it() {
+        let other = call("b", "sip:dave@example.net", "10.2.0.2", 300.0, 200);
+        let gave_up = |copies: &[f64]| {
+            Made::new("INVITE")
+                .callee(BOB)
+                .hop("10.1.0.1", "10.2.0.1", |hop| hop.sent(0.0).again(copies))
+        };
+        let seen = call("c", CAROL, "10.2.0.1", 200.0, 200);
+        let expected = ["no-failover(several-targets) info probable 1"];
+        check(&[gave_up(&A), other.clone()], &expected);
+        check(&[gave_up(&A[..3]), other.clone()], &[]);
+        check(&[gave_up(&A[..3]), other, seen], &expected);
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! `one-sided-bye`: BYEs that the other side never answered, or answered with 481.
 //!
 //! In: exchanges. Out: one finding for each verdict and pair of hosts that matters. Both sides may
-//! hang up at once: BYEs that cross are no fault, and neither is the 481 to the later one.
+//! hang up at once: BYEs that cross are no fault, and neither is the 481 to the later one. The BYE to a
+//! callee that was gone right after its 2xx is told by `missing-ack`.
 //!
 //! Capped: [`crate::limits::Limits::waiting_events`] Call-IDs remembered.
 //!
@@ -9,17 +10,18 @@
 //! - RFC 3261 §15.1.1, §15.1.2
 
 use std::cmp::Reverse;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use super::grouping::{Groups, Said};
 use super::heard::Heard;
+use super::missing_ack;
 use super::reading::{
     Silence, call_ref, digest, first_answer, is_unjudged, next, silence, time_of, told,
 };
 use super::rule::{
     CallRef, Confidence, End, Explanation, Finding, Peer, Rule, Severity, Topic, counted,
 };
-use crate::calls::{Exchanged, Hop};
+use crate::calls::{AnsweredDialog, Exchanged, Hop};
 use crate::limits::Limits;
 use crate::sip::MethodKind;
 use crate::units::Timestamp;
@@ -41,6 +43,8 @@ pub struct OneSidedBye {
     hung_up: HashMap<u64, HungUp>,
     /// The same Call-IDs, the oldest first.
     order: VecDeque<u64>,
+    /// Call-IDs of callees that were gone after their 2xx.
+    died: HashSet<u64>,
     groups: Groups<Case>,
 }
 
@@ -91,11 +95,15 @@ impl OneSidedBye {
             heard: Heard::new(limits.host_pairs),
             hung_up: HashMap::new(),
             order: VecDeque::new(),
+            died: HashSet::new(),
             groups: Groups::new(limits),
         }
     }
 
-    fn settle(&mut self, waiting: Waiting) {
+    fn settle(&mut self, id: u64, waiting: Waiting) {
+        if self.died.remove(&id) && matches!(waiting.case.how, How::Unanswered(_)) {
+            return;
+        }
         let Waiting {
             case,
             peer,
@@ -155,11 +163,17 @@ impl Rule for OneSidedBye {
                 case: Some(case), ..
             }) = self.hung_up.remove(&oldest)
         {
-            self.settle(case);
+            self.settle(oldest, case);
         }
         self.order.push_back(id);
         let from_tag = exchanged.from_tag;
         self.hung_up.insert(id, HungUp { from_tag, case });
+    }
+
+    fn dialog(&mut self, dialog: &AnsweredDialog<'_>) {
+        if self.died.len() < self.cap && missing_ack::has_died(dialog) {
+            self.died.insert(digest(&[dialog.call_id]));
+        }
     }
 
     fn finish(&mut self, _end: &End, out: &mut dyn FnMut(Finding)) {
@@ -168,7 +182,7 @@ impl Rule for OneSidedBye {
                 case: Some(case), ..
             }) = self.hung_up.remove(&id)
             {
-                self.settle(case);
+                self.settle(id, case);
             }
         }
         let heard = &self.heard;
@@ -290,7 +304,7 @@ const fn unanswered_detail(silence: Silence) -> &'static str {
 }
 
 const FIX_UNANSWERED: &str = "See where the BYE went: it takes the Contact and Route of the dialog, so an address that cannot be reached (private \
-     Contact, closed port, a client that has left) swallows it, although the INVITE had found its way. The side that \
+     Contact, closed port, a client that has left) swallows it, although the INVITE had found its way; where TCP acknowledged it, it arrived, and the program there kept silent. The side that \
      never got it may go on charging: session timers (RFC 4028) end such calls.";
 
 const FIX_UNKNOWN: &str = "Compare the To and From tags and the Call-ID of the BYE with those of the call; then look why the side that \

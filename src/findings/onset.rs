@@ -217,23 +217,23 @@ impl Looked {
     /// `of_identity` says that the code refuses an identity.
     pub(super) fn named(
         &self,
-        values: &Values,
+        (values, captured): (&Values, &dyn Fn(Timestamp) -> Timestamp),
         main: Option<(CauseId, Option<Grade>)>,
         of_identity: bool,
     ) -> Option<Onset> {
         let mut found = Vec::new();
         if of_identity && may_be_credential(main) {
-            found.extend(self.certificate(values));
+            found.extend(self.certificate(values, captured(self.start)));
         }
         if of_identity && may_be_clock(main) {
-            found.extend(self.step());
+            found.extend(self.step(captured(self.start)));
         }
         if of_identity {
-            found.extend(self.signer(values));
+            found.extend(self.signer(values, captured));
         }
-        found.extend(self.path(values));
+        found.extend(self.path(values, captured));
         if found.is_empty() {
-            found.extend(self.hour());
+            found.extend(self.hour(captured(self.start)));
         }
         let mut found = found.into_iter();
         let mut first = found.next()?;
@@ -244,14 +244,14 @@ impl Looked {
         Some(first)
     }
 
-    fn certificate(&self, values: &Values) -> Option<Onset> {
+    fn certificate(&self, values: &Values, start: Timestamp) -> Option<Onset> {
         let signer = self
             .of(Dimension::X5u)
             .filter(|one| one.mine.has_turned())?;
         let x5u = values.name(Dimension::X5u, signer.id)?;
         let dated = values.certificate(x5u)?;
         let fits = |seconds: i64| {
-            let after = self.start.since(time_of(seconds));
+            let after = start.since(time_of(seconds));
             EARLY <= after && after <= LATE
         };
         let (kind, words, seconds) = [
@@ -279,7 +279,7 @@ impl Looked {
         })
     }
 
-    fn step(&self) -> Option<Onset> {
+    fn step(&self, start: Timestamp) -> Option<Onset> {
         let [(before, many), (since, some)] = self.ages?;
         let step = since.nanos().saturating_sub(before.nanos());
         if step.saturating_abs() < STEP.nanos() {
@@ -289,7 +289,7 @@ impl Looked {
         Some(Onset {
             kind: "iat-age-step",
             value: format!("{step:+.1} s").into_bytes().into(),
-            time: self.start,
+            time: start,
             evidence: format!(
                 "the age of the signer's tokens stepped by {step:+.1} s, as a clock does that is set: it was {:.1} s in {many} \
                  calls before, and is {:.1} s in {some} since (medians); {}",
@@ -300,7 +300,7 @@ impl Looked {
         })
     }
 
-    fn signer(&self, values: &Values) -> Option<Onset> {
+    fn signer(&self, values: &Values, captured: &dyn Fn(Timestamp) -> Timestamp) -> Option<Onset> {
         let signer = self
             .of(Dimension::X5u)
             .filter(|one| one.mine.has_turned())?;
@@ -312,18 +312,18 @@ impl Looked {
         Some(Onset {
             kind: "x5u-changed",
             value: x5u.into(),
-            time: signer.first,
+            time: captured(signer.first),
             evidence: format!(
                 "x5u {} was first seen at {}, where it was {} before; {}",
                 String::from_utf8_lossy(x5u),
-                date::write(seconds(signer.first)),
+                date::write(seconds(captured(signer.first))),
                 String::from_utf8_lossy(before),
                 counts("its calls", &signer.mine, &signer.others)
             ),
         })
     }
 
-    fn path(&self, values: &Values) -> Option<Onset> {
+    fn path(&self, values: &Values, captured: &dyn Fn(Timestamp) -> Timestamp) -> Option<Onset> {
         let mut others = self.about.iter();
         let new = others.find(|one| {
             one.dimension != Dimension::X5u && one.mine.has_turned() && self.is_new(one, NEW)
@@ -332,12 +332,12 @@ impl Looked {
         Some(Onset {
             kind: "new-path",
             value: value.into(),
-            time: new.first,
+            time: captured(new.first),
             evidence: format!(
                 "{} {} was first seen at {}, after {} calls without it; {}",
                 new.dimension.name(),
                 String::from_utf8_lossy(value),
-                date::write(seconds(new.first)),
+                date::write(seconds(captured(new.first))),
                 new.heard,
                 counts("its calls", &new.mine, &new.others)
             ),
@@ -345,13 +345,13 @@ impl Looked {
     }
 
     /// Nothing else is known: changes are often timed.
-    fn hour(&self) -> Option<Onset> {
-        let since_hour = self.start.nanos().rem_euclid(3600 * NANOS_PER_SEC);
+    fn hour(&self, start: Timestamp) -> Option<Onset> {
+        let since_hour = start.nanos().rem_euclid(3600 * NANOS_PER_SEC);
         let is_heard = self.start.since(self.heard_from) >= NEW;
         if !is_heard || since_hour > EXACT.nanos() {
             return None;
         }
-        let hour = seconds(self.start).div_euclid(3600) * 3600;
+        let hour = seconds(start).div_euclid(3600) * 3600;
         Some(Onset {
             kind: "full-hour",
             value: date::write(hour).into_bytes().into(),

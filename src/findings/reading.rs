@@ -317,6 +317,12 @@ pub fn told(exchanged: &Exchanged<'_>, hop: &Hop) -> String {
         parts.push(format!("ICMP error in frame {}", error.at));
     }
     if first_answer(hop).is_none() {
+        if let Some(seen) = hop.delivered {
+            parts.push(format!(
+                "TCP acknowledged it, frame {} at the latest",
+                seen.at
+            ));
+        }
         parts.push("no response".to_owned());
     }
     if exchanged.observed.loss {

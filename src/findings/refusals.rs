@@ -22,7 +22,8 @@ use super::key_bursts::{KeyBurst, KeyBursts};
 use super::partition::{Traits, Values};
 use super::reading::is_any;
 use super::rule::{CallRef, Finding, Peer, Severity, kept};
-use crate::calls::Attempt;
+use super::watched::Watched;
+use crate::calls::{Attempt, ClockChange};
 use crate::limits::Limits;
 use crate::stir::{CauseId, Grade};
 use crate::units::{FrameRef, Span, StatusCode, Timestamp};
@@ -42,6 +43,7 @@ pub struct Refusals {
     calls_per_finding: usize,
     call_id_bytes: usize,
     first: Option<Timestamp>,
+    watched: Watched,
     finals: Finals,
     series: BTreeMap<StatusCode, Series>,
     /// Codes with refusals at the moment of the last final.
@@ -75,6 +77,7 @@ const REACHED: [u16; 9] = [404, 410, 480, 484, 486, 487, 600, 603, 604];
 /// An attempt, as far as it is remembered.
 #[derive(Debug)]
 struct Attempted {
+    /// Steady.
     time: Timestamp,
     at: FrameRef,
     peer: Peer,
@@ -99,6 +102,8 @@ struct Series {
 #[derive(Debug)]
 struct Refused {
     code: StatusCode,
+    /// Steady.
+    time: Timestamp,
     call: CallRef,
     traits: Traits,
     /// Why, as far as the capture shows: the cause to look at first.
@@ -132,6 +137,7 @@ impl Refusals {
             calls_per_finding: limits.calls_per_finding,
             call_id_bytes: limits.call_id_bytes,
             first: None,
+            watched: Watched::default(),
             finals: Finals::new(options.window, limits.burst_events),
             series: BTreeMap::new(),
             unjudged: Vec::new(),
@@ -148,7 +154,15 @@ impl Refusals {
 
     /// The capture begins.
     pub fn begin(&mut self, first: Timestamp) {
-        self.first.get_or_insert(first);
+        if self.first.is_none() {
+            self.first = Some(first);
+            self.watched.begin(first);
+        }
+    }
+
+    /// The capture's clock did not simply go on.
+    pub fn clock(&mut self, change: ClockChange) {
+        self.watched.change(change);
     }
 
     /// What attempts share is named so.
@@ -158,12 +172,13 @@ impl Refusals {
 
     /// Takes an attempt; `watched` is the code of its refusal where that is one of the rule's.
     pub fn attempt(&mut self, attempt: &Attempt<'_>, signed: &Signed, watched: Option<StatusCode>) {
-        let time = self.finals.next(attempt.response.time);
-        let first = *self.first.get_or_insert(time);
+        self.begin(attempt.response.time);
+        let first = self.first.unwrap_or_default();
+        let time = self.finals.next(self.watched.steady(attempt.response.time));
         if self.finals.moves_on(time) {
             for code in std::mem::take(&mut self.unjudged) {
                 if let Some(series) = self.series.get_mut(&code) {
-                    series.detector.judge(&self.finals);
+                    series.detector.judge(&self.finals, &self.watched);
                 }
             }
             if time.since(self.looked_at) >= LOOK {
@@ -182,7 +197,7 @@ impl Refusals {
             .filter(|(code, _)| watched.is_none_or(|watched| watched.get() != *code));
         let code = attempt.code;
         self.attempts.push_back(Attempted {
-            time: attempt.response.time,
+            time,
             at: attempt.response.at,
             peer: Peer::of(&attempt.flow),
             refused: watched,
@@ -193,7 +208,8 @@ impl Refusals {
             traits: signed.traits,
         });
         for (code, keys) in &mut self.keys {
-            keys.push(&signed.traits, time, watched == Some(*code), first);
+            let is_refused = watched == Some(*code);
+            keys.push(&signed.traits, time, is_refused, (first, &self.watched));
         }
         let Some(code) = watched else {
             return;
@@ -204,7 +220,7 @@ impl Refusals {
         }
         if !self.keys.contains_key(&code) && self.has_keys(code) {
             let mut keys = KeyBursts::new(self.options);
-            keys.push(&signed.traits, time, true, first);
+            keys.push(&signed.traits, time, true, (first, &self.watched));
             self.keys.insert(code, keys);
         }
         let series = self.series.entry(code).or_insert_with(|| Series {
@@ -226,6 +242,7 @@ impl Refusals {
         }
         self.refused.push_back(Refused {
             code,
+            time,
             call: call_ref(attempt, self.call_id_bytes),
             traits: signed.traits,
             cause: signed
@@ -291,14 +308,15 @@ impl Refusals {
         out: &mut dyn FnMut(Finding),
     ) {
         let values = Arc::clone(&self.values);
+        let end = self.watched.steady(end);
         let mut by_key: BTreeMap<StatusCode, Vec<KeyBurst>> = std::mem::take(&mut self.keys)
             .into_iter()
-            .map(|(code, mut keys)| (code, keys.finish(end, &values)))
+            .map(|(code, mut keys)| (code, keys.finish(end, &self.watched, &values)))
             .collect();
         for (code, series) in std::mem::take(&mut self.series) {
             let mut keys = by_key.remove(&code).unwrap_or_default();
             let mut drawn = series.drawn.into_iter();
-            for burst in series.detector.finish(&self.finals, end) {
+            for burst in series.detector.finish(&self.finals, &self.watched, end) {
                 let drawn = drawn.next();
                 // It opened on a share of its first minute; over all of it, it may be less.
                 if share(&burst) < self.options.share {

@@ -15,13 +15,17 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use super::burst::{Burst, BurstOptions, Detector, Finals, per_minute};
 use super::grouping::{Gathered, Groups, Said};
+use super::heard::Heard;
 use super::in_order::InOrder;
-use super::reading::{address_of_record, call_ref, digest, is_any, silence, time_of, told};
+use super::reading::{
+    Silence, address_of_record, call_ref, digest, is_any, silence, time_of, told,
+};
 use super::rule::{
     CallRef, Confidence, End, Explanation, Finding, Peer, PeerCounts, Rule, Severity, Topic,
     counted, readable,
 };
-use crate::calls::{Exchanged, Hop};
+use super::watched::Watched;
+use crate::calls::{ClockChange, Exchanged, Hop};
 use crate::limits::Limits;
 use crate::sip::MethodKind;
 use crate::units::{Span, Timestamp};
@@ -68,7 +72,9 @@ pub struct RegistrationStorm {
     cap: usize,
     clients: HashMap<u64, Client>,
     groups: Groups<Key>,
+    heard: Heard,
     events: InOrder<Attempt>,
+    watched: Watched,
     finals: Finals,
     detector: Option<Detector>,
     detector_cap: usize,
@@ -134,7 +140,9 @@ impl RegistrationStorm {
             cap: limits.registrations,
             clients: HashMap::new(),
             groups: Groups::new(limits),
+            heard: Heard::new(limits.host_pairs),
             events: InOrder::new(PATIENCE, limits.waiting_events),
+            watched: Watched::default(),
             finals: Finals::new(options().window, limits.burst_events),
             detector: None,
             detector_cap: limits.burst_events,
@@ -142,6 +150,11 @@ impl RegistrationStorm {
             recent: VecDeque::new(),
             given_up: 0,
         }
+    }
+
+    fn outcome(&self, exchanged: &Exchanged<'_>, hop: &Hop) -> Option<Outcome> {
+        let is_heard = self.heard.is_answering(Peer::of(&hop.flow));
+        outcome(exchanged, hop, is_heard)
     }
 
     fn client(&mut self, exchanged: &Exchanged<'_>, hop: &Hop, address: u64) {
@@ -152,11 +165,11 @@ impl RegistrationStorm {
             self.given_up += 1;
             return;
         }
-        let client = self.clients.entry(key).or_default();
         let time = time_of(hop);
-        let Some(outcome) = outcome(exchanged, hop) else {
+        let Some(outcome) = self.outcome(exchanged, hop) else {
             return;
         };
+        let client = self.clients.entry(key).or_default();
         let key = match outcome {
             Outcome::Granted(lifetime) => client.renews(time, lifetime, exchanged.call_id),
             Outcome::Failed => client.fails(time),
@@ -173,12 +186,12 @@ impl RegistrationStorm {
     }
 
     fn attempt(&mut self, time: Timestamp, attempt: Attempt) {
-        let time = self.finals.next(time);
+        let time = self.finals.next(self.watched.steady(time));
         let detector = self.detector.get_or_insert_with(|| {
             Detector::new(options(), self.detector_cap, time).with_baseline_only()
         });
         if self.finals.moves_on(time) {
-            detector.judge(&self.finals);
+            detector.judge(&self.finals, &self.watched);
         }
         self.finals.push(time);
         detector.push(time, &self.finals);
@@ -217,8 +230,8 @@ impl RegistrationStorm {
             .collect();
         let gathered = Gathered {
             count: burst.count,
-            start: burst.start,
-            end: burst.end,
+            start: self.watched.captured(burst.start),
+            end: self.watched.captured(burst.end),
             peers: peers.sorted(),
             evidence: first_of(&calls),
             calls,
@@ -284,9 +297,12 @@ enum Outcome {
     Failed,
 }
 
-fn outcome(exchanged: &Exchanged<'_>, hop: &Hop) -> Option<Outcome> {
-    if silence(exchanged, hop).is_some() {
-        return Some(Outcome::Failed);
+fn outcome(exchanged: &Exchanged<'_>, hop: &Hop, is_heard: bool) -> Option<Outcome> {
+    match silence(exchanged, hop) {
+        Some(Silence::Unreachable | Silence::RanOut) => return Some(Outcome::Failed),
+        // The answer may have gone where the tap does not see it.
+        Some(Silence::Stopped | Silence::Waited) => return is_heard.then_some(Outcome::Failed),
+        None => {}
     }
     let answer = exchanged.answer()?;
     if answer.code.is_success() {
@@ -303,7 +319,12 @@ impl Rule for RegistrationStorm {
         TOPICS
     }
 
+    fn clock(&mut self, change: ClockChange) {
+        self.watched.change(change);
+    }
+
     fn begin(&mut self, first: Timestamp) {
+        self.watched.begin(first);
         self.detector.get_or_insert_with(|| {
             Detector::new(options(), self.detector_cap, first).with_baseline_only()
         });
@@ -313,6 +334,7 @@ impl Rule for RegistrationStorm {
         if exchanged.method != MethodKind::Register {
             return;
         }
+        self.heard.exchanged(exchanged);
         let Some(hop) = exchanged.counting() else {
             return;
         };
@@ -325,7 +347,7 @@ impl Rule for RegistrationStorm {
         let attempt = Attempt {
             address,
             peer: Peer::of(&hop.flow),
-            has_failed: matches!(outcome(exchanged, hop), Some(Outcome::Failed)),
+            has_failed: matches!(self.outcome(exchanged, hop), Some(Outcome::Failed)),
             call: call_ref(exchanged, [hop], self.text_bytes),
         };
         let mut due = Vec::new();
@@ -349,7 +371,8 @@ impl Rule for RegistrationStorm {
             out(gathered.finding(said));
         });
         if let Some(detector) = self.detector.take() {
-            for burst in detector.finish(&self.finals, end.last) {
+            let last = self.watched.steady(end.last);
+            for burst in detector.finish(&self.finals, &self.watched, last) {
                 if let Some(finding) = self.avalanche(&burst) {
                     out(finding);
                 }
@@ -548,6 +571,7 @@ static TOPICS: &[Topic] = &[
 mod tests {
     use super::*;
     use crate::findings::testing::{Made, at, findings, lines, only};
+    use crate::units::Transport;
 
     fn check(made: &[Made], expected: &[&str]) {
         let rule = RegistrationStorm::new(&Limits::default());
@@ -618,6 +642,21 @@ mod tests {
         );
         check(&every(30.0, 25, 403), &[]);
         check(&every(2.0, 25, 401), &[]);
+    }
+
+    #[test]
+    fn registrations_whose_answers_the_tap_does_not_see_have_not_failed() {
+        let silent = |no: u32| {
+            let seconds = f64::from(no) * 2.0;
+            Made::new("REGISTER").hop("10.1.0.1", "10.2.0.1", |hop| {
+                hop.over(Transport::Tcp).sent(seconds)
+            })
+        };
+        let made: Vec<_> = (0..25).map(silent).collect();
+        check(&made, &[]);
+        let answered = register("sip:alice@example.net", "a", 0.0, 200);
+        let made: Vec<_> = std::iter::once(answered).chain(made).collect();
+        check(&made, &["register-retries warning confirmed 1"]);
     }
 
     /// So many addresses, one after the other, `apart` seconds from each other.

@@ -9,6 +9,7 @@
 //! - RFC 3261 §17.1.1.2 (Timer B), §17.1.2.2 (Timer F), §8.2.6.1 (100)
 
 use std::cmp::Reverse;
+use std::collections::HashMap;
 
 use super::grouping::{Groups, Said};
 use super::heard::Heard;
@@ -38,6 +39,9 @@ const PATIENCE: Span = Span::from_secs(15);
 pub struct RequestUnanswered {
     text_bytes: usize,
     heard: Heard,
+    pairs: usize,
+    /// Pairs of hosts with an INVITE that was answered from behind the receiver, and when last.
+    passing: HashMap<Peer, Timestamp>,
     groups: Groups<Case>,
 }
 
@@ -47,11 +51,15 @@ struct Case {
     method: MethodKind,
     how: How,
     loss: bool,
+    /// Meanwhile another INVITE was answered from behind the receiver.
+    passing: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum How {
     Never(Silence),
+    /// TCP acknowledged it, and still no answer came.
+    Arrived,
     /// The next hop answered, and the answer did not come back on this one.
     NotPassedOn(Silence),
     OnlyTrying(Ended),
@@ -74,6 +82,8 @@ struct Key {
     confidence: Confidence,
     loss: bool,
     one_way: bool,
+    /// Other INVITEs got an answer from behind the element.
+    passing: bool,
 }
 
 impl RequestUnanswered {
@@ -82,6 +92,8 @@ impl RequestUnanswered {
         Self {
             text_bytes: limits.call_id_bytes,
             heard: Heard::new(limits.host_pairs),
+            pairs: limits.host_pairs,
+            passing: HashMap::new(),
             groups: Groups::new(limits),
         }
     }
@@ -98,6 +110,13 @@ impl Rule for RequestUnanswered {
             return;
         }
         for hop in exchanged.hops {
+            let peer = Peer::of(&hop.flow);
+            if let Some(time) = passed_on(exchanged, hop)
+                && (self.passing.len() < self.pairs || self.passing.contains_key(&peer))
+            {
+                let last = self.passing.entry(peer).or_insert(time);
+                *last = time.max(*last);
+            }
             let Some(how) = judge(exchanged, hop) else {
                 continue;
             };
@@ -105,10 +124,14 @@ impl Rule for RequestUnanswered {
                 method: exchanged.method,
                 how,
                 loss: exchanged.observed.loss,
+                passing: self
+                    .passing
+                    .get(&peer)
+                    .is_some_and(|last| *last >= time_of(hop)),
             };
             self.groups.add(
                 case,
-                Peer::of(&hop.flow),
+                peer,
                 time_of(hop),
                 || call_ref(exchanged, [hop], self.text_bytes),
                 || evidence(exchanged, hop),
@@ -117,10 +140,14 @@ impl Rule for RequestUnanswered {
     }
 
     fn finish(&mut self, _end: &End, out: &mut dyn FnMut(Finding)) {
-        let heard = &self.heard;
-        let mut groups = self
-            .groups
-            .regroup(|case, peer, _, since| weigh(*case, is_one_way(heard, *case, peer, since)));
+        let (heard, passing) = (&self.heard, &self.passing);
+        let mut groups = self.groups.regroup(|case, peer, count, since| {
+            let is_one_way = is_one_way(heard, *case, peer, since);
+            // One among others of the capture is one silent target; several with none between them
+            // that was answered are more.
+            let is_passing = case.passing || count == 1 && passing.contains_key(&peer);
+            weigh(*case, is_one_way, is_passing)
+        });
         groups.finish(&mut |key, gathered| {
             let said = said(*key, gathered.count);
             out(gathered.finding(said));
@@ -133,6 +160,7 @@ fn judge(exchanged: &Exchanged<'_>, hop: &Hop) -> Option<How> {
     let further = next(exchanged, hop);
     if let Some(silence) = silence(exchanged, hop) {
         return match further {
+            None if silence == Silence::Waited && hop.delivered.is_some() => Some(How::Arrived),
             None => Some(How::Never(silence)),
             Some(next) if first_answer(next).is_some() => Some(How::NotPassedOn(silence)),
             Some(_) => None,
@@ -145,6 +173,17 @@ fn judge(exchanged: &Exchanged<'_>, hop: &Hop) -> Option<How> {
         return None;
     }
     only_trying(exchanged, hop).map(How::OnlyTrying)
+}
+
+/// When somebody behind the receiver answered: it rang, or was answered or refused, not by a timer.
+fn passed_on(exchanged: &Exchanged<'_>, hop: &Hop) -> Option<Timestamp> {
+    if exchanged.method != MethodKind::Invite || hop.trying.is_none() {
+        return None;
+    }
+    let words = hop.finals.iter();
+    let word = words.filter(|last| !is_any(last.code, &[401, 407, 408, 487, 504]));
+    let progress = hop.progress.map(|(_, seen)| seen.time);
+    word.map(|last| last.first.time).chain(progress).max()
 }
 
 /// How it ended that an INVITE got 100 and nothing else for long, if so.
@@ -182,7 +221,7 @@ fn is_one_way(heard: &Heard, case: Case, peer: Peer, since: Timestamp) -> bool {
 
 /// How bad, and how sure (DOMAIN C.4: what packets that were not captured could explain); `None`
 /// where they explain all of it.
-fn weigh(case: Case, is_one_way: bool) -> Option<Key> {
+fn weigh(case: Case, is_one_way: bool, is_passing: bool) -> Option<Key> {
     let is_call = case.method == MethodKind::Invite;
     let (suffers, lesser) = if is_call {
         (Severity::Error, Severity::Warning)
@@ -204,9 +243,13 @@ fn weigh(case: Case, is_one_way: bool) -> Option<Key> {
         How::Never(Silence::RanOut) | How::NotPassedOn(Silence::RanOut) => {
             (suffers, Confidence::Confirmed)
         }
+        // The acknowledgment shows that the tap sees what comes back.
+        How::Arrived if case.loss => return None,
         How::Never(_) | How::NotPassedOn(_) if is_lowered => return None,
-        How::Never(_) | How::NotPassedOn(_) => (lesser, Confidence::Probable),
+        How::Never(_) | How::Arrived | How::NotPassedOn(_) => (lesser, Confidence::Probable),
         How::OnlyTrying(_) if case.loss => return None,
+        // The element passes other calls on: one target of many is silent.
+        How::OnlyTrying(_) if is_passing => (Severity::Info, Confidence::Probable),
         How::OnlyTrying(_) => (Severity::Warning, Confidence::Probable),
     };
     let may_be_unseen = matches!(
@@ -220,6 +263,7 @@ fn weigh(case: Case, is_one_way: bool) -> Option<Key> {
         confidence,
         loss: case.loss && may_be_unseen,
         one_way: is_one_way && may_be_unseen,
+        passing: is_passing && matches!(case.how, How::OnlyTrying(_)),
     })
 }
 
@@ -231,26 +275,38 @@ fn qualifier(key: Key) -> String {
             Silence::Stopped => Some("few-copies"),
             Silence::Waited => Some("no-repeats"),
         },
+        How::Arrived => Some("no-repeats"),
         How::OnlyTrying(Ended::Cancelled) => Some("cancelled"),
         How::OnlyTrying(Ended::TimedOut) => Some("timed-out"),
         How::OnlyTrying(Ended::Never) => None,
     };
+    let arrived = matches!(key.how, How::Arrived).then_some("arrived");
+    let passing = key.passing.then_some("others-answered");
     let beyond = matches!(key.how, How::NotPassedOn(_)).then_some("answered-beyond");
     let loss = key.loss.then_some("capture-loss");
     let one_way = key.one_way.then_some("one-way");
-    let all: Vec<_> = [beyond, how, loss, one_way].into_iter().flatten().collect();
+    let all: Vec<_> = [beyond, how, arrived, passing, loss, one_way]
+        .into_iter()
+        .flatten()
+        .collect();
     all.join(",")
 }
 
 fn said(key: Key, count: u64) -> Said {
-    let name = key.method.name().unwrap_or("request of another method");
-    let requests = counted(count, name, name);
+    let requests = requests(key.method, count);
     let (verdict, title, detail, remediation) = match key.how {
         How::Never(silence) => (
             NEVER,
             format!("{requests} never answered"),
             format!("{}{}", proof(silence), unseen(key)),
             FIX_NEVER,
+        ),
+        How::Arrived => (
+            NEVER,
+            format!("{requests} arrived and never answered"),
+            "The receiver's TCP acknowledged the request, so that it arrived, and 64*T1 (32 s) went by without an answer."
+                .to_owned(),
+            FIX_ARRIVED,
         ),
         How::NotPassedOn(silence) => (
             NEVER,
@@ -264,8 +320,20 @@ fn said(key: Key, count: u64) -> Said {
         ),
         How::OnlyTrying(ended) => (
             ONLY_TRYING,
-            format!("{requests} got 100 Trying and nothing else"),
-            only_trying_detail(ended).to_owned(),
+            match ended {
+                Ended::Cancelled => format!("{requests} cancelled after nothing but 100 Trying"),
+                Ended::TimedOut => format!("{requests} timed out after nothing but 100 Trying"),
+                Ended::Never => format!("{requests} got 100 Trying and nothing else"),
+            },
+            format!(
+                "{}{}",
+                only_trying_detail(ended),
+                if key.passing {
+                    " Other calls on this way were answered: the target of these is silent, not the element."
+                } else {
+                    ""
+                }
+            ),
             FIX_ONLY_TRYING,
         ),
     };
@@ -280,6 +348,22 @@ fn said(key: Key, count: u64) -> Said {
         title,
         detail,
         remediation,
+    }
+}
+
+/// `1 INVITE`, `2 INVITEs`, `2 OPTIONS requests`.
+fn requests(method: MethodKind, count: u64) -> String {
+    match (method, method.name()) {
+        (MethodKind::Invite, _) => counted(count, "INVITE", "INVITEs"),
+        (_, Some(name)) => {
+            let (one, many) = (format!("{name} request"), format!("{name} requests"));
+            counted(count, &one, &many)
+        }
+        (_, None) => counted(
+            count,
+            "request of another method",
+            "requests of other methods",
+        ),
     }
 }
 
@@ -325,6 +409,7 @@ fn raise(key: Key) -> Option<&'static str> {
         How::OnlyTrying(_) => {
             Some("capture behind the element that sent the 100, where it sends the INVITE on")
         }
+        How::Arrived => Some("the log of the program that holds the connection, at that time"),
         _ if key.one_way => Some("capture both directions of this hop, or at the receiver"),
         _ if key.confidence == Confidence::Confirmed => None,
         _ => Some("capture at the receiver at the same time"),
@@ -344,6 +429,10 @@ fn evidence(exchanged: &Exchanged<'_>, hop: &Hop) -> String {
 const FIX_NEVER: &str = "See whether the receiver is up and listens at that address, port and transport, and whether a firewall lets the \
      request in and the answer out. If it answers others, compare: size (requests over 1300 bytes are fragmented over \
      UDP), source address, method. If it is known to be down, take it out of the routes.";
+
+const FIX_ARRIVED: &str = "The way there is open: TCP took the request. Look at the program that holds the connection (or at what ends it before \
+     the program, a load balancer): hung or overloaded, a request that it drops without a word, a connection whose other half it no longer \
+     reads. Compare with requests on other connections.";
 
 const FIX_NOT_PASSED_ON: &str = "Look at the element between the two hops: it had an answer and did not pass it on here. Look for its Via in \
      the answer (received, rport, sent-by), a restart between request and answer, or a firewall on its way back.";
@@ -387,7 +476,7 @@ static TOPICS: &[Topic] = &[
                      where later ones were answered). \
                      Its qualifier lowers it: capture-loss, one-way (nothing was ever seen from the receiver to the sender), \
                      few-copies (three copies or more, then the sender gave up), no-repeats (a reliable transport). With one of the last two, \
-                     nothing is said where packets are missing, or nothing came from the receiver after the request. answered-beyond: \
+                     nothing is said where packets are missing, or nothing came from the receiver after the request. arrived: TCP acknowledged the request. answered-beyond: \
                      the next hop shows an answer that did not come back on this one.",
                 ),
                 ("What to do", FIX_NEVER),
@@ -403,7 +492,8 @@ static TOPICS: &[Topic] = &[
                 (
                     "What it sees",
                     "100 and no other response for 32 s; or until the caller's CANCEL (cancelled) or a 408 or 504 (timed-out) after \
-                     15 s or more. Sooner, gateways and paging can explain it. The hop behind was not captured, or the verdict \
+                     15 s or more. Sooner, gateways and paging can explain it. Information where other INVITEs on the same way were answered from \
+                     behind (others-answered). The hop behind was not captured, or the verdict \
                      would be about that one.",
                 ),
                 ("What to do", FIX_ONLY_TRYING),

@@ -17,7 +17,7 @@ use super::partition::Values;
 use super::reading::is_any;
 use super::refusals::{Refusals, Said};
 use super::rule::{End, Explanation, Finding, Rule, Severity, Topic};
-use crate::calls::Attempt;
+use crate::calls::{Attempt, ClockChange};
 use crate::catalogue::catalogue;
 use crate::limits::Limits;
 use crate::units::{StatusCode, Timestamp};
@@ -54,6 +54,10 @@ impl Rule for ResponseBurst {
 
     fn begin(&mut self, first: Timestamp) {
         self.refusals.begin(first);
+    }
+
+    fn clock(&mut self, change: ClockChange) {
+        self.refusals.clock(change);
     }
 
     fn attempt(&mut self, attempt: &Attempt<'_>, signed: &Signed) {

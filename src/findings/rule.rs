@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use super::examiner::Signed;
 use super::key_bursts::KeyBurst;
+use super::missed::Share;
 use super::onset::Onset;
 use super::partition::{Partition, Values};
 use super::tried::Tried;
-use crate::calls::{AnsweredDialog, Attempt, Exchanged, ResponseSeen, Session};
+use crate::calls::{AnsweredDialog, Attempt, ClockChange, Exchanged, ResponseSeen, Session};
 use crate::stir::{CauseId, Grade};
 use crate::units::{FileIndex, Flow, FrameNo, FrameRef, Span, Timestamp};
 
@@ -217,6 +218,8 @@ pub struct End {
     pub first: Timestamp,
     /// The last packet's time.
     pub last: Timestamp,
+    /// Requests that the tap missed in silence.
+    pub missed: Share,
 }
 
 /// A rule: sees what happens to calls, says at the end what it found.
@@ -226,6 +229,9 @@ pub trait Rule: fmt::Debug {
 
     /// The capture begins.
     fn begin(&mut self, _first: Timestamp) {}
+
+    /// The capture's clock did not simply go on.
+    fn clock(&mut self, _change: ClockChange) {}
 
     /// An INVITE got its first final response; `signed` says what its identity has to do with it.
     fn attempt(&mut self, _attempt: &Attempt<'_>, _signed: &Signed) {}

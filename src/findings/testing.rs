@@ -1,6 +1,7 @@
 //! Exchanges and sessions for the tests of rules, in a few words. Times are seconds, and frames
 //! are numbered by time: frame 1500 is what was seen at 15 s.
 
+use super::missed::Share;
 use super::reading::{Silence, silence};
 use super::rule::{End, Finding, Rule};
 use crate::calls::{Attempt, Exchanged, Final, Hop, Observed, Seen, Session, SessionEnd, Side};
@@ -140,6 +141,7 @@ impl Made {
             ack: None,
             cancel: None,
             unreachable: None,
+            delivered: None,
         };
         self.hops.push(change(MadeHop(hop)).0);
         self
@@ -281,6 +283,11 @@ impl MadeHop {
         self
     }
 
+    pub(crate) fn delivered(mut self, seconds: f64) -> Self {
+        self.0.delivered = Some(seen(seconds));
+        self
+    }
+
     pub(crate) fn unreachable(mut self, seconds: f64) -> Self {
         self.0.unreachable = Some(seen(seconds));
         self
@@ -293,6 +300,7 @@ pub(crate) struct MadeSession {
     pub(crate) call_id: String,
     pub(crate) answered: f64,
     pub(crate) acked: bool,
+    pub(crate) invited: bool,
     pub(crate) ended: Option<(f64, Side)>,
     pub(crate) reason: &'static str,
     pub(crate) observed: Observed,
@@ -304,6 +312,7 @@ impl MadeSession {
             call_id: call_id.to_owned(),
             answered,
             acked: true,
+            invited: true,
             ended: Some((answered + lasted, side)),
             reason: "",
             observed: Observed {
@@ -332,7 +341,7 @@ impl MadeSession {
             from: b"sip:alice@example.net",
             to: b"sip:bob@example.net",
             flow: flow("10.1.0.1", "10.2.0.1"),
-            invite: Some(seen(self.answered - 1.0)),
+            invite: self.invited.then(|| seen(self.answered - 1.0)),
             answered: seen(self.answered),
             acked: self.acked.then(|| seen(self.answered + 0.1)),
             end,
@@ -401,6 +410,7 @@ pub(crate) fn finish(mut rule: impl Rule) -> Vec<Finding> {
     let end = End {
         first: at(0.0),
         last: at(END),
+        missed: Share::default(),
     };
     rule.finish(&end, &mut |finding| found.push(finding));
     found

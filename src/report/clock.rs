@@ -40,6 +40,18 @@ pub fn rfc3339(time: Timestamp) -> String {
     civil(time).format(FORM).unwrap_or_default()
 }
 
+/// `1790000000.123456000`, seconds since the Unix epoch with nine digits, as tshark prints
+/// `frame.time_epoch`.
+pub fn epoch(time: Timestamp) -> String {
+    let sign = if time.nanos() < 0 { "-" } else { "" };
+    let nanos = time.nanos().unsigned_abs();
+    format!(
+        "{sign}{}.{:09}",
+        nanos / 1_000_000_000,
+        nanos % 1_000_000_000
+    )
+}
+
 /// A time to the second for headings and windows, with its date.
 pub fn to_second(time: Timestamp, start: Option<Timestamp>, style: TimeStyle) -> String {
     match style {

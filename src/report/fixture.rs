@@ -4,6 +4,8 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Arc, Mutex};
 
 use serde_json::Number;
 
@@ -23,6 +25,29 @@ const TO_DO_438: &str = "Compare orig, dest and iat of the PASSporT with From, T
     fix the element that rewrites them behind the signer, or the signer's clock or key.";
 const MEANING_200: &str = "The request succeeded; for INVITE the call is answered.";
 const TO_DO_200: &str = "None. An INVITE 200 must be followed by an ACK.";
+
+/// A writer whose text can be looked at while a report holds it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Sink(Arc<Mutex<Vec<u8>>>);
+
+impl Sink {
+    /// What was written.
+    pub(crate) fn text(&self) -> String {
+        let bytes = self.0.lock().expect("no test panics while it writes");
+        String::from_utf8(bytes.clone()).expect("UTF-8")
+    }
+}
+
+impl io::Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut held = self.0.lock().expect("no test panics while it writes");
+        held.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
 
 /// A response with bytes of its own.
 #[derive(Clone, Debug)]
@@ -44,6 +69,7 @@ impl Row {
         let refused = self.code == 438;
         Response {
             file: 0,
+            path: "incident-2026-09-21.pcapng.gz",
             frame: self.frame,
             time: self.time,
             capture_start: Some(START),

@@ -55,6 +55,12 @@ impl Formatter for Visible {
     }
 }
 
+/// Appends `item` to `line` as compact JSON that a terminal can be shown.
+pub(super) fn put<T: Serialize>(line: &mut Vec<u8>, item: &T) -> io::Result<()> {
+    let mut serializer = serde_json::Serializer::with_formatter(line, Visible);
+    Ok(item.serialize(&mut serializer)?)
+}
+
 impl<W: Write> Json<W> {
     /// A report on `out`, which should be buffered. Nothing is written yet.
     pub const fn new(out: W) -> Self {
@@ -76,8 +82,7 @@ impl<W: Write> Json<W> {
 
     fn write<T: Serialize>(&mut self, item: &T) -> io::Result<()> {
         self.line.clear();
-        let mut serializer = serde_json::Serializer::with_formatter(&mut self.line, Visible);
-        item.serialize(&mut serializer)?;
+        put(&mut self.line, item)?;
         self.out.write_all(&self.line)
     }
 
@@ -128,20 +133,7 @@ impl<W: Write> Report for Json<W> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::fixture;
-    use std::sync::{Arc, Mutex};
-
-    #[derive(Clone, Default)]
-    struct Sink(Arc<Mutex<Vec<u8>>>);
-
-    impl Write for Sink {
-        fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().write(buf)
-        }
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
+    use crate::report::fixture::{self, Sink};
 
     fn report(rows: &[fixture::Row], view: &view::View) -> String {
         let sink = Sink::default();
@@ -150,8 +142,7 @@ mod tests {
             json.response(&row.response()).unwrap();
         }
         json.finish(view).unwrap();
-        let bytes = sink.0.lock().unwrap().clone();
-        String::from_utf8(bytes).unwrap()
+        sink.text()
     }
 
     #[test]

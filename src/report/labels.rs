@@ -76,6 +76,8 @@ labels! {
     attempts: "INVITE attempts", "次 INVITE 尝试";
     /// What a burst is counted in.
     invites: "INVITEs", "个 INVITE";
+    /// A finding, in a comment.
+    finding: "Finding", "发现";
     /// No finding.
     no_findings: "None.", "无。";
     /// No response.
@@ -178,6 +180,42 @@ labels! {
     distinct: "different calls", "个不同呼叫";
     /// Word between number and whole.
     of: "of", "/";
+    /// Diff: title.
+    before_and_after: "Before and after", "前后对比";
+    /// Diff: side.
+    before: "Before", "之前";
+    /// Diff: side.
+    after: "After", "之后";
+    /// Diff: column.
+    change: "Change", "变化";
+    /// Diff: column.
+    difference: "Difference", "差值";
+    /// Diff: section.
+    final_answers: "Final answers by request and code", "按请求和状态码统计的最终响应";
+    /// Diff: a change.
+    less: "less", "减少";
+    /// Diff: a change.
+    more_than_before: "more", "增加";
+    /// Diff: no change.
+    none_shown: "no change shown", "未见变化";
+    /// Diff: nothing to compare by.
+    not_judged: "not judged", "无法判断";
+    /// Diff: a finding's state.
+    gone: "gone", "已消失";
+    /// Diff: a finding's state.
+    not_seen_again: "not seen again, which may be chance", "未再出现（可能是偶然）";
+    /// Diff: a finding's state.
+    new: "new", "新出现";
+    /// Diff: a finding's state.
+    still_there: "still there", "仍然存在";
+    /// Diff: unit of a difference of ratios.
+    points: "points", "个百分点";
+    /// Diff: between the ends of an interval.
+    to: "to", "至";
+    /// Diff: what a change is.
+    how_compared: "A change is called only where the 99 % interval of the difference, in brackets, excludes zero; no change shown is not the same as no change. Calls of one minute share their fate, so intervals widen where minutes differ; delays are compared by minutes and need six of them on each side.", "只有当差值的 99% 置信区间（括号内）不包含零时才判定为变化；未见变化并不等于没有变化。同一分钟内的呼叫相互关联，因此各分钟差异较大时区间会变宽；时延按分钟比较，前后各需至少六分钟。";
+    /// Diff: what the star means.
+    few_marked: "* fewer than 30 on one side: only a large change would show", "* 某一侧少于 30 次：只有较大的变化才能显现";
 }
 
 impl Labels {

@@ -10,13 +10,19 @@
 use std::io;
 
 pub mod view;
+pub mod schema;
 pub mod project;
 pub mod clock;
 pub mod filter;
 pub mod json;
+pub mod ndjson;
+pub mod csv;
 pub mod labels;
 pub mod text;
+mod paint;
+pub mod diff;
 pub mod table;
+pub mod comments;
 pub mod reference;
 
 /// A form of report.

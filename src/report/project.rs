@@ -26,6 +26,10 @@ use crate::tls::Unread;
 use crate::units::{Span, Timestamp};
 use crate::wire_text::WireText;
 
+mod ladder;
+
+pub use ladder::{Annotations, ladder};
+
 /// Calls named in a Wireshark filter: more make a filter that cannot be pasted.
 const FILTER_CALLS: usize = 5;
 
@@ -152,8 +156,12 @@ fn values(of: &Measures) -> BTreeMap<Cow<'static, str>, Option<Number>> {
     values
 }
 
-/// A response.
-pub fn response<'a>(seen: &Annotated<'a>, capture_start: Option<Timestamp>) -> view::Response<'a> {
+/// A response of the capture that was named `path`.
+pub fn response<'a>(
+    seen: &Annotated<'a>,
+    path: &'a str,
+    capture_start: Option<Timestamp>,
+) -> view::Response<'a> {
     let explained = catalogue().entry(seen.code, Some(seen.text.phrase));
     // What the catalogue says of a 200 is about the answer to an INVITE, beyond its first sentence.
     let is_plain_success = seen.code.is_success() && !matches!(seen.text.method, b"INVITE" | b"");
@@ -166,6 +174,7 @@ pub fn response<'a>(seen: &Annotated<'a>, capture_start: Option<Timestamp>) -> v
     let remediation = seen.unneeded.map_or(remediation, Unneeded::words);
     view::Response {
         file: seen.at.file.0,
+        path,
         frame: seen.at.no.0,
         time: seen.time,
         capture_start,
@@ -443,6 +452,17 @@ fn quotable(text: &[u8]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_schema_names_every_measure() {
+        let named = crate::report::schema::MEASURES.iter();
+        let mut named: Vec<String> = named
+            .flat_map(|(name, ..)| [(*name).to_owned(), format!("{name}_n")])
+            .collect();
+        named.sort();
+        let given = values(&Measures::default());
+        assert!(given.keys().eq(&named), "{given:?}");
+    }
 
     #[test]
     fn a_call_id_cannot_break_out_of_the_filter() {

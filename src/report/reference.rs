@@ -16,9 +16,12 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+pub(super) use self::compare::schema as compare_schema;
 pub use self::compare::{write_comparison, write_comparison_json};
+pub(super) use self::explain::schema as explain_schema;
 pub use self::explain::{write_subjects, write_subjects_json};
 pub use self::subject::{Subject, Topic, UnknownWord, resolve, select};
+pub(super) use self::table::schema as catalogue_schema;
 pub use self::table::{write_table, write_table_json, write_table_markdown};
 
 use crate::catalogue::Lang;

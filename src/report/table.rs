@@ -16,13 +16,15 @@ use crate::report::clock::TimeStyle;
 use crate::report::labels::{Labels, Lang};
 use crate::report::{Report, view};
 
-mod paint;
 mod layout;
 mod capture;
 mod signers;
 mod findings;
 mod codes;
 mod responses;
+mod diff;
+
+pub use diff::write_diff;
 
 use layout::Page;
 use responses::{Columns, Row};

@@ -169,6 +169,20 @@ pub fn shorten(text: &str, max: usize) -> String {
     head
 }
 
+/// `27.3%`.
+pub fn percent(share: f64) -> String {
+    let percent = share * 100.0;
+    if !percent.is_finite() {
+        "-".to_owned()
+    } else if percent > 0.0 && percent < 0.05 {
+        "<0.1%".to_owned()
+    } else if (99.95..100.0).contains(&percent) {
+        ">99.9%".to_owned()
+    } else {
+        format!("{percent:.1}%")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -211,6 +225,12 @@ mod tests {
         assert_eq!(shorten("abc", 3), "abc");
         assert_eq!(shorten("电话号码电话号码", 7), "电…码");
         assert_eq!(shorten("😀", 1), "…");
+    }
+
+    #[test]
+    fn shares_never_round_to_none_or_all() {
+        let said = [0.0, 0.0001, 0.273, 0.9999, 1.0, f64::NAN].map(percent);
+        assert_eq!(said, ["0.0%", "<0.1%", "27.3%", ">99.9%", "100.0%", "-"]);
     }
 
     proptest! {

@@ -11,48 +11,92 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Number;
 
+use super::schema::{self, BytesBeside};
 use crate::units::{Endpoint, Timestamp, Transport};
 use crate::wire_text::WireText;
 
 mod serialize;
+mod ladder;
+
+pub use ladder::{Ladder, LadderFinding, LadderHost, LadderIdentity, LadderMessage};
 
 /// The version of the JSON's shape.
 pub const SCHEMA_VERSION: u32 = 1;
 
+/// Who wrote a report, and in which shape: the first line of the NDJSON.
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
+pub struct Head {
+    /// The version of the shape; steps when a reader could break.
+    #[schemars(extend("const" = SCHEMA_VERSION))]
+    pub schema_version: u32,
+    /// The program.
+    pub name: &'static str,
+    /// Its version.
+    pub version: &'static str,
+}
+
+impl Default for Head {
+    fn default() -> Self {
+        Self {
+            schema_version: SCHEMA_VERSION,
+            name: "sipannotate",
+            version: env!("CARGO_PKG_VERSION"),
+        }
+    }
+}
+
 /// A response as it is reported: what was on the wire, and what the catalogue and the capture add.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, JsonSchema)]
+#[schemars(transform = BytesBeside(&["call_id", "method", "from", "to", "reason"]))]
+#[schemars(transform = schema::class_beside)]
 pub struct Response<'a> {
-    /// Index in [`View::captures`].
+    /// Index in `captures`.
     pub file: u16,
+    /// How that capture was named; not in the JSON, where `captures` says it.
+    #[schemars(skip)]
+    pub path: &'a str,
     /// The frame that completed it; counts from 1.
     pub frame: u64,
     /// Capture time of that frame.
+    #[schemars(with = "Time")]
     pub time: Timestamp,
     /// Capture time of the first packet of the run; not in the JSON. Relative times, `+SECONDS`
     /// and the capture's first day are counted from it.
+    #[schemars(skip)]
     pub capture_start: Option<Timestamp>,
     /// Who sent it.
+    #[schemars(with = "String")]
     pub src: Endpoint,
     /// To whom.
+    #[schemars(with = "String")]
     pub dst: Endpoint,
     /// How.
+    #[schemars(with = "String", extend("enum" = ["UDP", "TCP", "TLS", "WS", "WSS", "SCTP"]))]
     pub transport: Transport,
     /// Call-ID.
+    #[schemars(with = "Option<String>", skip_serializing_if = "Option::is_none")]
     pub call_id: Option<WireText<'a>>,
     /// Number of the CSeq.
+    #[schemars(skip_serializing_if = "Option::is_none")]
     pub cseq: Option<u32>,
     /// Method of the CSeq.
+    #[schemars(with = "Option<String>", skip_serializing_if = "Option::is_none")]
     pub method: Option<WireText<'a>>,
     /// From URI.
+    #[schemars(with = "Option<String>", skip_serializing_if = "Option::is_none")]
     pub from: Option<WireText<'a>>,
     /// To URI.
+    #[schemars(with = "Option<String>", skip_serializing_if = "Option::is_none")]
     pub to: Option<WireText<'a>>,
     /// Status code.
+    #[schemars(range(min = 100, max = 699))]
     pub code: u16,
     /// Reason phrase as it was sent.
+    #[schemars(with = "String")]
     pub reason: WireText<'a>,
     /// The sender repeated it.
     pub retransmission: bool,
@@ -64,8 +108,10 @@ pub struct Response<'a> {
     pub remediation: Cow<'a, str>,
     /// What this capture adds, in words. Texts of strangers stand in it, fit for a terminal; a sink
     /// escapes what its own syntax needs.
+    #[schemars(skip_serializing_if = "Option::is_none")]
     pub context: Option<Cow<'a, str>>,
     /// Why a STIR code was sent; on 403 (STIR), 428, 436, 437, 438.
+    #[schemars(skip_serializing_if = "Vec::is_empty")]
     pub diagnosis: Vec<Diagnosis<'a>>,
 }
 
@@ -85,7 +131,7 @@ impl Response<'_> {
 }
 
 /// One cause of a STIR refusal.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Diagnosis<'a> {
     /// The cause's stable name, `dest-mismatch`; `unexplained` comes without a grade.
     pub cause: Cow<'a, str>,
@@ -107,7 +153,7 @@ pub struct Diagnosis<'a> {
 }
 
 /// How sure a cause is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Grade {
     /// The bytes show it.
@@ -163,7 +209,7 @@ impl From<WireText<'_>> for Text {
 }
 
 /// What is known at the end of the run.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
 pub struct View {
     /// The inputs, in command line order.
     pub captures: Vec<Capture>,
@@ -182,31 +228,37 @@ pub struct View {
 }
 
 /// One input.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, JsonSchema)]
+#[schemars(transform = BytesBeside(&["path"]))]
 pub struct Capture {
     /// As it was named on the command line.
     pub path: Text,
     /// `pcap` or `pcapng`.
+    #[schemars(extend("enum" = ["pcap", "pcapng"]))]
     pub format: Cow<'static, str>,
     /// `gzip` and the like, if it was compressed.
+    #[schemars(skip_serializing_if = "Option::is_none")]
     pub compression: Option<Cow<'static, str>>,
     /// Packets read.
     pub packets: u64,
     /// Bytes those packets had in the capture.
     pub bytes: u64,
     /// Time of the earliest packet.
+    #[schemars(skip_serializing_if = "Option::is_none")]
     pub first: Option<Time>,
     /// Time of the latest packet.
+    #[schemars(skip_serializing_if = "Option::is_none")]
     pub last: Option<Time>,
     /// Seconds that were added to its times, `first` and `last` among them, because its clock is
     /// off.
+    #[schemars(skip_serializing_if = "Option::is_none")]
     pub moved_s: Option<f64>,
     /// The file ends inside a packet.
     pub cut_short: bool,
 }
 
 /// Counts of the whole run.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
 pub struct Totals {
     /// Packets read.
     pub packets: u64,
@@ -231,9 +283,9 @@ pub struct Totals {
 }
 
 /// Something that was not or not fully analysed.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
 pub struct Trust {
-    /// The stable name, [`crate::defect::DefectKind::name`].
+    /// The stable name.
     pub kind: Cow<'static, str>,
     /// How often.
     pub count: u64,
@@ -248,7 +300,7 @@ pub struct Trust {
 }
 
 /// The responses with one status code.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
 pub struct Code {
     /// Status code.
     pub code: u16,
@@ -277,9 +329,10 @@ pub struct Code {
 }
 
 /// The measures of one scope.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
 pub struct Metric {
     /// `all`, `peer` or `minute`.
+    #[schemars(extend("enum" = ["all", "peer", "minute"]))]
     pub scope: Cow<'static, str>,
     /// Which peer.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -290,11 +343,14 @@ pub struct Metric {
     /// By CONTRACT's names (`ser`, `ser_n`, …): ratios in percent, as RFC 6076 has them, delays in
     /// the unit of their name, `_n` how many went in; `None` where undefined, which is `null`.
     #[serde(flatten)]
+    #[schemars(with = "schema::Measures")]
     pub values: BTreeMap<Cow<'static, str>, Option<Number>>,
 }
 
 /// Who signed calls.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, JsonSchema)]
+#[schemars(transform = BytesBeside(&["x5u"]))]
+#[schemars(transform = schema::signer_beside)]
 pub struct Signer {
     /// Where its certificate is.
     pub x5u: Text,
@@ -305,20 +361,24 @@ pub struct Signer {
     /// Of those, refused with a STIR code.
     pub rejected: u64,
     /// First and last call.
+    #[schemars(skip)]
     pub seen: Option<(Time, Time)>,
     /// Age of its tokens when they were captured, seconds: 5 % are younger, the median, 5 % are older.
+    #[schemars(with = "Option<schema::Ages>", skip_serializing_if = "Option::is_none")]
     pub iat_age_s: Option<[f64; 3]>,
     /// Its clock against the capture's, seconds, where the tokens' ages agree on it; positive where
     /// it is behind.
+    #[schemars(skip_serializing_if = "Option::is_none")]
     pub clock_s: Option<f64>,
     /// Calls at which its certificate, as far as it was given, was not valid.
     pub outside_validity: u64,
     /// Signatures checked, and those of them that are good.
+    #[schemars(skip)]
     pub signatures: (u64, u64),
 }
 
 /// How bad a finding is, worst first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Wake somebody.
@@ -344,7 +404,7 @@ impl Severity {
 }
 
 /// How sure a verdict is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Confidence {
     /// The capture shows it.
@@ -369,8 +429,8 @@ impl Confidence {
     }
 }
 
-/// A finding. What only some rules know is `None` or empty elsewhere.
-#[derive(Clone, Debug, Serialize)]
+/// A finding. What only some rules know is absent or empty elsewhere.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Finding {
     /// The rule's stable name.
     pub rule: Cow<'static, str>,
@@ -450,7 +510,7 @@ impl Finding {
 }
 
 /// A pair and its share of a finding.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct PeerCount {
     /// `src ip → dst ip` of the request.
     pub peer: String,
@@ -459,24 +519,28 @@ pub struct PeerCount {
 }
 
 /// A call of a finding.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, JsonSchema)]
+#[schemars(transform = BytesBeside(&["call_id", "to_tag"]))]
 pub struct CallRef {
     /// Call-ID.
     pub call_id: Text,
     /// Number of the CSeq.
+    #[schemars(skip_serializing_if = "Option::is_none")]
     pub cseq: Option<u32>,
     /// To tag of the dialog.
+    #[schemars(skip_serializing_if = "Option::is_none")]
     pub to_tag: Option<Text>,
-    /// Index in [`View::captures`].
+    /// Index in `captures`.
     pub file: u16,
     /// Frames that show it.
     pub frames: Vec<u64>,
     /// When.
+    #[schemars(skip_serializing_if = "Option::is_none")]
     pub time: Option<Time>,
 }
 
 /// What only a burst has.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
 pub struct Burst {
     /// The status code.
     pub code: u16,
@@ -526,7 +590,8 @@ pub struct Burst {
 }
 
 /// A value that is more frequent among the refused than among the accepted.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, JsonSchema)]
+#[schemars(transform = BytesBeside(&["value"]))]
 pub struct Contributor {
     /// `peer`, `x5u`, ….
     pub dimension: Cow<'static, str>,
@@ -539,13 +604,16 @@ pub struct Contributor {
     /// `inside / outside`; `None` where `outside` is 0.
     pub lift: Option<f64>,
     /// Refused attempts with it, and all refused.
+    #[schemars(skip_serializing_if = "Option::is_none")]
     pub refused: Option<(u64, u64)>,
     /// Accepted attempts with it, and all accepted.
+    #[schemars(skip_serializing_if = "Option::is_none")]
     pub accepted: Option<(u64, u64)>,
 }
 
 /// What coincides with the beginning of a burst.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, JsonSchema)]
+#[schemars(transform = BytesBeside(&["value"]))]
 pub struct Onset {
     /// `certificate-ended`, `certificate-revoked`, `certificate-new`, `iat-age-step`,
     /// `x5u-changed`, `new-path`, `full-hour`.
@@ -559,7 +627,7 @@ pub struct Onset {
 }
 
 /// Identities that failed with another code than a burst's, or in another way.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
 pub struct Otherwise {
     /// The code.
     pub code: u16,
@@ -570,7 +638,7 @@ pub struct Otherwise {
 }
 
 /// A cause and how many it explains.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct CauseCount {
     /// The stable name.
     pub cause: Cow<'static, str>,
@@ -582,7 +650,8 @@ pub struct CauseCount {
 }
 
 /// A burst of one key inside a global one.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, JsonSchema)]
+#[schemars(transform = BytesBeside(&["value"]))]
 pub struct KeyBurst {
     /// `peer`, `x5u`, ….
     pub dimension: Cow<'static, str>,
@@ -591,8 +660,10 @@ pub struct KeyBurst {
     /// Refusals.
     pub count: u64,
     /// First.
+    #[schemars(skip_serializing_if = "Option::is_none")]
     pub start: Option<Time>,
     /// Last.
+    #[schemars(skip_serializing_if = "Option::is_none")]
     pub end: Option<Time>,
 }
 

@@ -351,6 +351,118 @@ fn a_closed_pipe_ends_quietly_with_0() {
     }
 }
 
+/// A pcapng begins like this.
+const SECTION: [u8; 4] = [0x0a, 0x0d, 0x0d, 0x0a];
+
+#[test]
+fn annotate_writes_the_capture_with_comments_beside_the_report() {
+    let folder = folder_with(&[("a.pcap", &capture(30)), ("out.pcapng", b"old")]);
+    let plain = run_in(folder.path(), &["a.pcap"]);
+    let run = run_in(folder.path(), &["a.pcap", "-w", "out.pcapng"]);
+    assert_eq!((run.code, &*run.err), (Some(0), ""));
+    assert_eq!(run.out, plain.out, "the report is the same");
+    let copy = fs::read(folder.path().join("out.pcapng")).unwrap();
+    assert!(copy.starts_with(&SECTION));
+    let text = String::from_utf8_lossy(&copy);
+    assert_eq!(text.matches("\nTo do: ").count(), 30);
+    assert!(text.contains("Finding identity-burst"));
+    assert_eq!(names_in(folder.path()), ["a.pcap", "out.pcapng"]);
+    // The list of responses is narrowed, the copy is not, and a folder of one capture is one.
+    let narrowed = ["--code", "2xx", "-w", "out/narrowed.pcapng", "in"];
+    fs::create_dir(folder.path().join("in")).unwrap();
+    fs::create_dir(folder.path().join("out")).unwrap();
+    fs::copy(
+        folder.path().join("a.pcap"),
+        folder.path().join("in/a.pcap"),
+    )
+    .unwrap();
+    assert_eq!(run_in(folder.path(), &narrowed).code, Some(0));
+    assert_eq!(
+        fs::read(folder.path().join("out/narrowed.pcapng")).unwrap(),
+        copy
+    );
+}
+
+#[test]
+fn annotate_takes_one_capture_that_can_be_read_twice() {
+    let folder = folder_with(&[("a.pcap", &capture(2)), ("b.pcap", &capture(2))]);
+    let refused = |args: &[&str], what: &str| {
+        let run = run_in(folder.path(), args);
+        assert_eq!(run.code, Some(2), "{args:?}: {}", run.err);
+        assert!(run.err.contains(what), "{args:?}: {}", run.err);
+        assert_eq!(run.out, "", "{args:?}");
+    };
+    let out = ["-w", "out.pcapng"];
+    refused(&["a.pcap", "b.pcap", out[0], out[1]], "several are given");
+    refused(&[".", out[0], out[1]], "several are given");
+    refused(
+        &["-", out[0], out[1]],
+        "standard input can be read once only",
+    );
+    refused(&["-", out[0], out[1]], "hint: write it to a file first");
+    refused(&["a.pcap", "-w", "./a.pcap"], "would be overwritten");
+    refused(
+        &["a.pcap", "-w", "-"],
+        "cannot take both the report and the capture",
+    );
+    refused(&["a.pcap", "-w", "one", "-o", "./one"], "cannot take both");
+    refused(&[out[0], out[1], "explain", "438"], "-w is for captures");
+    assert_eq!(names_in(folder.path()), ["a.pcap", "b.pcap"]);
+    let run = run_in(folder.path(), &["a.pcap", "-w", "no/such/folder.pcapng"]);
+    assert_eq!((run.code, &*run.out), (Some(1), ""), "{}", run.err);
+}
+
+#[cfg(unix)]
+#[test]
+fn annotate_refuses_a_pipe_with_a_name() {
+    let folder = folder_with(&[("a.pcap", &capture(2))]);
+    let command = format!(
+        "mkfifo pipe && {{ cat a.pcap > pipe & }} && exec {} pipe -w out.pcapng",
+        env!("CARGO_BIN_EXE_sipannotate")
+    );
+    let output = Command::new("sh")
+        .args(["-c", &command])
+        .current_dir(folder.path())
+        .output();
+    let run = Run::from(output.unwrap());
+    assert_eq!(run.code, Some(2), "{}", run.err);
+    assert!(
+        run.err.contains("pipe can be read once only"),
+        "{}",
+        run.err
+    );
+}
+
+#[test]
+fn annotate_writes_to_standard_output_when_the_report_goes_to_a_file() {
+    let folder = folder_with(&[("a.pcap", &capture(2))]);
+    let output = sipannotate(&["a.pcap", "-o", "report.txt", "-w", "-"])
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert!(output.stdout.starts_with(&SECTION));
+    assert_eq!(names_in(folder.path()), ["a.pcap", "report.txt"]);
+}
+
+#[test]
+fn who_has_seen_enough_of_the_report_still_gets_the_annotated_capture() {
+    let folder = folder_with(&[("a.pcap", &capture(3000))]);
+    let mut child = sipannotate(&["--all", "a.pcap", "-w", "out.pcapng"])
+        .current_dir(folder.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    let copy = fs::read(folder.path().join("out.pcapng")).unwrap();
+    let text = String::from_utf8_lossy(&copy);
+    assert_eq!(text.matches("\nTo do: ").count(), 3000);
+}
+
 #[test]
 fn colours_are_for_terminals_unless_always() {
     let folder = folder_with(&[("a.pcap", &capture(30))]);
@@ -475,4 +587,125 @@ fn long_help() {
     let run = run_in(folder.path(), &["--help"]);
     assert_eq!(run.code, Some(0));
     insta::assert_snapshot!(run.out);
+}
+
+#[test]
+fn ndjson_is_an_object_a_line_and_follows_a_capture_that_is_being_made() {
+    let mut child = sipannotate(&["-f", "ndjson", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    // The first calls settle while the capture goes on: the last of these is far behind them.
+    let mut whole = capture(60);
+    let rest = whole.split_off(whole.len() - 100);
+    stdin.write_all(&whole).unwrap();
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()));
+    let mut next =
+        || -> serde_json::Value { serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap() };
+    assert_eq!(next()["type"], "tool");
+    assert_eq!(next()["type"], "response");
+    stdin.write_all(&rest).unwrap();
+    drop(stdin);
+    let kinds: Vec<_> = std::iter::from_fn(|| lines.next())
+        .map(|line| {
+            serde_json::from_str::<serde_json::Value>(&line.unwrap()).unwrap()["type"].clone()
+        })
+        .collect();
+    assert_eq!(kinds.iter().filter(|kind| *kind == "response").count(), 59);
+    assert!(kinds.iter().any(|kind| kind == "totals"));
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn csv_has_tsharks_headings_and_is_narrowed_like_the_other_forms() {
+    let folder = folder_with(&[("a.pcap", &capture(30)), ("b.pcap", &capture(2))]);
+    let run = run_in(folder.path(), &["-f", "csv", "--call-id", "7@", "a.pcap"]);
+    assert_eq!((run.code, run.err.as_str()), (Some(0), ""));
+    let mut lines = run.out.lines();
+    assert!(
+        lines
+            .next()
+            .unwrap()
+            .starts_with("frame.number,frame.time_epoch,ip.src,")
+    );
+    let calls: Vec<_> = lines.map(|line| line.split(',').nth(12).unwrap()).collect();
+    assert_eq!(calls, ["7@a.example", "17@a.example", "27@a.example"]);
+
+    let run = run_in(folder.path(), &["-f", "csv", "."]);
+    let mut lines = run.out.lines();
+    assert!(lines.next().unwrap().starts_with("file,frame.number,"));
+    assert!(lines.all(|line| line.starts_with("./a.pcap,") || line.starts_with("./b.pcap,")));
+    // Nobody reads the rest: no complaint.
+    let run = run_in(folder.path(), &["explain", "438", "-f", "csv"]);
+    assert_eq!(run.code, Some(2), "{}", run.out);
+}
+
+#[test]
+fn progress_is_told_on_standard_error_and_only_if_asked_for_where_there_is_no_terminal() {
+    let read_slowly = |args: &[&str]| {
+        let mut child = sipannotate(args)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(&capture(30)).unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(1300));
+        drop(stdin);
+        Run::from(child.wait_with_output().unwrap())
+    };
+    let told = read_slowly(&["--progress", "always", "-"]);
+    assert!(told.err.starts_with("progress: "), "{}", told.err);
+    assert!(told.err.contains(" kB"), "{}", told.err);
+    let silent = read_slowly(&["-"]);
+    assert_eq!(silent.err, "");
+    assert_eq!(silent.out, told.out);
+}
+
+#[test]
+fn diff_says_what_changed_and_its_exit_code_is_of_what_was_after() {
+    let (before, after) = (capture(300), capture(1));
+    let folder = folder_with(&[
+        ("before.pcap", &before),
+        ("after.pcap", &after),
+        ("x.pcap", b"no capture"),
+    ]);
+    let run = |args: &[&str]| run_in(folder.path(), args);
+    let same = run(&["diff", "before.pcap", "before.pcap"]);
+    assert_eq!((same.code, same.err.as_str()), (Some(0), ""));
+    for section in [
+        "1. Capture",
+        "2. Findings",
+        "3. Final answers",
+        "4. Metrics",
+    ] {
+        assert!(same.out.contains(section), "{}", same.out);
+    }
+    assert!(same.out.contains("no change shown"), "{}", same.out);
+    let json = run(&["diff", "-f", "json", "before.pcap", "."]);
+    assert_eq!(json.code, Some(1), "{}", json.err);
+    let json = run(&["diff", "-f", "json", "before.pcap", "after.pcap"]);
+    let json: serde_json::Value = serde_json::from_str(&json.out).unwrap();
+    assert_eq!(json["before"]["invites"], 300);
+    assert_eq!(json["after"]["invites"], 1);
+
+    // The burst is before, and --fail-on looks at what is after.
+    let fail = ["--fail-on", "response-burst,identity-burst"];
+    let fails = |before, after| run(&["diff", before, after, fail[0], fail[1]]).code;
+    assert_eq!(fails("before.pcap", "after.pcap"), Some(0));
+    assert_eq!(fails("after.pcap", "before.pcap"), Some(3));
+
+    let unread = run(&["diff", "before.pcap", "x.pcap", "-o", "report.txt"]);
+    assert_eq!((unread.code, unread.out.as_str()), (Some(1), ""));
+    assert!(!folder.path().join("report.txt").exists());
+    for wrong in [
+        &["diff", "before.pcap"][..],
+        &["diff", "before.pcap", "after.pcap", "-f", "csv"],
+        &["diff", "before.pcap", "after.pcap", "--code", "438"],
+    ] {
+        assert_eq!(run(wrong).code, Some(2), "{wrong:?}");
+    }
 }

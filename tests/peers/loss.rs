@@ -14,16 +14,16 @@ use super::{MESSAGES, call_ids, joined};
 use sipannotate::pipeline::Options;
 
 /// Where the caller's packets leave, the callee's tap does not see what is dropped.
-const LEAVING: &str = "egress device wire";
+pub(super) const LEAVING: &str = "egress device wire";
 /// Where packets have entered, the tap has seen them.
 const ENTERED: &str = "input";
 /// A UDP payload that begins with `ACK `.
-const ACKS: &str = "udp dport 5060 @th,64,32 0x41434b20";
+pub(super) const ACKS: &str = "udp dport 5060 @th,64,32 0x41434b20";
 /// One packet of twenty.
 const SOME: &str = "udp dport 5060 numgen random mod 100 < 5";
 
 /// Drops in a namespace what matches `rule`.
-fn drop_at(bench: &Bench, space: usize, hook: &str, rule: &str) -> Option<()> {
+pub(super) fn drop_at(bench: &Bench, space: usize, hook: &str, rule: &str) -> Option<()> {
     let family = if hook == ENTERED { "ip" } else { "netdev" };
     let mut nft = bench.command(space, "nft");
     nft.arg(format!(
@@ -86,7 +86,7 @@ fn call(bench: &mut Bench, calls: usize, mode: &str, times: usize) {
 }
 
 /// What the program finds in what the tap saw.
-fn found(bench: &Bench) -> Analysed {
+pub(super) fn found(bench: &Bench) -> Analysed {
     let bytes = fs::read(bench.capture()).expect("a capture");
     analyse(&[&bytes], &Options::default())
 }

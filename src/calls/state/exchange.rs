@@ -350,7 +350,7 @@ impl Call {
         let of_it = self.transactions.iter_mut().filter(|t| t.exchange == index);
         let mut hops = of_it.filter_map(|t| {
             let is_neighbour = t.is_neighbour;
-            let hop = t.tell()?;
+            let hop = t.tell(directions)?;
             Some(Placed { is_neighbour, hop })
         });
         let Some(first) = hops.next() else { return };

@@ -1,6 +1,7 @@
 //! A hop of an exchange: what each message on it adds, and how it is told.
 
 use super::super::binding::Binding;
+use super::super::hops::Hops;
 use super::super::mark::Mark;
 use super::super::outcome::{Final, Hop, TEXT};
 use super::super::transaction::{Kept, Retrying, Sent, Transaction};
@@ -202,7 +203,7 @@ pub(super) fn short(text: Box<[u8]>) -> Box<[u8]> {
 
 impl Transaction {
     /// The hop as it is told; `None` if it was, or began after its exchange was told.
-    pub(super) fn tell(&mut self) -> Option<Hop> {
+    pub(super) fn tell(&mut self, directions: &Hops) -> Option<Hop> {
         let kept = *self.kept.take()?;
         let seen = |mark: Option<Mark>| mark.map(Mark::seen);
         let with_code = |of: Option<(StatusCode, Mark)>| of.map(|(code, mark)| (code, mark.seen()));
@@ -223,6 +224,9 @@ impl Transaction {
             ack: seen(kept.last_ack),
             cancel: seen(kept.cancel),
             unreachable: seen(kept.unreachable),
+            delivered: self
+                .request
+                .and_then(|request| directions.delivered.of(&self.flow, request.time)),
         })
     }
 }

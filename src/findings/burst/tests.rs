@@ -1,6 +1,7 @@
 //! The detector against the worked example, the sanity table and noise.
 
 use super::*;
+use crate::calls::ClockChange;
 
 fn at(seconds: f64) -> Timestamp {
     #[expect(clippy::cast_possible_truncation, reason = "test data")]
@@ -22,20 +23,25 @@ fn run(refused: &[f64], attempts: impl IntoIterator<Item = f64>) -> Vec<Burst> {
 }
 
 /// The bursts that a detector finds among these finals, with whether each is a refusal.
-fn drive(mut detector: Detector, all: &[(f64, bool)]) -> Vec<Burst> {
+fn drive(detector: Detector, all: &[(f64, bool)]) -> Vec<Burst> {
+    drive_watched(detector, all, &Watched::default())
+}
+
+/// The same where the tap was not always looking.
+fn drive_watched(mut detector: Detector, all: &[(f64, bool)], watched: &Watched) -> Vec<Burst> {
     let mut finals = Finals::new(BurstOptions::default().window, 1 << 16);
     let end = all.last().map_or(0.0, |last| last.0);
     for (time, refused) in all {
         let time = finals.next(at(*time));
         if finals.moves_on(time) {
-            detector.judge(&finals);
+            detector.judge(&finals, watched);
         }
         finals.push(time);
         if *refused {
             detector.push(time, &finals);
         }
     }
-    detector.finish(&finals, at(end))
+    detector.finish(&finals, watched, at(end))
 }
 
 fn every_second(until: u32) -> impl Iterator<Item = f64> {
@@ -147,17 +153,18 @@ fn two_bursts_are_two_and_the_first_is_no_baseline_of_the_second() {
 
 #[test]
 fn memory_is_capped() {
+    let watched = Watched::default();
     let mut detector = Detector::new(BurstOptions::default(), 100, at(0.0));
     let mut finals = Finals::new(BurstOptions::default().window, 100);
     for n in 0..10_000 {
         let time = at(f64::from(n) * 0.001);
-        detector.judge(&finals);
+        detector.judge(&finals, &watched);
         finals.push(time);
         detector.push(time, &finals);
         assert!(detector.remembered() <= 100);
         assert!(finals.times.len() <= 100);
     }
-    let bursts = detector.finish(&finals, at(11.0));
+    let bursts = detector.finish(&finals, &watched, at(11.0));
     assert_eq!(bursts.first().map(|burst| burst.count), Some(10_000));
 }
 
@@ -177,4 +184,45 @@ fn a_series_that_needs_a_baseline_opens_nothing_without_one() {
     let series = || Detector::new(BurstOptions::default(), 4096, at(0.0));
     assert_eq!(drive(series(), &all).len(), 1);
     assert_eq!(drive(series().with_baseline_only(), &all), []);
+}
+
+/// Finals every second of which one in eight is a refusal, but for a gap.
+fn steady_around(from: u32, until: u32, end: u32) -> Vec<(f64, bool)> {
+    (0..end)
+        .filter(|second| !(from..until).contains(second))
+        .map(|second| (f64::from(second), second % 8 == 0))
+        .collect()
+}
+
+#[test]
+fn time_in_which_the_tap_was_not_looking_is_no_baseline() {
+    let all = steady_around(600, 7800, 8400);
+    let mut watched = Watched::default();
+    watched.change(ClockChange::Unwatched {
+        from: Span::from_secs(599),
+        until: Span::from_secs(7800),
+    });
+    let detector = || Detector::new(BurstOptions::default(), 4096, at(0.0));
+    assert_eq!(drive_watched(detector(), &all, &watched), []);
+    assert_eq!(drive(detector(), &all).len(), 1, "the gap is what matters");
+}
+
+#[test]
+fn a_burst_behind_a_gap_is_judged_by_the_time_before_the_gap() {
+    let mut all: Vec<_> = (0..1200).map(|n| (f64::from(n), n % 100 == 0)).collect();
+    all.extend((5000..6000).map(|n| (f64::from(n), (5010..5040).contains(&n))));
+    let mut watched = Watched::default();
+    watched.change(ClockChange::Unwatched {
+        from: Span::from_secs(1199),
+        until: Span::from_secs(5000),
+    });
+    let detector = Detector::new(BurstOptions::default(), 4096, at(0.0));
+    let bursts = drive_watched(detector, &all, &watched);
+    let [burst] = bursts.as_slice() else {
+        panic!("one burst, not {bursts:?}")
+    };
+    assert_eq!((burst.start, burst.end), (at(5010.0), at(5039.0)));
+    // Twelve in twenty minutes, and half a one more.
+    let expected = burst.expected.expect("a baseline");
+    assert!((expected - 12.5 / 20.0).abs() < 0.05, "{expected}");
 }

@@ -40,6 +40,7 @@ fn hop(ms: i64) -> Hop {
         ack: None,
         cancel: None,
         unreachable: None,
+        delivered: None,
     }
 }
 

@@ -163,6 +163,8 @@ pub(super) fn of(
         Verdict::AckMismatch(_, Standing::Tolerated) => None,
         Verdict::AckMismatch(fault, _) => of_fault(fault, dialog, leg),
         Verdict::AckUndeliverable => private_contact(leg).or_else(|| transport_switch(dialog, leg)),
+        // The element before the callee has the ACK, and its way on is the Contact.
+        Verdict::AckDroppedAt => dialog.legs.last().and_then(private_contact),
         Verdict::AckNotHonoured(_) => other_node(dialog, leg).or_else(|| lost_beyond(dialog, leg)),
         Verdict::UasDiedAfter200 => Some(Cause {
             kind: Kind::CalleeRestarted,

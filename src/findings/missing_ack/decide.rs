@@ -330,6 +330,12 @@ fn without_ack(facts: &Facts, timing: &Timing) -> Decision {
         Repeats::Stopped if facts.callee_died && copies <= 2 => {
             return plain(Verdict::UasDiedAfter200);
         }
+        // A callee that repeated nothing, and hung up when 64*T1 were over, may as well have ended a
+        // call of half a minute whose ACK went the way that this tap does not see. (DOMAIN C.5 row
+        // 16 does not ask for that; on a one-way tap every such call would be held against it.)
+        _ if timing.gave_up && !bye_behind_pause && !facts.two_way && copies < 3 => {
+            return said(Verdict::Inconclusive, &["give-up-bye", "one-way"]);
+        }
         _ if timing.gave_up && !bye_behind_pause => {
             return said(Verdict::NoAckProbable, &["give-up-bye"]);
         }

@@ -403,6 +403,15 @@ fn who_ends_the_call_tells_more() {
         &["give-up-bye"],
     );
     check(
+        "give-up where the caller is not seen",
+        &Facts {
+            two_way: false,
+            ..tcp.clone()
+        },
+        Verdict::Inconclusive,
+        &["give-up-bye", "one-way"],
+    );
+    check(
         "callee at 5 s",
         &uas_bye(5.0, first(4)),
         Verdict::NoAckProbable,

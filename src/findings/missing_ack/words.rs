@@ -264,6 +264,9 @@ fn inconclusive_detail(decision: &Decision) -> &'static str {
             "The capture starts after the INVITE; too little is known of the call."
         }
         Some("one-way") => "Only one direction of this hop was captured.",
+        Some("give-up-bye") => {
+            "The callee hung up about 64*T1 (32 s) after its 200 and repeated none of it; what the caller sent was not captured."
+        }
         Some("ended-early") => "The call ended before another copy of the 200 was due.",
         Some("capture-gap") => {
             "Between two of the files nothing was captured while the call was open; the ACK may have passed then."
@@ -434,7 +437,8 @@ pub(super) static TOPICS: &[Topic] = topics![
             (
                 SEES,
                 "As no-ack-confirmed, lowered by its qualifier: capture-ends, capture-starts, one-way, capture-loss, capture-gap, \
-            few-copies, ended-early, give-up-bye (the callee did not repeat and hung up at 64*T1) or no-repeats."
+            few-copies, ended-early, give-up-bye (the callee did not repeat and hung up at 64*T1) or no-repeats. lossy-tap beside it: \
+            answers without their requests show that the tap misses as many packets in silence."
             ),
             (TO_DO, FIND_THE_ACK),
         ]
@@ -590,7 +594,7 @@ pub(super) static TOPICS: &[Topic] = topics![
             (
                 SEES,
                 "Its qualifier says why: capture-ends, capture-starts, capture-gap (between two files), one-way, \
-            ended-early, no-repeats, time-step."
+            ended-early, give-up-bye (with one-way), no-repeats, time-step."
             ),
             (
                 TO_DO,

@@ -52,7 +52,7 @@ impl Calls {
             .iter()
             .map(|(time, traits, is)| (*time, traits, *is));
         let looked = look(&rows, (at(START), at(END)), &|_| true);
-        looked.named(&self.values, main, of_identity)
+        looked.named((&self.values, &|time| time), main, of_identity)
     }
 
     fn onset(&mut self) -> Option<Onset> {
@@ -238,7 +238,7 @@ fn the_full_hour_is_named_where_nothing_else_is() {
             &|_| true,
         );
         calls.values.date(|_| None);
-        kind(looked.named(&calls.values, None, true))
+        kind(looked.named((&calls.values, &|time| time), None, true))
     };
     assert_eq!(calls(7201), "full-hour");
     assert_eq!(calls(7210), "none");

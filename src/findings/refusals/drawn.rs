@@ -56,7 +56,7 @@ impl Refusals {
         let is_in = |time| burst.start <= time && time <= burst.end;
         let refusals = || {
             self.refused.iter().filter(|refused| {
-                refused.code == code && is_in(refused.call.time) && belongs(&refused.traits)
+                refused.code == code && is_in(refused.time) && belongs(&refused.traits)
             })
         };
         let attempts = || self.attempts.iter().filter(|one| is_in(one.time));
@@ -106,9 +106,7 @@ impl Refusals {
         let calls = refusals().take(self.calls_per_finding);
         Drawn {
             calls: calls.map(|refused| refused.call.clone()).collect(),
-            tried: Tried::of(
-                refusals().map(|one| (&*one.call.call_id, &one.traits, one.call.time)),
-            ),
+            tried: Tried::of(refusals().map(|one| (&*one.call.call_id, &one.traits, one.time))),
             by_peer,
             compared,
             exceptions,
@@ -138,8 +136,9 @@ impl Refusals {
         let of_identity = said.rule == identity_burst::NAME
             || matches!(code.get(), 428 | 436..=438)
             || !causes.is_empty();
+        let captured = |steady| self.watched.captured(steady);
         let onset = drawn.looked.named(
-            &self.values,
+            (&self.values, &captured),
             main.map(|(id, grade, _)| (*id, *grade)),
             of_identity,
         );
@@ -161,6 +160,7 @@ impl Refusals {
             partition: &partition,
             onset: onset.as_ref(),
             rates: (share, peak_per_minute, baseline),
+            captured: &captured,
         });
         Finding {
             rule: said.rule,
@@ -185,8 +185,8 @@ impl Refusals {
             }),
             remediation: said.remediation.to_owned(),
             count: burst.count,
-            start: burst.start,
-            end: burst.end,
+            start: captured(burst.start),
+            end: captured(burst.end),
             peers: peers.sorted(),
             calls: drawn.calls.clone(),
             burst: Some(BurstFacts {
@@ -195,7 +195,7 @@ impl Refusals {
                 share,
                 tried: drawn.tried,
                 peak_per_minute,
-                peak_at: burst.peak.1,
+                peak_at: captured(burst.peak.1),
                 baseline_per_minute: baseline,
                 open: burst.open,
                 soft: said.soft,
@@ -203,7 +203,7 @@ impl Refusals {
                 causes: causes.clone(),
                 onset,
                 otherwise: drawn.otherwise.clone(),
-                keys: keys.to_vec(),
+                keys: keys.iter().map(|key| key.at(captured)).collect(),
             }),
         }
     }

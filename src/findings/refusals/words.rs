@@ -23,6 +23,8 @@ pub(super) struct Told<'a> {
     pub(super) onset: Option<&'a Onset>,
     /// Share, the most a minute, what is usual a minute.
     pub(super) rates: (f64, f64, Option<f64>),
+    /// From steady time to what the capture's clock told.
+    pub(super) captured: &'a dyn Fn(Timestamp) -> Timestamp,
 }
 
 /// One line.
@@ -56,7 +58,9 @@ pub(super) fn title(code: StatusCode, burst: &Burst, said: &Said, tried: &Tried)
 pub(super) fn detail(told: &Told<'_>) -> String {
     let mut detail = rates(told);
     if let Some(onset) = told.onset {
-        let start = told.burst.start.nanos().div_euclid(NANOS_PER_SEC);
+        let start = (told.captured)(told.burst.start)
+            .nanos()
+            .div_euclid(NANOS_PER_SEC);
         push(
             &mut detail,
             format_args!(" Since {}: {}.", date::write(start), onset.evidence),
@@ -88,7 +92,7 @@ fn rates(told: &Told<'_>) -> String {
     let refused = format!(
         "{who} were {:.0} %, at most {peak_per_minute:.0} a minute at {}",
         share * 100.0,
-        of_day(told.burst.peak.1)
+        of_day((told.captured)(told.burst.peak.1))
     );
     match baseline {
         Some(rate) => format!("{refused}, where {rate:.2} a minute is usual."),

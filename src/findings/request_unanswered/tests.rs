@@ -39,7 +39,7 @@ fn repeated_to_the_end_without_answer_is_confirmed_by_method() {
         rule,
         &[alive(), sent("REGISTER", |hop| hop.again(&E))],
     ));
-    assert_eq!(found.title, "1 REGISTER never answered");
+    assert_eq!(found.title, "1 REGISTER request never answered");
     let evidence = found.evidence.expect("evidence");
     assert!(
         evidence.starts_with("REGISTER 11 times in 31.5 s, frames 100 to 3250"),
@@ -227,4 +227,77 @@ fn what_the_next_hop_shows_is_told_of_that_one() {
             hop.vias(2).sent(1.01).again(&A)
         });
     check(&[made], &["never-answered(one-way) warning probable 1"]);
+}
+
+#[test]
+fn a_request_that_tcp_acknowledged_arrived_and_is_not_said_to_be_kept_out() {
+    let waiting =
+        |change: fn(MadeHop) -> MadeHop| sent("INVITE", |hop| change(hop.over(Transport::Tcp)));
+    let arrived = waiting(|hop| hop.delivered(1.1));
+    check(
+        &[arrived.clone()],
+        &["never-answered(no-repeats,arrived) warning probable 1"],
+    );
+    let rule = RequestUnanswered::new(&Limits::default());
+    let found = only(findings(rule, &[arrived.clone()]));
+    assert_eq!(found.title, "1 INVITE arrived and never answered");
+    assert!(
+        !found.remediation.contains("firewall"),
+        "{}",
+        found.remediation
+    );
+    let evidence = found.evidence.expect("evidence");
+    assert!(
+        evidence.contains("TCP acknowledged it, frame 110 at the latest"),
+        "{evidence}"
+    );
+    check(&[arrived.loss()], &[]);
+    check(&[waiting(|hop| hop)], &[]);
+}
+
+#[test]
+fn one_silent_target_behind_an_element_that_passes_other_calls_on_is_information() {
+    let stuck = sent("INVITE", |hop| hop.trying(1.1).answer(408, 33.0));
+    let passed = sent("INVITE", |hop| hop.trying(1.1).answer(486, 9.0)).call("c2");
+    check(
+        &[stuck.clone(), passed],
+        &["stuck-behind-100(timed-out,others-answered) info probable 1"],
+    );
+    // Twice, and none between them that was answered.
+    let again = stuck.clone().call("c3");
+    let before = sent("INVITE", |hop| hop.trying(0.1).answer(486, 0.5)).call("c4");
+    check(
+        &[before, stuck.clone(), again.clone()],
+        &["stuck-behind-100(timed-out) warning probable 2"],
+    );
+    let meanwhile = sent("INVITE", |hop| hop.trying(1.1).answer(486, 9.0)).call("c2");
+    check(
+        &[meanwhile, stuck.clone(), again],
+        &["stuck-behind-100(timed-out,others-answered) info probable 2"],
+    );
+    let challenged = sent("INVITE", |hop| hop.trying(1.1).answer(407, 1.2)).call("c2");
+    check(
+        &[stuck, challenged],
+        &["stuck-behind-100(timed-out) warning probable 1"],
+    );
+}
+
+#[test]
+fn titles_count_in_words_and_say_what_else_came() {
+    let title = |made: &[Made]| {
+        let rule = RequestUnanswered::new(&Limits::default());
+        only(findings(rule, made)).title
+    };
+    let timed_out = sent("INVITE", |hop| hop.trying(1.1).answer(408, 33.0));
+    assert_eq!(
+        title(&vec![timed_out; 11]),
+        "11 INVITEs timed out after nothing but 100 Trying"
+    );
+    let cancelled = sent("INVITE", |hop| {
+        hop.trying(1.1).cancel(20.0).answer(408, 21.0)
+    });
+    assert_eq!(
+        title(&[cancelled]),
+        "1 INVITE cancelled after nothing but 100 Trying"
+    );
 }

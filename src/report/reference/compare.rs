@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 
 use super::explain::{ResponseView, json, name, reading};
@@ -84,8 +85,11 @@ fn differences(
     Ok(())
 }
 
-#[derive(Serialize)]
+/// The page of `sipannotate compare -f json`; arrays of two are in the order asked for.
+#[derive(JsonSchema, Serialize)]
 struct View<'a> {
+    /// The version of this shape; steps when a reader could break.
+    #[schemars(extend("const" = SCHEMA_VERSION))]
     schema_version: u32,
     summary: &'a str,
     codes: [ResponseView<'a>; 2],
@@ -93,7 +97,7 @@ struct View<'a> {
     choose: [&'a str; 2],
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct DifferenceView<'a> {
     what: &'static str,
     values: [&'a str; 2],
@@ -125,4 +129,9 @@ pub fn write_comparison_json(
         choose: [&comparison.choose_left, &comparison.choose_right],
     };
     json(&view, out)
+}
+
+/// The schema of the JSON.
+pub(in crate::report) fn schema(generator: SchemaGenerator) -> Schema {
+    generator.into_root_schema_for::<View<'_>>()
 }

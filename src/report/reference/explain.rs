@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 
 use super::page::Page;
@@ -191,14 +192,17 @@ fn topic_page(page: &mut Page<'_>, topic: &Topic<'_>) -> io::Result<()> {
     Ok(())
 }
 
-#[derive(Serialize)]
+/// The page of `sipannotate explain -f json`: what the words asked for mean.
+#[derive(JsonSchema, Serialize)]
 struct Pages<'a> {
+    /// The version of this shape; steps when a reader could break.
+    #[schemars(extend("const" = SCHEMA_VERSION))]
     schema_version: u32,
     topics: Vec<View<'a>>,
 }
 
 /// One subject in JSON.
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 enum View<'a> {
     Response(Box<ResponseView<'a>>),
@@ -217,13 +221,13 @@ enum View<'a> {
     },
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct SectionView<'a> {
     heading: &'a str,
     body: &'a str,
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct CauseView<'a> {
     number: u16,
     name: &'a str,
@@ -233,12 +237,13 @@ struct CauseView<'a> {
 }
 
 /// A response code in JSON, with the names of the report's `codes[]`.
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 pub(super) struct ResponseView<'a> {
     code: u16,
     #[serde(skip_serializing_if = "Option::is_none")]
     phrase: Option<&'a str>,
     class: &'static str,
+    #[schemars(with = "String", extend("enum" = ["current", "obsolete", "unregistered"]))]
     status: Status,
     #[serde(skip_serializing_if = "Option::is_none")]
     treated_as: Option<u16>,
@@ -255,6 +260,7 @@ pub(super) struct ResponseView<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     dialog: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", extend("enum" = ["no", "changed", "auto", "later", "elsewhere", "n/a"]))]
     retry: Option<Retry>,
     #[serde(skip_serializing_if = "Option::is_none")]
     headers: Option<&'a [String]>,
@@ -270,7 +276,7 @@ pub(super) struct ResponseView<'a> {
     phrases: Vec<PhraseView<'a>>,
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct PhraseView<'a> {
     phrase: &'a str,
     source: &'a str,
@@ -376,4 +382,9 @@ fn view<'a>(subject: &'a Subject<'a>) -> View<'a> {
                 .collect(),
         },
     }
+}
+
+/// The schema of the JSON.
+pub(in crate::report) fn schema(generator: SchemaGenerator) -> Schema {
+    generator.into_root_schema_for::<Pages<'_>>()
 }

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 
 use super::explain::{ResponseView, json};
@@ -92,8 +93,11 @@ pub fn write_table_markdown(entries: &[&Entry], lang: Lang, out: &mut dyn Write)
     Ok(())
 }
 
-#[derive(Serialize)]
+/// The catalogue, as `sipannotate catalogue -f json` prints it.
+#[derive(JsonSchema, Serialize)]
 struct View<'a> {
+    /// The version of this shape; steps when a reader could break.
+    #[schemars(extend("const" = SCHEMA_VERSION))]
     schema_version: u32,
     registry_date: &'a str,
     codes: Vec<ResponseView<'a>>,
@@ -110,4 +114,9 @@ pub fn write_table_json(entries: &[&'static Entry], out: &mut dyn Write) -> io::
             .collect(),
     };
     json(&view, out)
+}
+
+/// The schema of the JSON.
+pub(in crate::report) fn schema(generator: SchemaGenerator) -> Schema {
+    generator.into_root_schema_for::<View<'_>>()
 }

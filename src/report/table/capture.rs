@@ -7,7 +7,7 @@
 use std::io::{self, Write};
 
 use super::layout::Page;
-use super::paint::Style;
+use crate::report::paint::Style;
 use crate::report::text;
 use crate::report::view::{Capture, Metric, Severity, Totals, Trust, View};
 use crate::wire_text;
@@ -86,6 +86,16 @@ fn write_summary(page: Page, out: &mut dyn Write, view: &View) -> io::Result<()>
 }
 
 fn write_files(page: Page, out: &mut dyn Write, captures: &[Capture]) -> io::Result<()> {
+    write_files_of(page, out, page.labels.file, captures)
+}
+
+/// The files, with `label` beside the first.
+pub(super) fn write_files_of(
+    page: Page,
+    out: &mut dyn Write,
+    label: &str,
+    captures: &[Capture],
+) -> io::Result<()> {
     let labels = page.labels;
     for (index, capture) in captures.iter().take(SHOWN_FILES).enumerate() {
         let mut line = String::new();
@@ -103,7 +113,7 @@ fn write_files(page: Page, out: &mut dyn Write, captures: &[Capture]) -> io::Res
             facts.push(labels.cut_short.to_owned());
         }
         text::push(&mut line, format_args!(" ({})", facts.join(", ")));
-        page.field(out, 0, if index == 0 { labels.file } else { "" }, &line)?;
+        page.field(out, 0, if index == 0 { label } else { "" }, &line)?;
     }
     let more = captures.len().saturating_sub(SHOWN_FILES);
     if more > 0 {
@@ -201,7 +211,7 @@ fn write_metrics(page: Page, out: &mut dyn Write, metrics: &[Metric]) -> io::Res
     page.field(out, 0, page.labels.metrics, &parts.join(", "))
 }
 
-fn write_trust(page: Page, out: &mut dyn Write, trust: &[Trust]) -> io::Result<()> {
+pub(super) fn write_trust(page: Page, out: &mut dyn Write, trust: &[Trust]) -> io::Result<()> {
     if trust.is_empty() {
         return page.field(out, 0, page.labels.trust, page.labels.all_analysed);
     }

@@ -5,10 +5,9 @@
 
 use std::io::{self, Write};
 
-use super::findings::percent;
 use super::layout::{Column, Grid, Page};
-use super::paint::Style;
-use crate::report::text;
+use crate::report::paint::Style;
+use crate::report::text::{self, percent};
 use crate::report::view::{Code, View};
 use crate::wire_text;
 

@@ -7,9 +7,10 @@
 use std::io::{self, Write};
 
 use super::layout::{Column, Grid, LABEL_WIDTH, Page};
-use super::paint::Style;
+use crate::report::clock;
+use crate::report::paint::Style;
+use crate::report::text::{self, percent};
 use crate::report::view::{Burst, CallRef, Finding, Severity, Time, View};
-use crate::report::{clock, text};
 use crate::units::Timestamp;
 use crate::wire_text;
 
@@ -397,20 +398,6 @@ fn safe(prose: &str) -> String {
     wire_text::terminal(prose.into()).into_owned()
 }
 
-/// `27.3%`.
-pub(super) fn percent(share: f64) -> String {
-    let percent = share * 100.0;
-    if !percent.is_finite() {
-        "-".to_owned()
-    } else if percent > 0.0 && percent < 0.05 {
-        "<0.1%".to_owned()
-    } else if (99.95..100.0).contains(&percent) {
-        ">99.9%".to_owned()
-    } else {
-        format!("{percent:.1}%")
-    }
-}
-
 /// `30`, `0.06`.
 fn number(value: f64) -> String {
     if !value.is_finite() {
@@ -424,12 +411,6 @@ fn number(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn shares_never_round_to_none_or_all() {
-        let said = [0.0, 0.0001, 0.273, 0.9999, 1.0, f64::NAN].map(percent);
-        assert_eq!(said, ["0.0%", "<0.1%", "27.3%", ">99.9%", "100.0%", "-"]);
-    }
 
     #[test]
     fn numbers_have_no_needless_digits() {

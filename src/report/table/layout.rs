@@ -9,10 +9,10 @@ use comfy_table::{
     CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle, Width,
 };
 
-use super::paint::Style;
 use super::{Options, labels};
 use crate::report::clock::TimeStyle;
 use crate::report::labels::Labels;
+use crate::report::paint::Style;
 use crate::report::text;
 
 /// Blanks between two columns.

@@ -9,8 +9,8 @@
 use std::io::{self, Write};
 
 use super::layout::{Column, Grid, Page};
-use super::paint::Style;
 use super::{Options, findings, layout};
+use crate::report::paint::Style;
 use crate::report::view::{Diagnosis, Response};
 use crate::report::{clock, text};
 use crate::wire_text;

@@ -13,7 +13,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
-use super::{CallRef, Capture, Contributor, KeyBurst, Onset, Response, Signer, Time};
+use super::{
+    CallRef, Capture, Contributor, KeyBurst, Ladder, LadderMessage, Onset, Response, Signer, Time,
+};
 use crate::report::clock;
 use crate::wire_text::WireText;
 
@@ -179,6 +181,78 @@ impl Serialize for KeyBurst {
         map.serialize_entry("count", &self.count)?;
         put_some(&mut map, "start", self.start.as_ref())?;
         put_some(&mut map, "end", self.end.as_ref())?;
+        map.end()
+    }
+}
+
+impl Serialize for Ladder {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        put_text(&mut map, "call_id", "call_id_bytes", self.call_id.wire())?;
+        map.serialize_entry("hosts", &self.hosts)?;
+        map.serialize_entry("messages", &self.messages)?;
+        map.serialize_entry("findings", &self.findings)?;
+        map.serialize_entry("left_out_before", &self.left_out.0)?;
+        map.serialize_entry("left_out_behind", &self.left_out.1)?;
+        map.end()
+    }
+}
+
+impl Serialize for LadderMessage {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("file", &self.file)?;
+        map.serialize_entry("frame", &self.frame)?;
+        if self.frames.len() > 1 {
+            map.serialize_entry("frames", &self.frames)?;
+        }
+        map.serialize_entry("time", &Time(self.time))?;
+        map.serialize_entry("src", &Shown(self.src))?;
+        map.serialize_entry("dst", &Shown(self.dst))?;
+        map.serialize_entry("transport", self.transport.name())?;
+        map.serialize_entry("from", &self.from)?;
+        map.serialize_entry("to", &self.to)?;
+        put_text(&mut map, "method", "method_bytes", self.method.wire())?;
+        for (key, bytes_key, text) in [
+            ("uri", "uri_bytes", &self.uri),
+            ("reason", "reason_bytes", &self.reason),
+            ("branch", "branch_bytes", &self.branch),
+            ("from_tag", "from_tag_bytes", &self.from_tag),
+            ("to_tag", "to_tag_bytes", &self.to_tag),
+        ] {
+            if let Some(text) = text {
+                put_text(&mut map, key, bytes_key, text.wire())?;
+            }
+        }
+        put_some(&mut map, "code", self.code.as_ref())?;
+        put_some(&mut map, "cseq", self.cseq.as_ref())?;
+        put_some(&mut map, "media", self.media.as_ref())?;
+        if self.holds {
+            map.serialize_entry("holds", &true)?;
+        }
+        map.serialize_entry("retransmission", &self.retransmission)?;
+        map.serialize_entry("duplicate", &self.duplicate)?;
+        put_some(&mut map, "repeats", self.repeats.as_ref())?;
+        put_some(&mut map, "meaning", self.meaning.as_ref())?;
+        put_some(&mut map, "remediation", self.remediation.as_ref())?;
+        put_some(&mut map, "context", self.context.as_ref())?;
+        if !self.diagnosis.is_empty() {
+            map.serialize_entry("diagnosis", &self.diagnosis)?;
+        }
+        if !self.findings.is_empty() {
+            map.serialize_entry("findings", &self.findings)?;
+        }
+        if !self.identity.is_empty() {
+            map.serialize_entry("identity", &self.identity)?;
+        }
+        map.serialize_entry("length", &self.length)?;
+        if self.snapped {
+            map.serialize_entry("snapped", &true)?;
+        }
+        if self.selected {
+            map.serialize_entry("selected", &true)?;
+        }
+        put_text(&mut map, "message", "message_bytes", self.wire())?;
         map.end()
     }
 }

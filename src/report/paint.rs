@@ -9,7 +9,7 @@ use crate::report::view::Severity;
 
 /// A look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Style {
+pub(in crate::report) enum Style {
     /// As it is.
     Plain,
     /// Headings.
@@ -24,7 +24,7 @@ pub(super) enum Style {
 
 impl Style {
     /// The style of a severity.
-    pub(super) const fn severity(severity: Severity) -> Self {
+    pub(in crate::report) const fn severity(severity: Severity) -> Self {
         match severity {
             Severity::Critical => Self::Strong(Color::DarkRed),
             Severity::Error => Self::Color(Color::DarkRed),
@@ -34,7 +34,7 @@ impl Style {
     }
 
     /// The style of a status code, by class.
-    pub(super) const fn code(code: u16) -> Self {
+    pub(in crate::report) const fn code(code: u16) -> Self {
         match code / 100 {
             2 => Self::Color(Color::DarkGreen),
             3 => Self::Color(Color::DarkCyan),
@@ -46,7 +46,7 @@ impl Style {
     }
 
     /// `text` in this style.
-    pub(super) fn paint(self, text: &str, color: bool) -> String {
+    pub(in crate::report) fn paint(self, text: &str, color: bool) -> String {
         let codes = match self {
             Self::Plain => return text.to_owned(),
             Self::Bold => "1".to_owned(),
@@ -62,7 +62,7 @@ impl Style {
     }
 
     /// A cell in this style; the table drops it when colours are off.
-    pub(super) fn cell(self, text: String) -> Cell {
+    pub(in crate::report) fn cell(self, text: String) -> Cell {
         let cell = Cell::new_owned(text);
         match self {
             Self::Plain => cell,
