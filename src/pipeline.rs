@@ -6,7 +6,9 @@
 
 mod annotate;
 mod clock;
+mod extract;
 mod ladders;
+mod loss;
 mod sinks;
 mod survey;
 mod wires;
@@ -17,9 +19,7 @@ use std::io;
 use std::sync::Arc;
 
 use crate::calls::{Calls, Moment, Sighted, Sighting};
-use crate::capture::{
-    self, Border, Ended, Frame, Merge, Meter, Next, Source, Taps, segment_digest,
-};
+use crate::capture::{self, Border, Ended, Frame, Merge, Meter, Next, Source, Taps};
 use crate::defect::{Defect, DefectKind};
 use crate::findings::rule::Rule;
 use crate::findings::trust::Trust;
@@ -37,10 +37,13 @@ use crate::units::{FrameNo, FrameRef, Span, Timestamp, Transport};
 
 pub use annotate::annotate;
 use clock::{Clock, Relayed};
+pub use extract::{CallFrames, Extract, call_frames, extract};
 pub use ladders::{Gathered, gather};
+use loss::{is_loss, is_unread};
 use sinks::{Responses, Sinks};
 use survey::survey;
 pub use wires::Wires;
+use wires::digest;
 
 /// Names of the rules there are, for `--fail-on`.
 pub use crate::findings::registry::RULES;
@@ -623,7 +626,7 @@ impl Sip {
     #[cold]
     fn carried_by_sctp(&mut self, packet: &SctpPacket<'_>, before: u64) {
         let numbers = (packet.verification_tag, 0);
-        let digest = segment_digest(&packet.flow, &packet.origin, numbers, packet.chunks);
+        let digest = capture::segment_digest(&packet.flow, &packet.origin, numbers, packet.chunks);
         let brought = self.calls.messages() - before;
         if brought > 0 {
             self.carriers.brought(digest, &packet.origin, brought);
@@ -691,31 +694,4 @@ impl Sip {
             retransmission: calls.totals().retransmissions > before,
         });
     }
-}
-
-/// Digest of a segment.
-fn digest(segment: &Segment<'_>) -> u64 {
-    let numbers = (segment.seq, segment.ack);
-    segment_digest(&segment.flow, &segment.origin, numbers, segment.payload)
-}
-
-/// Whether the defect means that packets may be missing.
-const fn is_loss(defect: &Defect) -> bool {
-    matches!(
-        defect.kind,
-        DefectKind::TcpGap
-            | DefectKind::SctpGap
-            | DefectKind::IpFragmentsMissing
-            | DefectKind::Dropped
-            | DefectKind::BadBlock
-    )
-}
-
-/// Whether a defect of the stages before messages means that some were in the capture and not
-/// read; to those who look for a message it is as if it had not been captured.
-const fn is_unread(defect: &Defect) -> bool {
-    matches!(
-        defect.kind,
-        DefectKind::Evicted | DefectKind::Malformed | DefectKind::Snapped
-    )
 }
