@@ -11,6 +11,7 @@
 mod common;
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -74,10 +75,11 @@ fn bundle(folder: &Path, args: &[&str]) -> Run {
 
 fn sha256(path: &Path) -> String {
     let digest = Sha256::digest(fs::read(path).unwrap());
-    digest.iter().fold(String::new(), |mut text, byte| {
-        text.push_str(&format!("{byte:02x}"));
-        text
-    })
+    let mut text = String::new();
+    for byte in digest {
+        write!(text, "{byte:02x}").unwrap();
+    }
+    text
 }
 
 fn names_in(folder: &Path) -> Vec<String> {
