@@ -136,6 +136,9 @@ pub struct Limits {
     pub ladder_messages: usize,
     /// Bytes of messages kept for all ladders together.
     pub ladder_bytes: usize,
+    /// Frames of findings' calls remembered for the captures that are taken out of another; 16 bytes
+    /// each.
+    pub extracted_frames: usize,
     /// Distinct groups of defects told apart in the trust section.
     pub defect_groups: usize,
 }
@@ -203,6 +206,7 @@ impl Default for Limits {
             ladder_calls: 64,
             ladder_messages: 2000,
             ladder_bytes: 32 << 20,
+            extracted_frames: 2 << 20,
             defect_groups: 256,
         }
     }

@@ -6,6 +6,7 @@
 
 mod annotate;
 mod clock;
+mod extract;
 mod ladders;
 mod loss;
 mod sinks;
@@ -18,9 +19,7 @@ use std::io;
 use std::sync::Arc;
 
 use crate::calls::{Calls, Moment, Sighted, Sighting};
-use crate::capture::{
-    self, Border, Ended, Frame, Merge, Meter, Next, Source, Taps, segment_digest,
-};
+use crate::capture::{self, Border, Ended, Frame, Merge, Meter, Next, Source, Taps};
 use crate::defect::{Defect, DefectKind};
 use crate::findings::rule::Rule;
 use crate::findings::trust::Trust;
@@ -38,11 +37,13 @@ use crate::units::{FrameNo, FrameRef, Span, Timestamp, Transport};
 
 pub use annotate::annotate;
 use clock::{Clock, Relayed};
+pub use extract::{CallFrames, Extract, call_frames, extract};
 pub use ladders::{Gathered, gather};
 use loss::{is_loss, is_unread};
 use sinks::{Responses, Sinks};
 use survey::survey;
 pub use wires::Wires;
+use wires::digest;
 
 /// Names of the rules there are, for `--fail-on`.
 pub use crate::findings::registry::RULES;
@@ -620,7 +621,7 @@ impl Sip {
     #[cold]
     fn carried_by_sctp(&mut self, packet: &SctpPacket<'_>, before: u64) {
         let numbers = (packet.verification_tag, 0);
-        let digest = segment_digest(&packet.flow, &packet.origin, numbers, packet.chunks);
+        let digest = capture::segment_digest(&packet.flow, &packet.origin, numbers, packet.chunks);
         let brought = self.calls.messages() - before;
         if brought > 0 {
             self.carriers.brought(digest, &packet.origin, brought);
@@ -688,10 +689,4 @@ impl Sip {
             retransmission: calls.totals().retransmissions > before,
         });
     }
-}
-
-/// Digest of a segment.
-fn digest(segment: &Segment<'_>) -> u64 {
-    let numbers = (segment.seq, segment.ack);
-    segment_digest(&segment.flow, &segment.origin, numbers, segment.payload)
 }

@@ -90,6 +90,17 @@ pub(super) enum Command {
         #[arg(value_enum, value_name = "DOCUMENT", default_value = "report")]
         document: Document,
     },
+    /// Write a folder a finding, with a capture of just its calls, to be handed on.
+    ///
+    /// Each folder holds `capture.pcapng` (all frames of the calls that the finding names, media left
+    /// out) and `manifest.json` (how it was made, and SHA-256 of every file). -o names the folder they are
+    /// written into, which appears when it is whole. Captures are read several times, so standard input is
+    /// refused.
+    Bundle {
+        /// Captures to read.
+        #[arg(required = true, value_name = "CAPTURE")]
+        captures: Vec<PathBuf>,
+    },
     /// Print a completion script.
     Completions {
         /// For which shell.

@@ -153,15 +153,19 @@ pub(super) fn check_command(
         Command::Compare { .. } => "compare",
         Command::Catalogue { .. } => "catalogue",
         Command::Diff { .. } => "diff",
+        Command::Bundle { .. } => "bundle",
         Command::Schema { .. } => "schema",
         Command::Completions { .. } => "completions",
         Command::Man => "man",
     };
-    Err(
-        Problem::usage(format!("the command {name} does not read captures")).hint(format!(
-            "a capture named {name} is given as ./{name} or with -r"
-        )),
-    )
+    let what = if name == "bundle" {
+        "the captures of the command bundle stand behind it".to_owned()
+    } else {
+        format!("the command {name} does not read captures")
+    };
+    Err(Problem::usage(what).hint(format!(
+        "a capture named {name} is given as ./{name} or with -r"
+    )))
 }
 
 /// A command behind captures was hardly meant as a file, unless there is one.

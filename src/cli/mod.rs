@@ -13,6 +13,7 @@ mod config;
 mod inputs;
 mod output;
 mod annotate;
+mod bundle;
 mod run;
 mod diff;
 mod reference;

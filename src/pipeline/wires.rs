@@ -3,6 +3,7 @@
 //! In: datagrams, TCP segments, SCTP packets. Out: framed messages. The chain of a TCP segment is
 //! reassembler, TLS, HEP, WebSocket, framer; each hands on what is not its own.
 
+use crate::capture;
 use crate::defect::{Defect, DefectKind};
 use crate::hep::{self, Hep};
 use crate::limits::Limits;
@@ -255,4 +256,10 @@ fn user_message(
 /// Whether bytes begin with a SIP message, as strictly as where none is expected.
 fn is_sip(bytes: &[u8]) -> bool {
     sniff::start_line(bytes) == StartLine::Known
+}
+
+/// Digest of a segment.
+pub(super) fn digest(segment: &Segment<'_>) -> u64 {
+    let numbers = (segment.seq, segment.ack);
+    capture::segment_digest(&segment.flow, &segment.origin, numbers, segment.payload)
 }
