@@ -16,6 +16,8 @@ mod annotate;
 mod run;
 mod diff;
 mod reference;
+mod show;
+mod again;
 mod color;
 mod progress;
 mod messages;
