@@ -488,7 +488,7 @@ fn every_sample_has_its_expected_output() {
         let Some(name) = capture_name(path) else {
             continue;
         };
-        for ending in ["table.txt", "json"] {
+        for ending in ["table.txt", "json", "ticket.md", "show.txt"] {
             let expected = path.with_file_name(format!("{name}.{ending}"));
             if !expected.exists() {
                 all.push(format!(

@@ -51,6 +51,7 @@ fn the_command_line_page_is_what_help_prints() {
         &["catalogue", "--help"],
         &["diff", "--help"],
         &["schema", "--help"],
+        &["show", "--help"],
     ] {
         page += &format!(
             "\n## sipannotate {}\n\n```text\n{}```\n",
@@ -93,6 +94,63 @@ fn the_schemas_are_what_schema_prints() {
         check(
             &format!("schema/{name}.schema.json"),
             &printed(&["schema", name]),
+        );
+    }
+}
+
+/// The examples of a page: what stands in a fence behind `$ sipannotate …`, and the command.
+fn examples(page: &str) -> Vec<(Vec<String>, String)> {
+    let mut found = Vec::new();
+    for fence in page.split("```text\n$ sipannotate ").skip(1) {
+        let (command, behind) = fence.split_once('\n').expect("a command ends its line");
+        let (output, _) = behind.split_once("```").expect("a fence ends");
+        let args = command.split(' ').map(str::to_owned).collect();
+        found.push((args, output.to_owned()));
+    }
+    found
+}
+
+#[test]
+fn examples_are_what_the_program_prints() {
+    let mut seen = 0;
+    for name in ["missing-ack.md", "show.md", "ticket.md"] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("docs")
+            .join(name);
+        let page = std::fs::read_to_string(&path).expect("a page");
+        for (args, expected) in examples(&page) {
+            let output = Command::new(env!("CARGO_BIN_EXE_sipannotate"))
+                .args(&args)
+                .current_dir(env!("CARGO_MANIFEST_DIR"))
+                .env_clear()
+                .output()
+                .expect("the program runs");
+            let got = String::from_utf8(output.stdout).expect("UTF-8");
+            assert!(got == expected, "docs/{name}: {args:?} prints now\n{got}");
+            seen += 1;
+        }
+    }
+    assert!(seen > 0, "no page has an example");
+}
+
+#[test]
+fn the_ticket_page_quotes_the_ticket() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |name: &str| std::fs::read_to_string(root.join(name)).expect("a page");
+    let (page, ticket) = (
+        read("docs/ticket.md"),
+        read("samples/incident-438.ticket.md"),
+    );
+    let quoted: Vec<&str> = page
+        .split("````markdown\n")
+        .skip(1)
+        .filter_map(|quoted| quoted.split_once("````").map(|(quoted, _)| quoted))
+        .collect();
+    assert_eq!(quoted.len(), 3);
+    for quoted in quoted {
+        assert!(
+            ticket.contains(quoted),
+            "docs/ticket.md is stale:\n{quoted}"
         );
     }
 }

@@ -1,7 +1,8 @@
 //! What the program says of each sample, word for word, and whether it is the truth.
 //!
 //! In: `samples/NAME.pcap` or `.pcapng`. Compared whole: the table (120 columns) with
-//! `samples/NAME.table.txt`, the JSON with `samples/NAME.json`. `UPDATE_GOLDENS=1` writes them
+//! `samples/NAME.table.txt`, the JSON with `samples/NAME.json`, the Markdown with
+//! `samples/NAME.ticket.md`, a call of it as a ladder with `samples/NAME.show.txt`. `UPDATE_GOLDENS=1` writes them
 //! instead. What must hold however the words change is in `samples/truth.json`, which was made
 //! without this program.
 
@@ -22,7 +23,14 @@ use common::run::{accuses, call_ids, findings, number, seconds, text};
 use serde_json::Value;
 
 /// Golden files: format on the command line, ending of the file.
-const FORMS: [(&str, &str); 2] = [("table", "table.txt"), ("json", "json")];
+const FORMS: [(&str, &str); 3] = [
+    ("table", "table.txt"),
+    ("json", "json"),
+    ("markdown", "ticket.md"),
+];
+
+/// Ending of the golden file of `show`.
+const SHOWN: &str = "show.txt";
 
 /// Seconds that the borders of a burst may be off.
 const BURST_SLACK_S: f64 = 1.0;
@@ -63,8 +71,23 @@ fn golden(stem: &str, ending: &str) -> PathBuf {
 
 /// The report as a user in the project's folder gets it.
 fn report(file: &str, format: &str) -> String {
+    printed(file, &["-f", format, &format!("samples/{file}")])
+}
+
+/// The call of the first finding, else of the first response, by its first frame.
+fn shown(file: &str) -> String {
+    let told: Value = serde_json::from_str(&report(file, "json")).unwrap();
+    let call = &told["findings"][0]["calls"][0]["frames"][0];
+    let frame = call
+        .as_u64()
+        .unwrap_or_else(|| number(&told["responses"][0], "frame"));
+    let sample = format!("samples/{file}");
+    printed(file, &["show", &sample, "--frame", &frame.to_string()])
+}
+
+fn printed(file: &str, args: &[&str]) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_sipannotate"))
-        .args(["-f", format, &format!("samples/{file}")])
+        .args(args)
         .current_dir(crate_dir())
         .env_clear()
         .stdin(Stdio::null())
@@ -143,9 +166,9 @@ fn difference(expected: &str, got: &str) -> String {
 fn every_sample_gives_its_golden_report() {
     let mut wrong = Vec::new();
     for (file, stem) in samples() {
-        for (format, ending) in FORMS {
+        let forms = FORMS.map(|(format, ending)| (ending, report(&file, format)));
+        for (ending, got) in forms.into_iter().chain([(SHOWN, shown(&file))]) {
             let path = golden(&stem, ending);
-            let got = report(&file, format);
             if updating() {
                 fs::write(&path, got).unwrap();
                 continue;
@@ -174,7 +197,8 @@ fn every_golden_has_its_sample() {
         .into_iter()
         .filter(|file| file != "truth.json")
         .filter(|file| {
-            FORMS.iter().any(|(_, ending)| {
+            let endings = FORMS.iter().map(|(_, ending)| *ending).chain([SHOWN]);
+            endings.into_iter().any(|ending| {
                 file.strip_suffix(&format!(".{ending}"))
                     .is_some_and(|stem| !stems.contains(stem))
             })

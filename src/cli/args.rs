@@ -9,7 +9,7 @@ use clap::{Args as Group, ColorChoice, Parser, Subcommand, ValueEnum};
 
 use super::values::{Codes, FailOn};
 use crate::report::filter::{Host, Moment};
-use crate::units::Span;
+use crate::units::{FrameRef, Span};
 
 /// Annotate every SIP response of a capture, and tell incidents apart from noise.
 ///
@@ -90,6 +90,11 @@ pub(super) enum Command {
         #[arg(value_enum, value_name = "DOCUMENT", default_value = "report")]
         document: Document,
     },
+    /// Print one call as a ladder, or a message as it was sent.
+    ///
+    /// All hops of the call that were captured, with what was sent again folded, and what the report
+    /// says of its responses and findings beside them.
+    Show(Show),
     /// Write a folder a finding, with a capture of just its calls, to be handed on.
     ///
     /// Each folder holds `capture.pcapng` (all frames of the calls that the finding names, media left
@@ -108,6 +113,32 @@ pub(super) enum Command {
     },
     /// Print the manual page.
     Man,
+}
+
+/// Of what the ladder is.
+#[derive(Debug, Group)]
+pub(super) struct Show {
+    /// Captures to read, as without a command.
+    #[arg(value_name = "CAPTURE")]
+    pub(super) captures: Vec<PathBuf>,
+    /// What is shown.
+    #[command(flatten)]
+    pub(super) what: Shown,
+}
+
+/// A call, by its name or by a message of it.
+#[derive(Debug, Group)]
+#[group(required = true, multiple = false)]
+pub(super) struct Shown {
+    /// The call with this Call-ID, or with the one that ID is part of.
+    #[arg(long, value_name = "ID")]
+    pub(super) call: Option<String>,
+    /// The messages of frame N as they were sent, and their calls; with several captures `FILE:N`.
+    ///
+    /// FILE counts the captures from 0, as the report's frame numbers do. Tokens of Identity header
+    /// fields are decoded below their message.
+    #[arg(long, value_name = "[FILE:]N", value_parser = super::values::frame)]
+    pub(super) frame: Option<FrameRef>,
 }
 
 /// What is read.
@@ -182,7 +213,7 @@ pub(super) struct Output {
     /// report then goes to a file (-o).
     #[arg(short = 'w', long = "annotate", value_name = "FILE")]
     pub(super) annotate: Option<PathBuf>,
-    /// Print every response, not only the first 200 of the table report.
+    /// Print every response, not only the first 200 of the table and Markdown reports.
     #[arg(long, global = true)]
     pub(super) all: bool,
     /// Print only these responses: 438, 4xx, 400-499, comma-separated.
@@ -245,7 +276,7 @@ pub(super) enum Format {
     Ndjson,
     /// The responses as rows, under tshark's field names.
     Csv,
-    /// A Markdown table; of `catalogue` only.
+    /// A ticket to a carrier, or of `catalogue` a table.
     Markdown,
 }
 

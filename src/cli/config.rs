@@ -66,9 +66,6 @@ impl Config {
         if args.output.annotate.is_some() {
             annotate::check(&captures)?;
         }
-        if args.output.format == Format::Markdown {
-            return Err(super::reference::no_markdown());
-        }
         let limits = Limits::default();
         let secrets = keys::read(args.input.keylog.as_deref(), &limits)?;
         let analysis = &args.analysis;
@@ -139,6 +136,9 @@ impl Config {
     }
 }
 
+/// Commands that read captures.
+const READS_CAPTURES: [&str; 1] = ["show"];
+
 /// A command takes no captures beside it.
 pub(super) fn check_command(
     captures: &[PathBuf],
@@ -155,6 +155,7 @@ pub(super) fn check_command(
         Command::Diff { .. } => "diff",
         Command::Bundle { .. } => "bundle",
         Command::Schema { .. } => "schema",
+        Command::Show(_) => "show",
         Command::Completions { .. } => "completions",
         Command::Man => "man",
     };
@@ -177,11 +178,13 @@ fn check_misplaced_command(captures: &[PathBuf]) -> Result<(), Problem> {
             .find(|name| path.as_os_str() == *name && !path.exists())
     });
     misplaced.map_or(Ok(()), |name| {
-        Err(
-            Problem::usage(format!("the command {name} does not read captures")).hint(format!(
-                "put {name} first, without captures: sipannotate {name} --help"
-            )),
-        )
+        let (what, how) = if READS_CAPTURES.contains(&name) {
+            ("stands before its captures", "")
+        } else {
+            ("does not read captures", ", without captures")
+        };
+        Err(Problem::usage(format!("the command {name} {what}"))
+            .hint(format!("put {name} first{how}: sipannotate {name} --help")))
     })
 }
 

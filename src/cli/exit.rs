@@ -35,6 +35,8 @@ impl From<Exit> for ExitCode {
 #[derive(Debug)]
 pub(super) struct Problem {
     message: String,
+    /// What there is to choose from, a line each.
+    pub(super) choices: Vec<String>,
     /// What to do.
     pub(super) hint: Option<String>,
     /// How the program ends.
@@ -46,6 +48,7 @@ impl Problem {
     pub(super) fn usage(message: impl Into<String>) -> Self {
         Self {
             message: message.into(),
+            choices: Vec::new(),
             hint: None,
             exit: Exit::Usage,
         }
@@ -55,9 +58,16 @@ impl Problem {
     pub(super) fn failed(message: impl Into<String>) -> Self {
         Self {
             message: message.into(),
+            choices: Vec::new(),
             hint: None,
             exit: Exit::Failed,
         }
+    }
+
+    /// The same with what there is to choose from.
+    pub(super) fn choices(mut self, choices: Vec<String>) -> Self {
+        self.choices = choices;
+        self
     }
 
     /// The same with advice.

@@ -10,6 +10,9 @@ use std::fs::{self, File};
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 
+use anyhow::Context as _;
+use tempfile::NamedTempFile;
+
 use super::exit::Problem;
 use crate::capture::{self, Source};
 use crate::limits::Limits;
@@ -90,6 +93,54 @@ fn stdin() -> Result<pipeline::Input, Problem> {
         path: "-".to_owned(),
         source: Source::Stream(Box::new(stdin)),
     })
+}
+
+/// Inputs that can be read as often as need be.
+pub(super) struct Kept {
+    inputs: Vec<(String, PathBuf)>,
+    /// Copies of what came once; gone with this.
+    spools: Vec<NamedTempFile>,
+}
+
+impl Kept {
+    /// Keeps `inputs`; what comes once is copied to a temporary file.
+    pub(super) fn of(inputs: Vec<pipeline::Input>) -> anyhow::Result<Self> {
+        let mut kept = Self {
+            inputs: Vec::new(),
+            spools: Vec::new(),
+        };
+        for input in inputs {
+            let place = match input.source {
+                Source::File(place) => place,
+                Source::Stream(mut stream) => {
+                    let spool = NamedTempFile::new()
+                        .context("cannot make a temporary file to keep standard input in")?;
+                    io::copy(&mut stream, &mut spool.as_file()).with_context(|| {
+                        format!("cannot keep {} in a temporary file", input.path)
+                    })?;
+                    let place = spool.path().to_owned();
+                    kept.spools.push(spool);
+                    place
+                }
+            };
+            kept.inputs.push((input.path, place));
+        }
+        Ok(kept)
+    }
+
+    /// The inputs, once more.
+    pub(super) fn inputs(&self) -> Vec<pipeline::Input> {
+        let input = |(path, place): &(String, PathBuf)| pipeline::Input {
+            path: path.clone(),
+            source: Source::File(place.clone()),
+        };
+        self.inputs.iter().map(input).collect()
+    }
+
+    /// Names and places.
+    pub(super) fn places(&self) -> &[(String, PathBuf)] {
+        &self.inputs
+    }
 }
 
 /// Whether `path` means standard input.

@@ -1,6 +1,7 @@
 //! Messages: errors, hints and warnings on standard error.
 //!
-//! In: what went wrong. Out: `error: …`, `hint: …` or `warning: …`, a line each. File names are a
+//! In: what went wrong. Out: `error: …`, `hint: …` or `warning: …`, a line each, and indented lines of
+//! what there is to choose from. File names are a
 //! stranger's text too, so control characters are escaped.
 
 use std::io::Write as _;
@@ -11,12 +12,14 @@ use crate::wire_text;
 /// Prints an error with its causes, and its hint if it has one.
 pub(super) fn error(error: &anyhow::Error, color: bool) {
     line("error", "31", &format!("{error:#}"), color);
-    let hint = error
+    let problem = error
         .chain()
-        .find_map(|cause| cause.downcast_ref::<Problem>())
-        .and_then(|problem| problem.hint.as_deref());
-    if let Some(text) = hint {
-        self::hint(text, color);
+        .find_map(|cause| cause.downcast_ref::<Problem>());
+    for choice in problem.iter().flat_map(|problem| &problem.choices) {
+        put(&format!("  {}\n", wire_text::terminal(choice.into())));
+    }
+    if let Some(text) = problem.and_then(|problem| problem.hint.as_deref()) {
+        hint(text, color);
     }
 }
 
@@ -37,6 +40,10 @@ fn line(kind: &str, sgr: &str, text: &str, color: bool) {
     } else {
         format!("{kind}: {text}\n")
     };
+    put(&line);
+}
+
+fn put(line: &str) {
     // Where standard error is closed there is nobody to tell.
     std::io::stderr()
         .write_all(line.as_bytes())

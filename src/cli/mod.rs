@@ -17,6 +17,8 @@ mod bundle;
 mod run;
 mod diff;
 mod reference;
+mod show;
+mod again;
 mod color;
 mod progress;
 mod messages;

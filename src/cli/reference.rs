@@ -119,9 +119,9 @@ fn code(text: &str) -> anyhow::Result<StatusCode> {
     })
 }
 
-/// Markdown is a form of the catalogue only.
-pub(super) fn no_markdown() -> anyhow::Error {
-    Problem::usage("only the catalogue can be printed as markdown")
+/// Of the reference pages Markdown is a form of the catalogue only.
+fn no_markdown() -> anyhow::Error {
+    Problem::usage("explain and compare cannot be printed as markdown")
         .hint("use -f table or -f json, or: sipannotate catalogue -f markdown")
         .into()
 }

@@ -9,22 +9,23 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use clap::CommandFactory as _;
 
+use super::again::Rereading;
 use super::annotate::{self, Second};
 use super::args::{Args, Command, Format};
 use super::bundle::{self, Bundle};
 use super::config::{self, Config};
 use super::exit::{Exit, Problem};
-use super::inputs::{self, Opened};
+use super::inputs::{self, Kept, Opened};
 use super::output::Output;
 use super::progress::Progress;
 use super::reference::{self, Look};
 use super::values::FailOn;
-use super::{color, diff, messages};
+use super::{color, diff, messages, show};
 use crate::capture;
 use crate::pipeline::{self, Outcome};
 use crate::report::comments::Comments;
 use crate::report::view::{Response, View};
-use crate::report::{Report, csv, json, ndjson, schema, table};
+use crate::report::{Report, csv, json, markdown, ndjson, schema, table};
 
 /// Carries out `args`.
 pub(super) fn run(mut args: Args) -> anyhow::Result<Exit> {
@@ -38,6 +39,7 @@ pub(super) fn run(mut args: Args) -> anyhow::Result<Exit> {
             config::check_command(&args.captures, &args.input.read, &command)?;
             diff::run(args, &before, &after)
         }
+        Some(Command::Show(asked)) => show::run(args, asked),
         Some(command) => {
             config::check_command(&args.captures, &args.input.read, &command)?;
             match command {
@@ -60,8 +62,14 @@ fn analyse(args: Args) -> anyhow::Result<Exit> {
         Some(path) => Some(Second::open(path, &inputs, &config)?),
         None => None,
     };
+    let (inputs, kept) = if reads_again(config.format) {
+        let kept = Kept::of(inputs)?;
+        (kept.inputs(), Some(kept))
+    } else {
+        (inputs, None)
+    };
     let comments = second.as_mut().map(|second| &mut second.comments);
-    let written = write_report(&config, inputs, comments)?;
+    let written = write_report(&config, inputs, kept.as_ref(), comments)?;
     unreadable += written.failed.len();
     tell_unread(&config, written.failed, written.damaged);
     // No report was completed: the output is dropped, and with it the file beside its name.
@@ -69,13 +77,8 @@ fn analyse(args: Args) -> anyhow::Result<Exit> {
         return Ok(Exit::Failed);
     };
     let exit = exit(&config, &view, unreadable == 0);
+    tell_cut_short(&config, &view);
     config.output.keep()?;
-    if !config.quiet && view.captures.iter().any(|capture| capture.cut_short) {
-        messages::warning(
-            "a capture ends inside a packet; what was read up to there is reported",
-            config.stderr_color,
-        );
-    }
     if let Some(second) = second {
         for warning in second.write(&view, &config.options.limits)? {
             if !config.quiet {
@@ -124,6 +127,16 @@ pub(super) fn tell_unread(
     }
 }
 
+/// Tells whether a capture ends early.
+pub(super) fn tell_cut_short(config: &Config, view: &View) {
+    if !config.quiet && view.captures.iter().any(|capture| capture.cut_short) {
+        messages::warning(
+            "a capture ends inside a packet; what was read up to there is reported",
+            config.stderr_color,
+        );
+    }
+}
+
 /// How a run ends whose report was written; `is_whole` if every input could be read.
 pub(super) fn exit(config: &Config, view: &View, is_whole: bool) -> Exit {
     let matched = view.findings.iter().any(|finding| {
@@ -145,9 +158,15 @@ struct Written {
     damaged: Vec<(String, pipeline::InputError)>,
 }
 
+/// Whether a form of report needs the captures more than once.
+const fn reads_again(format: Format) -> bool {
+    matches!(format, Format::Markdown)
+}
+
 fn write_report(
     config: &Config,
     inputs: Vec<pipeline::Input>,
+    kept: Option<&Kept>,
     mut comments: Option<&mut Comments>,
 ) -> anyhow::Result<Written> {
     let writing = "cannot write the report";
@@ -155,11 +174,18 @@ fn write_report(
     look.files = look.files.max(inputs.len());
     let sources = inputs.len();
     let out = config.output.writer().context(writing)?;
-    let mut report: Box<dyn Report> = match config.format {
-        Format::Json => Box::new(json::Json::new(out)),
-        Format::Ndjson => Box::new(ndjson::Ndjson::new(out)),
-        Format::Csv => Box::new(csv::Csv::new(out, look.files > 1)),
-        Format::Table | Format::Markdown => Box::new(table::Table::new(out, look)),
+    let again = kept.map(|kept| {
+        Box::new(Rereading {
+            kept,
+            options: &config.options,
+        })
+    });
+    let mut report: Box<dyn Report + '_> = match (config.format, again) {
+        (Format::Json, _) => Box::new(json::Json::new(out)),
+        (Format::Ndjson, _) => Box::new(ndjson::Ndjson::new(out)),
+        (Format::Csv, _) => Box::new(csv::Csv::new(out, look.files > 1)),
+        (Format::Markdown, Some(again)) => Box::new(markdown::Markdown::new(out, look, again)),
+        (Format::Table | Format::Markdown, _) => Box::new(table::Table::new(out, look)),
     };
     let progress = Progress::start(config.progress, &inputs, &config.options.meter);
     let mut began = false;
@@ -299,7 +325,7 @@ fn other(args: &Args, command: Command) -> anyhow::Result<Exit> {
             out.write_all(&script)?;
         }
         // They read captures, and have runs of their own.
-        Command::Diff { .. } | Command::Bundle { .. } => {}
+        Command::Diff { .. } | Command::Bundle { .. } | Command::Show(_) => {}
         Command::Man => clap_mangen::Man::new(Args::command()).render(&mut out)?,
     }
     out.flush()?;

@@ -14,7 +14,7 @@ use crate::pipeline;
 use crate::report::filter::{Host, Moment};
 use crate::report::schema;
 use crate::report::view::Severity;
-use crate::units::{NANOS_PER_SEC, Span, Timestamp};
+use crate::units::{FileIndex, FrameNo, FrameRef, NANOS_PER_SEC, Span, Timestamp};
 
 /// An item of `--code`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -135,6 +135,19 @@ fn decimal(text: &str, unit: i64) -> Option<i64> {
     let digits: i128 = whole.parse::<i128>().ok()?.checked_mul(scale)?;
     let digits = digits.checked_add(fraction.parse().ok()?)?;
     i64::try_from(digits.checked_mul(i128::from(unit))? / scale).ok()
+}
+
+/// A frame: its number, or `FILE:N`.
+pub(super) fn frame(text: &str) -> Result<FrameRef, String> {
+    let (file, no) = text.split_once(':').unwrap_or(("0", text));
+    let file = file.parse().ok().map(FileIndex);
+    let no = no.parse().ok().filter(|no| *no > 0).map(FrameNo);
+    match (file, no) {
+        (Some(file), Some(no)) => Ok(FrameRef { file, no }),
+        _ => Err(format!(
+            "`{text}` is not a frame's number, from 1 (12), or that of a capture's frame (1:12)"
+        )),
+    }
 }
 
 /// A number from 0 to 1.

@@ -220,6 +220,46 @@ labels! {
     how_compared: "A change is called only where the 99 % interval of the difference, in brackets, excludes zero; no change shown is not the same as no change. Calls of one minute share their fate, so intervals widen where minutes differ; delays are compared by minutes and need six of them on each side.", "只有当差值的 99% 置信区间（括号内）不包含零时才判定为变化；未见变化并不等于没有变化。同一分钟内的呼叫相互关联，因此各分钟差异较大时区间会变宽；时延按分钟比较，前后各需至少六分钟。";
     /// Diff: what the star means.
     few_marked: "* fewer than 30 on one side: only a large change would show", "* 某一侧少于 30 次：只有较大的变化才能显现";
+    /// Of a ticket without a finding.
+    nothing_found: "No incident in this capture", "该抓包中未发现事件";
+    /// Of a ticket: the table at its beginning.
+    at_a_glance: "At a glance", "概要";
+    /// A call of a finding, drawn.
+    example: "Example call", "示例呼叫";
+    /// The call was drawn under an earlier finding.
+    example_above: "The example call is that of finding", "示例呼叫见发现";
+    /// The command that draws a call.
+    example_by: "A call as a ladder", "查看呼叫流程";
+    /// A message of the call.
+    message: "Message as it was sent", "原始消息";
+    /// The request of the example call.
+    request_sent: "Request as it was sent", "原始请求";
+    /// What answered it.
+    answer_sent: "Answer as it was sent", "原始响应";
+    /// A token, readable.
+    decoded: "decoded", "解码";
+    /// What was not analysed.
+    not_analysed: "What was not analysed", "未分析的内容";
+    /// Tool, files, command.
+    how_made: "How this was made", "生成方式";
+    /// The command line.
+    command: "Command", "命令";
+    /// More rows of a diagram.
+    more_messages: "more messages", "条消息未画出";
+    /// Of a file that is gone.
+    no_digest: "could not be read again", "无法再次读取";
+    /// Column of a ladder: since the message before.
+    since: "After", "间隔";
+    /// Word.
+    bytes: "bytes", "字节";
+    /// Of a message of which not all was kept.
+    bytes_more: "more bytes, for which there was no room", "字节未保留";
+    /// Messages that have none.
+    no_call_id: "without Call-ID", "（无 Call-ID）";
+    /// Messages of a long call that are not shown.
+    earlier_left_out: "earlier messages of this call are not shown; --frame shows what is around a frame", "条更早的消息未显示；--frame 可显示某帧前后的消息";
+    /// The same.
+    later_left_out: "later messages of this call are not shown; --frame shows what is around a frame", "条更晚的消息未显示；--frame 可显示某帧前后的消息";
 }
 
 impl Labels {

@@ -7,7 +7,10 @@
 //! The order of calls is the contract: any number of [`Report::response`], then
 //! [`Report::finish`] once. A report that is dropped before `finish` is incomplete.
 
+use std::collections::BTreeMap;
 use std::io;
+
+use crate::units::FrameRef;
 
 pub mod view;
 pub mod schema;
@@ -23,6 +26,8 @@ mod paint;
 pub mod diff;
 pub mod table;
 pub mod comments;
+pub mod ladder;
+pub mod markdown;
 pub mod reference;
 
 /// A form of report.
@@ -32,6 +37,39 @@ pub trait Report {
 
     /// Takes what is known at the end, and completes and flushes the report.
     fn finish(self: Box<Self>, view: &view::View) -> io::Result<()>;
+}
+
+/// What a report may ask for once the run is over: the captures are read again.
+pub trait Again {
+    /// The ladders of calls, by their whole Call-IDs as findings have them; of a long one what is
+    /// around the frame.
+    fn calls(
+        &mut self,
+        wanted: BTreeMap<Vec<u8>, Option<FrameRef>>,
+    ) -> io::Result<Vec<view::Ladder>>;
+
+    /// How the report was made.
+    fn provenance(&mut self) -> io::Result<Provenance>;
+}
+
+/// How a report was made.
+#[derive(Clone, Debug, Default)]
+pub struct Provenance {
+    /// The command line as it was typed, secrets left out.
+    pub command: String,
+    /// The inputs, by name.
+    pub files: Vec<Digest>,
+}
+
+/// What tells a file from every other.
+#[derive(Clone, Debug)]
+pub struct Digest {
+    /// As it was named.
+    pub path: view::Text,
+    /// Bytes, as they lie on the disk.
+    pub bytes: u64,
+    /// SHA-256 of these, in hexadecimal; `None` where the file could not be read again.
+    pub sha256: Option<String>,
 }
 
 #[cfg(test)]

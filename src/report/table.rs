@@ -16,10 +16,10 @@ use crate::report::clock::TimeStyle;
 use crate::report::labels::{Labels, Lang};
 use crate::report::{Report, view};
 
-mod layout;
+pub(in crate::report) mod layout;
 mod capture;
 mod signers;
-mod findings;
+pub(in crate::report) mod findings;
 mod codes;
 mod responses;
 mod diff;

@@ -12,6 +12,8 @@ use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+mod show;
+
 fn sipannotate(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sipannotate"));
     command.args(args).env_clear().stdin(Stdio::null());

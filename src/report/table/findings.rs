@@ -176,7 +176,7 @@ fn write_filter(page: Page, out: &mut dyn Write, filter: &str) -> io::Result<()>
 }
 
 /// The word for a severity.
-pub(super) const fn severity_label(page: Page, severity: Severity) -> &'static str {
+pub(in crate::report) const fn severity_label(page: Page, severity: Severity) -> &'static str {
     match severity {
         Severity::Critical => page.labels.critical,
         Severity::Error => page.labels.error,
@@ -186,7 +186,7 @@ pub(super) const fn severity_label(page: Page, severity: Severity) -> &'static s
 }
 
 /// A frame's number; `file:frame` when there are several files.
-pub(super) fn frame(page: Page, file: u16, frame: u64) -> String {
+pub(in crate::report) fn frame(page: Page, file: u16, frame: u64) -> String {
     if page.many_files {
         format!("{file}:{frame}")
     } else {
@@ -195,7 +195,7 @@ pub(super) fn frame(page: Page, file: u16, frame: u64) -> String {
 }
 
 /// `2026-09-21 14:13:20 - 14:15:20 UTC (120 s)`.
-pub(super) fn window(page: Page, first: Time, last: Time, start: Timestamp) -> String {
+pub(in crate::report) fn window(page: Page, first: Time, last: Time, start: Timestamp) -> String {
     let from = clock::to_second(first.0, Some(start), page.time);
     if first == last {
         return format!("{from}{}", zone(page));
@@ -220,7 +220,8 @@ const fn zone(page: Page) -> &'static str {
     }
 }
 
-fn when(page: Page, finding: &Finding, start: Option<Timestamp>) -> String {
+/// When the finding was.
+pub(in crate::report) fn when(page: Page, finding: &Finding, start: Option<Timestamp>) -> String {
     match (finding.start, finding.end) {
         (Some(first), Some(last)) => {
             let mut line = window(page, first, last, start.unwrap_or(first.0));
@@ -249,7 +250,8 @@ fn short_time(page: Page, time: Timestamp, start: Option<Timestamp>) -> String {
     }
 }
 
-fn count(page: Page, finding: &Finding) -> String {
+/// How many, and of a burst of how many and how many are usual.
+pub(in crate::report) fn count(page: Page, finding: &Finding) -> String {
     let labels = page.labels;
     let Some(burst) = &finding.burst else {
         return finding.count.to_string();
@@ -273,7 +275,8 @@ fn count(page: Page, finding: &Finding) -> String {
     )
 }
 
-fn cause(finding: &Finding) -> String {
+/// Its causes, with how many each explains.
+pub(in crate::report) fn cause(finding: &Finding) -> String {
     let is_counted = |cause: &&String| {
         let mut counted = finding.burst.iter().flat_map(|burst| &burst.causes);
         counted.any(|it| it.cause == cause.as_str())
@@ -292,7 +295,8 @@ fn cause(finding: &Finding) -> String {
     parts.join("; ")
 }
 
-fn apart(page: Page, burst: &Burst) -> String {
+/// What sets the refused apart, a line each.
+pub(in crate::report) fn apart(page: Page, burst: &Burst) -> String {
     let labels = page.labels;
     let lines: Vec<String> = burst
         .contributors
@@ -347,7 +351,8 @@ fn calls(page: Page, finding: &Finding) -> String {
     lines.join("\n")
 }
 
-fn call_line(page: Page, call: &CallRef) -> String {
+/// A call and its frames.
+pub(in crate::report) fn call_line(page: Page, call: &CallRef) -> String {
     let id = text::shorten(&call.call_id.wire().terminal(), CALL_ID_WIDTH);
     if call.frames.is_empty() {
         return id;
@@ -375,7 +380,8 @@ fn push_more(page: Page, parts: &mut Vec<String>, more: usize) {
 }
 
 /// `missing-ack, no-ack-probable (capture-ends), probable`.
-fn rule(finding: &Finding) -> String {
+///
+pub(in crate::report) fn rule(finding: &Finding) -> String {
     let mut line = finding.rule.to_string();
     if let Some(verdict) = &finding.verdict {
         line.push_str(", ");

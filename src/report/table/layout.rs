@@ -29,22 +29,22 @@ const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().f
 
 /// What the sections need to know to write themselves.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Page {
+pub(in crate::report) struct Page {
     /// Columns of a line.
-    pub(super) width: usize,
+    pub(in crate::report) width: usize,
     /// With colours.
-    pub(super) color: bool,
+    pub(in crate::report) color: bool,
     /// How times are printed.
-    pub(super) time: TimeStyle,
+    pub(in crate::report) time: TimeStyle,
     /// More than one input.
-    pub(super) many_files: bool,
+    pub(in crate::report) many_files: bool,
     /// Headings and labels.
-    pub(super) labels: &'static Labels,
+    pub(in crate::report) labels: &'static Labels,
 }
 
 impl Page {
     /// The page of `options`.
-    pub(super) const fn new(options: &Options) -> Self {
+    pub(in crate::report) const fn new(options: &Options) -> Self {
         Self {
             width: options.width,
             color: options.color,

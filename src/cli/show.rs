@@ -1,0 +1,209 @@
+//! `show`: one call as a ladder, or the messages of a frame and their calls.
+//!
+//! In: captures, and a Call-ID or a frame. Out: the ladders on the output. A frame takes two
+//! readings: the first finds out whose it is.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+
+use anyhow::Context as _;
+
+use super::args::{Args, Format, Show};
+use super::config::Config;
+use super::exit::{Exit, Problem};
+use super::inputs::{self, Kept, Opened};
+use super::run::{tell_cut_short, tell_unopened, tell_unread, warn_before};
+use crate::ladder::Choice;
+use crate::pipeline::{self, Gathered};
+use crate::report::view::Ladder;
+use crate::report::{ladder, markdown};
+use crate::units::FrameRef;
+
+/// Call-IDs listed of those that fit.
+const SHOWN_CHOICES: usize = 20;
+
+/// Carries out `show`.
+pub(super) fn run(mut args: Args, asked: Show) -> anyhow::Result<Exit> {
+    args.captures.extend(asked.captures);
+    if args.output.annotate.is_some() {
+        return Err(Problem::usage("-w is for reports, and show writes none")
+            .hint("leave show out: sipannotate -w OUT.pcapng CAPTURE")
+            .into());
+    }
+    if matches!(args.output.format, Format::Csv | Format::Ndjson) {
+        return Err(Problem::usage("a ladder cannot be printed in this form")
+            .hint("use -f table, json or markdown")
+            .into());
+    }
+    let config = Config::from_args(args)?;
+    warn_before(&config);
+    let Opened { inputs, failed } = inputs::open(&config.captures)?;
+    let unreadable = tell_unopened(&config, failed);
+    if inputs.is_empty() {
+        return Ok(Exit::Failed);
+    }
+    let sources = inputs.len();
+    let reading = "cannot read the captures";
+    let mut gathered = if let Some(at) = asked.what.frame {
+        let kept = Kept::of(inputs)?;
+        let first = pipeline::gather(kept.inputs(), &config.options, Choice::Frame(at), Some(at))
+            .context(reading)?;
+        if first.outcome.failed.len() < sources && first.ladders.is_empty() {
+            return Err(no_message(at, sources, &first).into());
+        }
+        let calls: BTreeMap<_, _> = first
+            .ladders
+            .iter()
+            .filter(|found| !found.call_id.0.is_empty())
+            .map(|found| (found.call_id.0.clone(), Some(at)))
+            .collect();
+        if calls.is_empty() {
+            first
+        } else {
+            let choice = Choice::Calls(calls);
+            let mut second = pipeline::gather(kept.inputs(), &config.options, choice, Some(at))
+                .context(reading)?;
+            // Messages without Call-ID are part of no call, but they were asked for.
+            let nameless = first.ladders.into_iter();
+            let nameless = nameless.filter(|found| found.call_id.0.is_empty());
+            second.ladders.extend(nameless);
+            second
+        }
+    } else {
+        let call = asked.what.call.unwrap_or_default();
+        let choice = Choice::Like(call.clone().into_bytes());
+        let mut gathered =
+            pipeline::gather(inputs, &config.options, choice, None).context(reading)?;
+        if gathered.outcome.failed.len() < sources {
+            choose(&mut gathered, &call)?;
+        }
+        gathered
+    };
+    let outcome = &mut gathered.outcome;
+    let failed = std::mem::take(&mut outcome.failed);
+    let (lost, unreadable) = (failed.len(), unreadable + failed.len());
+    tell_unread(&config, failed, std::mem::take(&mut outcome.damaged));
+    if lost == sources {
+        return Ok(Exit::Failed);
+    }
+    write(&config, &gathered, asked.what.frame.is_some(), sources)
+        .context("cannot write the ladder")?;
+    tell_cut_short(&config, &gathered.outcome.view);
+    config.output.keep()?;
+    Ok(if unreadable > 0 {
+        Exit::Failed
+    } else {
+        Exit::Success
+    })
+}
+
+/// Leaves the call that was meant, or says which it could be.
+fn choose(gathered: &mut Gathered, call: &str) -> Result<(), Problem> {
+    let ladders = &mut gathered.ladders;
+    if let Some(exact) = ladders
+        .iter()
+        .position(|found| found.call_id.0 == call.as_bytes())
+    {
+        *ladders = vec![ladders.swap_remove(exact)];
+        return Ok(());
+    }
+    match ladders.as_slice() {
+        [_] if !call.is_empty() => Ok(()),
+        [] => Err(Problem::usage(format!("no call has `{call}` in its Call-ID"))
+            .hint("a part of the Call-ID is enough, in its own case; the list of responses has all that were answered: sipannotate --all CAPTURE")),
+        found => {
+            let more = if gathered.further > 0 { "more than " } else { "" };
+            let mut choices: Vec<String> = found
+                .iter()
+                .take(SHOWN_CHOICES)
+                .map(|found| found.call_id.wire().terminal().into_owned())
+                .collect();
+            if found.len() > SHOWN_CHOICES {
+                choices.push("...".to_owned());
+            }
+            let count = found.len();
+            Err(
+                Problem::usage(format!("`{call}` is in the Call-IDs of {more}{count} calls"))
+                    .choices(choices)
+                    .hint("name one of them with --call"),
+            )
+        }
+    }
+}
+
+/// Nothing of SIP ends, or goes on, in this frame.
+fn no_message(at: FrameRef, sources: usize, run: &Gathered) -> Problem {
+    let captures = &run.outcome.view.captures;
+    let file = usize::from(at.file.0);
+    let Some(capture) = captures.get(file) else {
+        return Problem::usage(format!("there is no capture {file}")).hint(format!(
+            "captures count from 0, and {} can be read",
+            captures.len()
+        ));
+    };
+    if at.no.0 > capture.packets {
+        return Problem::usage(format!(
+            "there is no frame {}: the capture has {}",
+            at, capture.packets
+        ))
+        .hint(if sources > 1 {
+            "of several captures a frame is named FILE:N, FILE counted from 0"
+        } else {
+            "frames count from 1, as in Wireshark"
+        });
+    }
+    Problem::usage(format!("frame {at} holds no SIP message that could be read"))
+        .hint("the list of responses names frames: sipannotate --all CAPTURE; what could not be read stands in the report's trust line")
+}
+
+fn write(
+    config: &Config,
+    gathered: &Gathered,
+    is_frame: bool,
+    sources: usize,
+) -> std::io::Result<()> {
+    let mut out = config.output.writer()?;
+    let calls = &gathered.ladders;
+    if config.format == Format::Json {
+        ladder::write_json(calls, &gathered.outcome.view, &mut out)?;
+        return out.flush();
+    }
+    let options = ladder::Options {
+        width: config.table.width,
+        color: config.table.color,
+        lang: config.table.lang,
+        time: config.table.time,
+        many_files: sources > 1,
+    };
+    let mut is_first = true;
+    let mut between = |out: &mut dyn std::io::Write| {
+        if std::mem::take(&mut is_first) {
+            Ok(())
+        } else {
+            writeln!(out)
+        }
+    };
+    let is_call = |call: &&Ladder| !call.call_id.0.is_empty();
+    if config.format == Format::Markdown {
+        let look = crate::report::table::Options {
+            files: sources,
+            ..config.table
+        };
+        for call in calls {
+            between(&mut out)?;
+            markdown::write_call(call, look, &mut out)?;
+        }
+        return out.flush();
+    }
+    if is_frame {
+        for call in calls {
+            between(&mut out)?;
+            ladder::write_frame(call, &options, &mut out)?;
+        }
+    }
+    for call in calls.iter().filter(is_call) {
+        between(&mut out)?;
+        ladder::write(call, &options, &mut out)?;
+    }
+    out.flush()
+}
