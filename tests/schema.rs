@@ -125,6 +125,13 @@ impl Schema {
                         self.check(of, item, &format!("{at}/{index}"), broken);
                     }
                 }
+                "prefixItems" => {
+                    let items = value.as_array().into_iter().flatten();
+                    for (index, (of, item)) in of.as_array().unwrap().iter().zip(items).enumerate()
+                    {
+                        self.check(of, item, &format!("{at}/{index}"), broken);
+                    }
+                }
                 // Kept to, looked at together below, or of no weight.
                 "const"
                 | "enum"
