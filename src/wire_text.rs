@@ -150,7 +150,7 @@ fn is_reference(word: &str) -> bool {
     let mut colons = word.matches(':');
     let is_time = word
         .bytes()
-        .all(|b| b.is_ascii_digit() || b == b':' || b == b'.');
+        .all(|b| b.is_ascii_digit() || matches!(b, b':' | b'.' | b','));
     word.contains('@')
         || word.contains("://")
         || lower.contains("www.")
