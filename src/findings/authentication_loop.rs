@@ -398,6 +398,11 @@ fn evidence(exchanged: &Exchanged<'_>, answer: &Final) -> String {
 
 fn said(key: Key, gathered: &Gathered) -> Said {
     let attempts = counted(gathered.count, "attempt", "attempts");
+    let carry = if gathered.count == 1 {
+        "it carries"
+    } else {
+        "they carry"
+    };
     let (detail, remediation) = match key.cause {
         Cause::Credentials => (
             "Requests with credentials were challenged again, by the same realm and without stale=true: the server does not accept \
@@ -441,7 +446,7 @@ fn said(key: Key, gathered: &Gathered) -> Said {
             .loss
             .then_some("capture without loss, to see whether an attempt passes after all"),
         cause: Some(key.cause.name()),
-        title: format!("{attempts} challenged again and again though they carry credentials"),
+        title: format!("{attempts} challenged again and again though {carry} credentials"),
         detail,
         remediation,
     }

@@ -228,7 +228,8 @@ fn weigh(case: Case, is_one_way: bool, is_passing: bool) -> Option<Key> {
     } else {
         (Severity::Warning, Severity::Info)
     };
-    let is_lowered = case.loss || is_one_way;
+    // TCP's acknowledgment shows that the tap sees what comes back.
+    let is_lowered = case.loss || is_one_way && case.how != How::Arrived;
     let (severity, confidence) = match case.how {
         How::Never(Silence::Unreachable) if is_one_way => {
             (Severity::Warning, Confidence::Confirmed)
@@ -243,9 +244,7 @@ fn weigh(case: Case, is_one_way: bool, is_passing: bool) -> Option<Key> {
         How::Never(Silence::RanOut) | How::NotPassedOn(Silence::RanOut) => {
             (suffers, Confidence::Confirmed)
         }
-        // The acknowledgment shows that the tap sees what comes back.
-        How::Arrived if case.loss => return None,
-        How::Never(_) | How::NotPassedOn(_) if is_lowered => return None,
+        How::Never(_) | How::Arrived | How::NotPassedOn(_) if is_lowered => return None,
         How::Never(_) | How::Arrived | How::NotPassedOn(_) => (lesser, Confidence::Probable),
         How::OnlyTrying(_) if case.loss => return None,
         // The element passes other calls on: one target of many is silent.

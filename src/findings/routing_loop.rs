@@ -227,7 +227,6 @@ fn evidence(exchanged: &Exchanged<'_>, hop: &Hop) -> String {
     )
 }
 
-#[expect(clippy::too_many_lines, reason = "a table: one row a verdict")]
 fn said(key: Key, kind: Kind, count: u64) -> Said {
     let requests = kind.counted(count);
     let (verdict, qualifier, severity, confidence, title, detail, raise) = match key {

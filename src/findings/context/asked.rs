@@ -111,10 +111,8 @@ fn later(code: u16, response: &ResponseSeen<'_>, asked: Option<&Asked>, words: &
                 words.part(format_args!("the caller is anonymous in From"));
             }
         }
-        439 => {
-            if asked.and_then(|asked| asked.supports(b"outbound")) == Some(true) {
-                words.part(format_args!("the request's Supported has outbound"));
-            }
+        439 if asked.is_some_and(|asked| asked.supports(b"outbound") == Some(true)) => {
+            words.part(format_args!("the request's Supported has outbound"));
         }
         469 => {
             if let Some(package) = text(Field::InfoPackage) {

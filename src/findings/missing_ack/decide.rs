@@ -330,15 +330,7 @@ fn without_ack(facts: &Facts, timing: &Timing) -> Decision {
         Repeats::Stopped if facts.callee_died && copies <= 2 => {
             return plain(Verdict::UasDiedAfter200);
         }
-        // A callee that repeated nothing, and hung up when 64*T1 were over, may as well have ended a
-        // call of half a minute whose ACK went the way that this tap does not see. (DOMAIN C.5 row
-        // 16 does not ask for that; on a one-way tap every such call would be held against it.)
-        _ if timing.gave_up && !bye_behind_pause && !facts.two_way && copies < 3 => {
-            return said(Verdict::Inconclusive, &["give-up-bye", "one-way"]);
-        }
-        _ if timing.gave_up && !bye_behind_pause => {
-            return said(Verdict::NoAckProbable, &["give-up-bye"]);
-        }
+        _ if timing.gave_up && !bye_behind_pause => return given_up(facts),
         Repeats::Cut if bye_in_view => {
             let enough = copies >= 3 && facts.two_way;
             let verdict = if enough {
@@ -391,6 +383,19 @@ fn without_ack(facts: &Facts, timing: &Timing) -> Decision {
         Verdict::Inconclusive
     };
     said(verdict, &["no-repeats"])
+}
+
+/// Row 16: the callee hung up when 64*T1 were over.
+///
+/// One that repeated nothing may as well have ended a call of half a minute whose ACK went the way that
+/// this tap does not see. (DOMAIN C.5 does not ask for that direction here; on a one-way tap every
+/// such call would be held against somebody.)
+fn given_up(facts: &Facts) -> Decision {
+    if facts.two_way || facts.copies.len() >= 3 {
+        said(Verdict::NoAckProbable, &["give-up-bye"])
+    } else {
+        said(Verdict::Inconclusive, &["give-up-bye", "one-way"])
+    }
 }
 
 fn plain(verdict: Verdict) -> Decision {

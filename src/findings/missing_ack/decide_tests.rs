@@ -406,7 +406,7 @@ fn who_ends_the_call_tells_more() {
         "give-up where the caller is not seen",
         &Facts {
             two_way: false,
-            ..tcp.clone()
+            ..tcp
         },
         Verdict::Inconclusive,
         &["give-up-bye", "one-way"],

@@ -235,11 +235,11 @@ fn a_request_that_tcp_acknowledged_arrived_and_is_not_said_to_be_kept_out() {
         |change: fn(MadeHop) -> MadeHop| sent("INVITE", |hop| change(hop.over(Transport::Tcp)));
     let arrived = waiting(|hop| hop.delivered(1.1));
     check(
-        &[arrived.clone()],
+        std::slice::from_ref(&arrived),
         &["never-answered(no-repeats,arrived) warning probable 1"],
     );
     let rule = RequestUnanswered::new(&Limits::default());
-    let found = only(findings(rule, &[arrived.clone()]));
+    let found = only(findings(rule, std::slice::from_ref(&arrived)));
     assert_eq!(found.title, "1 INVITE arrived and never answered");
     assert!(
         !found.remediation.contains("firewall"),

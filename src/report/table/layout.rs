@@ -103,11 +103,21 @@ impl Page {
             let label = if index == 0 { label } else { "" };
             let pad = LABEL_WIDTH.saturating_sub(text::width(label)).max(1);
             let label = Style::Dim.paint(label, self.color);
-            let whole = format!("{:indent$}{label}{:pad$}{line}", "", "");
+            let whole = if index == 0 {
+                format!("{:indent$}{label}{:pad$}{line}", "", "")
+            } else {
+                let start = start(indent + LABEL_WIDTH, text::width(line), self.width);
+                format!("{:start$}{line}", "")
+            };
             writeln!(out, "{}", whole.trim_end())?;
         }
         Ok(())
     }
+}
+
+/// Where a line begins that is not to be broken: at `usual`, or so much further left as it takes.
+fn start(usual: usize, line: usize, page: usize) -> usize {
+    usual.min(page.saturating_sub(line))
 }
 
 /// Columns a label takes, with the blanks behind it.
@@ -259,6 +269,13 @@ impl Grid {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_must_not_be_broken_begins_further_left_where_it_is_long() {
+        for (line, begins) in [(40, 16), (64, 16), (70, 10), (90, 0)] {
+            assert_eq!(start(16, line, 80), begins, "{line}");
+        }
+    }
 
     fn column(min: usize, ideal: usize) -> Column {
         Column {
