@@ -7,6 +7,7 @@
 mod annotate;
 mod clock;
 mod ladders;
+mod loss;
 mod sinks;
 mod survey;
 mod wires;
@@ -38,6 +39,7 @@ use crate::units::{FrameNo, FrameRef, Span, Timestamp, Transport};
 pub use annotate::annotate;
 use clock::{Clock, Relayed};
 pub use ladders::{Gathered, gather};
+use loss::{is_loss, is_unread};
 use sinks::{Responses, Sinks};
 use survey::survey;
 pub use wires::Wires;
@@ -159,9 +161,6 @@ struct Run {
     limits: Limits,
 }
 
-/// Frames between two tellings of how many there were; a power of two.
-const FRAMES_A_TELLING: u64 = 4096;
-
 /// The stages behind framing.
 struct Sip {
     clock: Clock,
@@ -237,9 +236,7 @@ impl Run {
             match merge.current() {
                 (_, Next::Frame(frame)) => {
                     self.frames += 1;
-                    if self.frames.is_multiple_of(FRAMES_A_TELLING) {
-                        self.meter.set_packets(self.frames);
-                    }
+                    self.meter.read_packets(self.frames);
                     self.frame(&frame, sinks)?;
                 }
                 (_, Next::Secrets { kind, bytes }) => {
@@ -697,25 +694,4 @@ impl Sip {
 fn digest(segment: &Segment<'_>) -> u64 {
     let numbers = (segment.seq, segment.ack);
     segment_digest(&segment.flow, &segment.origin, numbers, segment.payload)
-}
-
-/// Whether the defect means that packets may be missing.
-const fn is_loss(defect: &Defect) -> bool {
-    matches!(
-        defect.kind,
-        DefectKind::TcpGap
-            | DefectKind::SctpGap
-            | DefectKind::IpFragmentsMissing
-            | DefectKind::Dropped
-            | DefectKind::BadBlock
-    )
-}
-
-/// Whether a defect of the stages before messages means that some were in the capture and not
-/// read; to those who look for a message it is as if it had not been captured.
-const fn is_unread(defect: &Defect) -> bool {
-    matches!(
-        defect.kind,
-        DefectKind::Evicted | DefectKind::Malformed | DefectKind::Snapped
-    )
 }

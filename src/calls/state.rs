@@ -467,9 +467,22 @@ impl Call {
         true
     }
 
-    /// The first copy of a final response on this hop, if that is still known.
+    /// The first copy of a response on this hop, if that is still known.
     fn first_copy(&self, transaction: usize, answer: &Answer) -> Option<FrameRef> {
-        let kept = self.transactions.get(transaction)?.kept.as_deref()?;
+        let hop = self.transactions.get(transaction)?;
+        let kept = hop.kept.as_deref()?;
+        if answer.code.is_provisional() {
+            // Of each code the first is known; of several (forks, a later description) it is not
+            // known which of them.
+            let of_code = |known: &&Answer| known.code == answer.code;
+            if hop.provisional.iter().filter(of_code).count() != 1 {
+                return None;
+            }
+            let trying = StatusCode::new(100).zip(kept.trying);
+            let mut all = [trying, kept.progress, kept.ringing].into_iter().flatten();
+            let (_, mark) = all.find(|(code, _)| *code == answer.code)?;
+            return Some(mark.seen().at);
+        }
         let mut finals = kept.finals.iter();
         let known = finals.find(|f| f.code == answer.code && f.to_tag == answer.to_tag)?;
         Some(known.first.at)

@@ -7,6 +7,9 @@ use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+/// Packets between two tellings; a power of two.
+const PACKETS_A_TELLING: u64 = 4096;
+
 /// What was read so far.
 #[derive(Debug, Default)]
 pub struct Meter {
@@ -25,9 +28,12 @@ impl Meter {
         self.packets.load(Ordering::Relaxed)
     }
 
-    /// Says how many packets were read so far.
-    pub fn set_packets(&self, packets: u64) {
-        self.packets.store(packets, Ordering::Relaxed);
+    /// Says how many packets were read so far; told on only now and then.
+    #[inline]
+    pub fn read_packets(&self, packets: u64) {
+        if packets.is_multiple_of(PACKETS_A_TELLING) {
+            self.packets.store(packets, Ordering::Relaxed);
+        }
     }
 }
 

@@ -200,6 +200,15 @@ pub struct Entry {
     /// `when` in one string; made when the catalogue is loaded.
     #[serde(skip)]
     pub(super) occurs: String,
+    /// The meaning to a method that is not among `methods`, where that differs.
+    #[serde(default)]
+    pub other_meaning: Option<String>,
+    /// What to do then, a step each.
+    #[serde(default)]
+    pub other_fix: Vec<String>,
+    /// `other_fix` in one string.
+    #[serde(skip)]
+    pub(super) other_remediation: String,
 }
 
 impl Entry {
@@ -235,6 +244,9 @@ pub struct Variant {
     pub code: StatusCode,
     /// The phrase.
     pub phrase: String,
+    /// Phrases that say the same.
+    #[serde(default)]
+    pub also: Vec<String>,
     /// Who defined it.
     pub source: String,
     /// One or two sentences.
@@ -306,6 +318,22 @@ impl<'a> Explained<'a> {
     /// What the sender says with it.
     pub fn meaning(&self) -> &'a str {
         narrowest!(self.meaning)
+    }
+
+    /// Meaning and what to do where it answers a request of `method`; empty is any.
+    pub fn to(&self, method: &[u8]) -> (&'a str, &'a str) {
+        let other = self.entry.other_meaning.as_deref();
+        let is_meant = |known: &String| known == "*" || known.as_bytes() == method;
+        match other {
+            Some(other)
+                if self.variant.is_none()
+                    && !method.is_empty()
+                    && !self.entry.methods.iter().any(is_meant) =>
+            {
+                (other, &self.entry.other_remediation)
+            }
+            _ => (self.meaning(), self.remediation()),
+        }
     }
 
     /// What typically causes it, in one string.

@@ -101,6 +101,16 @@ pub enum Label {
     WarningCode,
     /// "Comparison".
     Comparison,
+    /// "What it sees", of a rule.
+    WhatItSees,
+    /// "Why it matters", of a rule.
+    WhyItMatters,
+    /// "rule".
+    Rule,
+    /// "verdict".
+    Verdict,
+    /// "cause".
+    Cause,
 }
 
 impl Label {
@@ -149,6 +159,11 @@ impl Label {
         Self::ReleaseCause,
         Self::WarningCode,
         Self::Comparison,
+        Self::WhatItSees,
+        Self::WhyItMatters,
+        Self::Rule,
+        Self::Verdict,
+        Self::Cause,
     ];
 
     /// The words in a language.
@@ -205,6 +220,11 @@ impl Label {
             Self::ReleaseCause => ("Q.850 release cause", "Q.850 释放原因"),
             Self::WarningCode => ("SIP Warning code", "SIP 警告码"),
             Self::Comparison => ("Comparison", "对比"),
+            Self::WhatItSees => ("What it sees", "检查内容"),
+            Self::WhyItMatters => ("Why it matters", "为何重要"),
+            Self::Rule => ("rule", "规则"),
+            Self::Verdict => ("verdict", "结论"),
+            Self::Cause => ("cause", "原因"),
         }
     }
 }

@@ -55,6 +55,13 @@ struct Rfc {
     title: String,
 }
 
+impl Variant {
+    fn has(&self, phrase: &[u8]) -> bool {
+        let mut all = std::iter::once(&self.phrase).chain(&self.also);
+        all.any(|known| same_phrase(known.as_bytes(), phrase))
+    }
+}
+
 /// A code that is in the catalogue.
 struct Slot {
     entry: Entry,
@@ -145,11 +152,7 @@ impl Catalogue {
             // The registered phrase wins: old forms of it may differ in a hyphen only.
             let variant = phrase
                 .filter(|phrase| !phrase.eq_ignore_ascii_case(slot.entry.phrase.as_bytes()))
-                .and_then(|phrase| {
-                    slot.variants
-                        .iter()
-                        .find(|variant| same_phrase(variant.phrase.as_bytes(), phrase))
-                });
+                .and_then(|phrase| slot.variants.iter().find(|variant| variant.has(phrase)));
             return Explained {
                 code,
                 entry: &slot.entry,
@@ -267,6 +270,7 @@ impl Catalogue {
 impl Slot {
     fn new(mut entry: Entry) -> Self {
         entry.remediation = entry.fix.join(" ");
+        entry.other_remediation = entry.other_fix.join(" ");
         entry.occurs = entry.when.join(" ");
         Self {
             entry,

@@ -46,11 +46,10 @@ impl Show {
         let is_dumb = variable("TERM").is_some_and(|term| term == "dumb");
         let can_draw = is_terminal && !is_dumb;
         match choice {
-            ColorChoice::Never => Self::Nothing,
-            ColorChoice::Auto if is_unwanted => Self::Nothing,
-            ColorChoice::Auto | ColorChoice::Always if can_draw => Self::Bar,
-            ColorChoice::Auto => Self::Nothing,
+            ColorChoice::Always if can_draw => Self::Bar,
             ColorChoice::Always => Self::Lines,
+            ColorChoice::Auto if can_draw && !is_unwanted => Self::Bar,
+            ColorChoice::Auto | ColorChoice::Never => Self::Nothing,
         }
     }
 }

@@ -15,6 +15,7 @@ use super::reading::{call_ref, method, time_of, told};
 use super::rule::{Confidence, End, Explanation, Finding, Peer, Rule, Severity, Topic, counted};
 use crate::calls::{Exchanged, Hop};
 use crate::limits::Limits;
+use crate::sip::MethodKind;
 use crate::units::{Endpoint, Flow, FrameRef};
 
 /// The rule's name.
@@ -38,7 +39,7 @@ const LEAST_HOPS: u32 = 20;
 #[derive(Debug)]
 pub struct RoutingLoop {
     text_bytes: usize,
-    groups: Groups<Key>,
+    groups: Groups<(Key, Kind)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,6 +48,42 @@ enum Key {
     Seen { for_sure: bool, code: Option<u16> },
     /// Said by an element.
     Reported { code: u16, max_forwards: Known },
+}
+
+/// By what the request is routed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    /// INVITE: by numbers.
+    Call,
+    /// REGISTER: by the domain.
+    Registration,
+    Other,
+}
+
+impl Kind {
+    const fn of(method: MethodKind) -> Self {
+        match method {
+            MethodKind::Invite => Self::Call,
+            MethodKind::Register => Self::Registration,
+            _ => Self::Other,
+        }
+    }
+
+    fn counted(self, count: u64) -> String {
+        match self {
+            Self::Call => counted(count, "INVITE", "INVITEs"),
+            Self::Registration => counted(count, "REGISTER", "REGISTERs"),
+            Self::Other => counted(count, "request", "requests"),
+        }
+    }
+
+    const fn fix(self) -> &'static str {
+        match self {
+            Self::Call => FIX,
+            Self::Registration => FIX_REGISTER,
+            Self::Other => FIX_OTHER,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -76,7 +113,7 @@ impl Rule for RoutingLoop {
             return;
         };
         self.groups.add(
-            key,
+            (key, Kind::of(exchanged.method)),
             Peer::of(&hop.flow),
             time_of(hop),
             || call_ref(exchanged, exchanged.hops, self.text_bytes),
@@ -85,8 +122,8 @@ impl Rule for RoutingLoop {
     }
 
     fn finish(&mut self, _end: &End, out: &mut dyn FnMut(Finding)) {
-        self.groups.finish(&mut |key, gathered| {
-            let said = said(*key, gathered.count);
+        self.groups.finish(&mut |(key, kind), gathered| {
+            let said = said(*key, *kind, gathered.count);
             out(gathered.finding(said));
         });
     }
@@ -190,8 +227,9 @@ fn evidence(exchanged: &Exchanged<'_>, hop: &Hop) -> String {
     )
 }
 
-fn said(key: Key, count: u64) -> Said {
-    let requests = counted(count, "request", "requests");
+#[expect(clippy::too_many_lines, reason = "a table: one row a verdict")]
+fn said(key: Key, kind: Kind, count: u64) -> Said {
+    let requests = kind.counted(count);
     let (verdict, qualifier, severity, confidence, title, detail, raise) = match key {
         Key::Seen { for_sure, code } => {
             let (severity, confidence) = if for_sure {
@@ -208,11 +246,20 @@ fn said(key: Key, count: u64) -> Said {
                 String::new(),
                 severity,
                 confidence,
-                format!("{requests} went round in a loop"),
+                if for_sure {
+                    format!("{requests} went round in a loop")
+                } else {
+                    format!("{requests} passed the same two hosts again and again, probably in a loop")
+                },
                 format!(
-                    "The same request passed the same two hosts again and again, each time with more Via values.{ended}"
+                    "The same request passed the same two hosts again and again, each time with more Via values.{ended}{}",
+                    if for_sure {
+                        ""
+                    } else {
+                        " Services that send it back on purpose (a spiral) look the same as far as this goes."
+                    }
                 ),
-                None,
+                (!for_sure).then_some("capture at one of the two hosts until the request ends: a loop goes on until Max-Forwards is used up"),
             )
         }
         Key::Reported { code: 482, .. } => (
@@ -259,13 +306,20 @@ fn said(key: Key, count: u64) -> Said {
         cause: None,
         title,
         detail,
-        remediation: FIX,
+        remediation: kind.fix(),
     }
 }
 
 const FIX: &str = "Follow one number through the routing tables of the elements on the way: two of them send it to each other, often by a \
      default route, a ported number that both take for the other's, or a forwarding of A to B and B to A. Refuse what no \
      route knows (404) in place of a default route back, and switch loop detection on (RFC 5393).";
+
+const FIX_REGISTER: &str = "Follow the domain of the Request-URI from proxy to proxy: for one of them it resolves to itself or back to the one \
+     before, in place of the registrar (DNS, an outbound proxy that names itself, an alias the proxy does not know as its own). Switch loop \
+     detection on (RFC 5393).";
+
+const FIX_OTHER: &str = "Follow its Request-URI and Route from element to element: one of them sends it back where it came from (an alias or \
+     address that it does not know as its own, a default route back, a Route that is not taken off). Switch loop detection on (RFC 5393).";
 
 static TOPICS: &[Topic] = &[
     Topic {
@@ -374,6 +428,31 @@ mod tests {
         check(&[round(5, 200)], &[]);
         check(&[round(6, 0)], &["loop-seen warning probable 1"]);
         check(&[round(10, 0)], &["loop-seen error confirmed 1"]);
+    }
+
+    #[test]
+    fn what_is_probable_is_said_to_be_and_advice_fits_the_method() {
+        let told = |made: Made| only(findings(RoutingLoop::new(&Limits::default()), &[made]));
+        let probable = told(round(6, 0));
+        assert_eq!(
+            probable.title,
+            "1 INVITE passed the same two hosts again and again, probably in a loop"
+        );
+        assert!(probable.raise.is_some());
+        assert_eq!(told(round(10, 0)).title, "1 INVITE went round in a loop");
+        let register = told(
+            Made::new("REGISTER").hop("10.1.0.1", "10.9.0.1", |hop| hop.sent(1.0).answer(483, 2.0)),
+        );
+        assert!(
+            register.title.starts_with("1 REGISTER "),
+            "{}",
+            register.title
+        );
+        assert!(
+            !register.remediation.contains("number"),
+            "{}",
+            register.remediation
+        );
     }
 
     #[test]

@@ -273,23 +273,28 @@ pub(super) fn schema(generator: SchemaGenerator) -> Schema {
     generator.into_root_schema_for::<Diff>()
 }
 
-/// Final answers of a side: by method and code, and by method.
-fn finals(view: &View) -> (BTreeMap<(&str, u16), u64>, BTreeMap<&str, u64>) {
-    let mut by_code = BTreeMap::new();
-    let mut by_method = BTreeMap::new();
+/// Final answers of a side.
+#[derive(Default)]
+struct Finals<'a> {
+    by_code: BTreeMap<(&'a str, u16), u64>,
+    by_method: BTreeMap<&'a str, u64>,
+}
+
+fn finals(view: &View) -> Finals<'_> {
+    let mut finals = Finals::default();
     for code in view.codes.iter().filter(|code| code.code >= 200) {
         for (method, count) in &code.methods {
-            by_code.insert((method.as_str(), code.code), *count);
-            *by_method.entry(method.as_str()).or_default() += count;
+            finals.by_code.insert((method.as_str(), code.code), *count);
+            *finals.by_method.entry(method.as_str()).or_default() += count;
         }
     }
-    (by_code, by_method)
+    finals
 }
 
 fn codes(before: &Side, after: &Side) -> Vec<CodeChange> {
-    let (first, first_all) = finals(&before.view);
-    let (second, second_all) = finals(&after.view);
-    let kinds: BTreeSet<(&str, u16)> = first.keys().chain(second.keys()).copied().collect();
+    let (first, second) = (finals(&before.view), finals(&after.view));
+    let kinds = first.by_code.keys().chain(second.by_code.keys());
+    let kinds: BTreeSet<(&str, u16)> = kinds.copied().collect();
     let phrase = |code: u16| {
         let all = before.view.codes.iter().chain(&after.view.codes);
         let mut of_code = all.filter(|it| it.code == code);
@@ -299,14 +304,14 @@ fn codes(before: &Side, after: &Side) -> Vec<CodeChange> {
     };
     let change = |kind: (&str, u16)| {
         let (method, code) = kind;
-        let side = |counts: &BTreeMap<(&str, u16), u64>, all: &BTreeMap<&str, u64>, side: &Side| {
-            let count = counts.get(&kind).copied().unwrap_or(0);
-            let of = all.get(method).copied().unwrap_or(0);
+        let side = |finals: &Finals<'_>, side: &Side| {
+            let count = finals.by_code.get(&kind).copied().unwrap_or(0);
+            let of = finals.by_method.get(method).copied().unwrap_or(0);
             let share = Share::new(count, of, &side.minutes.of(method, code));
             (Count::new(count, of, share), share)
         };
-        let (first, was) = side(&first, &first_all, before);
-        let (second, is) = side(&second, &second_all, after);
+        let (first, was) = side(&first, before);
+        let (second, is) = side(&second, after);
         let difference = was.zip(is).map(|(was, is)| interval::difference(was, is));
         CodeChange {
             method: method.to_owned(),

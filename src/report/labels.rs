@@ -36,6 +36,8 @@ labels! {
     span: "Span", "时间";
     /// Packet count.
     packets: "Packets", "数据包";
+    /// Word.
+    packets_word: "packets", "个数据包";
     /// SIP message counts.
     sip: "SIP", "SIP";
     /// Call counts.
@@ -126,6 +128,8 @@ labels! {
     meaning: "Meaning", "含义";
     /// Column.
     frame: "Frame", "帧";
+    /// Before several numbers.
+    frames: "frames", "帧";
     /// Column.
     time: "Time", "时间";
     /// Column.

@@ -168,7 +168,7 @@ pub fn response<'a>(
     let (meaning, remediation) = if is_plain_success {
         (first_sentence(explained.meaning()), "Nothing to do.")
     } else {
-        (explained.meaning(), explained.remediation())
+        explained.to(seen.text.method)
     };
     // What the capture shows to be unnecessary is not advised.
     let remediation = seen.unneeded.map_or(remediation, Unneeded::words);

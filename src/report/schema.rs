@@ -110,7 +110,11 @@ struct Tool {
 /// A line of `sipannotate -f ndjson`: an object of the report with its `type`.
 #[derive(JsonSchema)]
 #[schemars(tag = "type", rename_all = "lowercase")]
-#[expect(dead_code, reason = "only its shape is of use; `ndjson` writes it")]
+#[expect(
+    dead_code,
+    clippy::large_enum_variant,
+    reason = "only its shape is of use; `ndjson` writes it"
+)]
 enum Line<'a> {
     Tool(view::Head),
     Response(view::Response<'a>),

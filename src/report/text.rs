@@ -6,6 +6,7 @@
 //! What always holds: wrapping loses no character but the spaces at a break; a run of digits is
 //! cut only where nothing else fits in a line.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
@@ -23,6 +24,31 @@ pub fn width(text: &str) -> usize {
 
 fn char_width(c: char) -> usize {
     c.width().unwrap_or(0)
+}
+
+/// Units that stay in one line with their number.
+const UNITS: [&str; 10] = [
+    "%", "s", "ms", "min", "h", "days", "bytes", "kB", "MB", "GB",
+];
+
+/// The words of a paragraph; a number and its unit are one, unless that is wider than `max`.
+fn words(paragraph: &str, max: usize) -> Vec<Cow<'_, str>> {
+    let mut words: Vec<Cow<'_, str>> = Vec::new();
+    for word in paragraph.split(' ').filter(|word| !word.is_empty()) {
+        let bare = word.trim_end_matches([',', '.', ';', ':', ')']);
+        if let Some(last) = words.last_mut()
+            && UNITS.contains(&bare)
+            && last.ends_with(|c: char| c.is_ascii_digit())
+            && width(last) + 1 + width(word) <= max
+        {
+            let last = last.to_mut();
+            last.push(' ');
+            last.push_str(word);
+        } else {
+            words.push(Cow::Borrowed(word));
+        }
+    }
+    words
 }
 
 /// Breaks `text` into lines of at most `max` columns: at spaces, else behind punctuation or
@@ -43,7 +69,7 @@ pub fn wrap(text: &str, max: usize) -> Vec<String> {
 fn wrap_paragraph(paragraph: &str, max: usize, lines: &mut Vec<String>) {
     let mut line = String::new();
     let mut used = 0;
-    for word in paragraph.split(' ').filter(|word| !word.is_empty()) {
+    for word in &words(paragraph, max) {
         let needed = width(word);
         let gap = usize::from(!line.is_empty());
         if used + gap + needed <= max {
@@ -55,7 +81,7 @@ fn wrap_paragraph(paragraph: &str, max: usize, lines: &mut Vec<String>) {
             continue;
         }
         // Chinese has no spaces: such a word goes on in the line it does not fit into.
-        let mut rest = word;
+        let mut rest: &str = word;
         let flows = word.chars().any(|c| char_width(c) == 2);
         if !line.is_empty() {
             if flows && used + 1 + 8 <= max {
@@ -198,6 +224,15 @@ mod tests {
         check("one two three", 7, &["one two", "three"]);
         check("", 7, &[""]);
         check("a\nb", 7, &["a", "b"]);
+    }
+
+    #[test]
+    fn a_number_and_its_unit_stay_together() {
+        check("refused in 58.6 s", 16, &["refused in", "58.6 s"]);
+        check("all (100 %), or 5 ms.", 9, &["all", "(100 %),", "or 5 ms."]);
+        check("it is 5 s", 6, &["it is", "5 s"]);
+        // A blank between is better than a line too wide.
+        check("1234567 ms", 8, &["1234567", "ms"]);
     }
 
     #[test]

@@ -133,3 +133,43 @@ end 60
     assert_eq!(repeat.context, format!("first sent in frame {}", frames[0]));
     assert_eq!(repeat.remediation, "As for the frame that it repeats.");
 }
+
+#[test]
+fn a_repeated_provisional_response_names_its_first_copy() {
+    let call = "
+call c1
+  0.0 alice -> bob INVITE
+  0.1 alice <- bob 100 as trying
+  0.2 alice <- bob 180 as ringing
+  repeat trying 0.05
+  repeat ringing 60 120
+  200 alice <- bob 486
+  200.1 alice -> bob ACK
+end 260
+";
+    let ladder = Ladder::of(&[TWO, call].concat());
+    let analysed = Analysed::of(&ladder);
+    for label in ["trying", "ringing"] {
+        let frames = ladder.frames(label);
+        for repeat in &frames[1..] {
+            let repeat = analysed.response(*repeat);
+            assert_eq!(repeat.context, format!("first sent in frame {}", frames[0]));
+        }
+    }
+}
+
+#[test]
+fn of_two_ringing_devices_the_first_copy_is_not_guessed() {
+    let call = "
+call c1
+  0.0 alice -> bob INVITE
+  0.2 alice <- bob 180 to-tag=one
+  0.3 alice <- bob 180 to-tag=two as second
+  repeat second 30
+end 60
+";
+    let ladder = Ladder::of(&[TWO, call].concat());
+    let analysed = Analysed::of(&ladder);
+    let repeat = analysed.response(ladder.frames("second")[1]);
+    assert_eq!((repeat.retransmission, repeat.context.as_str()), (true, ""));
+}

@@ -85,6 +85,54 @@ fn fax_and_a_missing_offer_are_named() {
     );
     let call = refused("INVITE", "", 488, "").replace("INVITE as asked", "INVITE no-sdp as asked");
     check_no(&call, "the INVITE offered no media");
+    let held = OFFER.replace("audio 4000", "audio 0");
+    check_no(
+        &refused("INVITE", &held, 488, ""),
+        "no medium in the SDP of the INVITE has a port other than 0",
+    );
+}
+
+#[test]
+fn a_488_to_what_describes_no_session_is_not_about_codecs() {
+    for (method, is_about_media) in [("NOTIFY", false), ("MESSAGE", false), ("INVITE", true)] {
+        let call = refused(method, "", 488, "");
+        let (found, _) = response(TWO, &call, "no");
+        let says = found.remediation.contains("codec") || found.remediation.contains("SDP");
+        assert_eq!(says, is_about_media, "{method}: {}", found.remediation);
+    }
+}
+
+#[test]
+fn a_phrase_that_says_more_than_the_code_decides_what_is_to_be_done() {
+    for (code, phrase, word) in [
+        (403, "Wrong password or domain", "password"),
+        (403, "Authentication Failed", "password"),
+        (401, "nonce has changed", "new nonce"),
+        (403, "Forbidden", "access list"),
+    ] {
+        let answer = format!("{code} REGISTER reason=\"{phrase}\"");
+        let call = refused("REGISTER", "", code, "").replace(&format!("{code} REGISTER"), &answer);
+        let (found, _) = response(TWO, &call, "no");
+        assert!(
+            found.remediation.contains(word),
+            "{phrase}: {}",
+            found.remediation
+        );
+    }
+}
+
+#[test]
+fn what_439_and_493_are_about_is_told_from_the_request() {
+    check_no(
+        &refused("REGISTER", "  Supported: path, outbound", 439, ""),
+        "the request's Supported has outbound",
+    );
+    let encrypted = "  Content-Type: application/pkcs7-mime; smime-type=enveloped-data
+  | secret";
+    check_no(
+        &refused("MESSAGE", encrypted, 493, ""),
+        "sent application/pkcs7-mime",
+    );
 }
 
 #[test]

@@ -111,6 +111,11 @@ fn later(code: u16, response: &ResponseSeen<'_>, asked: Option<&Asked>, words: &
                 words.part(format_args!("the caller is anonymous in From"));
             }
         }
+        439 => {
+            if asked.and_then(|asked| asked.supports(b"outbound")) == Some(true) {
+                words.part(format_args!("the request's Supported has outbound"));
+            }
+        }
         469 => {
             if let Some(package) = text(Field::InfoPackage) {
                 words.part(format_args!("sent package {}", Token(package)));
@@ -126,6 +131,11 @@ fn later(code: u16, response: &ResponseSeen<'_>, asked: Option<&Asked>, words: &
             }
             let allowed = message.named("Allow-Events").or_else(|| message.named("u"));
             wanted(allowed.into_iter(), "Allow-Events", words);
+        }
+        493 => {
+            if let Some(kind) = text(Field::ContentType) {
+                words.part(format_args!("sent {}", Token(bare(kind))));
+            }
         }
         494 => security(message, asked, words),
         555 => named(message, "Feature-Caps", words),

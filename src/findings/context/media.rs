@@ -48,7 +48,13 @@ pub(super) fn tell(response: &ResponseSeen<'_>, refusal: &Refusal<'_>, words: &m
         }
         (Some(offered), None) => words.part(format_args!("offered {}", Media(offered))),
         (None, wanted) => {
-            words.part(format_args!("the {method} offered no media"));
+            if asked.offer().is_some() {
+                words.part(format_args!(
+                    "no medium in the SDP of the {method} has a port other than 0"
+                ));
+            } else {
+                words.part(format_args!("the {method} offered no media"));
+            }
             if let Some(wanted) = wanted {
                 words.more(format_args!(", wanted {}", Media(wanted)));
             }

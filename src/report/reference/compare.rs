@@ -65,15 +65,23 @@ fn differences(
     comparison: &Comparison<'_>,
     layout: &Layout,
 ) -> io::Result<()> {
-    if comparison.differences.is_empty() {
-        // Codes of one procedure, as 436 and 438: only what they say differs.
-        return page.paragraph(&comparison.summary);
-    }
     let label_width = 12;
-    let width = (page.width() - label_width - 4) / 2;
+    let width = (page.prose_width() - label_width - 4) / 2;
     let codes = [comparison.left.code, comparison.right.code].map(|code| code.to_string());
     let [left, right] = &codes;
     page.row(&[("", label_width), (left, width), (right, width)], None)?;
+    if comparison.differences.is_empty() {
+        // Codes of one procedure, as 436 and 438: only what they say differs.
+        let (left, right) = (&comparison.left, &comparison.right);
+        let rows = [
+            (Label::Meaning, left.meaning(), right.meaning()),
+            (Label::WhatToDo, left.short_fix(), right.short_fix()),
+        ];
+        for (label, left, right) in rows {
+            let label = label.text(layout.lang);
+            page.row(&[(label, label_width), (left, width), (right, width)], None)?;
+        }
+    }
     for difference in &comparison.differences {
         let cells = [
             (difference.label.text(layout.lang), label_width),

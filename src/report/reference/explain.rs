@@ -28,7 +28,7 @@ pub fn write_subjects(
             Subject::Response(explained) => response(&mut page, explained, layout.lang)?,
             Subject::Class(class) => class_page(&mut page, *class, layout.lang)?,
             Subject::Cause(kind, cause) => cause_page(&mut page, *kind, cause, layout.lang)?,
-            Subject::Topic(topic) => topic_page(&mut page, topic)?,
+            Subject::Topic(topic) => topic_page(&mut page, topic, layout.lang)?,
         }
     }
     Ok(())
@@ -182,11 +182,26 @@ fn mapped(cause: &Cause) -> Option<String> {
     Some(format!("{code} {phrase}"))
 }
 
-fn topic_page(page: &mut Page<'_>, topic: &Topic<'_>) -> io::Result<()> {
-    page.title(&format!("{} ({})", topic.name, topic.kind), None)?;
+/// A heading or kind of another room's in a language; as it is where there is no label for it.
+pub(super) fn translated(word: &str, lang: Lang) -> &str {
+    let labels = [
+        Label::WhatItSees,
+        Label::WhyItMatters,
+        Label::WhatToDo,
+        Label::Rule,
+        Label::Verdict,
+        Label::Cause,
+    ];
+    let mut named = labels.iter().filter(|label| label.text(Lang::En) == word);
+    named.next().map_or(word, |label| label.text(lang))
+}
+
+fn topic_page(page: &mut Page<'_>, topic: &Topic<'_>, lang: Lang) -> io::Result<()> {
+    let kind = translated(topic.kind, lang);
+    page.title(&format!("{} ({kind})", topic.name), None)?;
     page.paragraph(topic.summary)?;
     for (heading, body) in topic.sections {
-        page.heading(heading)?;
+        page.heading(translated(heading, lang))?;
         page.paragraph(body)?;
     }
     Ok(())

@@ -9,6 +9,9 @@ const BOLD: &str = "\u{1b}[1m";
 const DIM: &str = "\u{1b}[2m";
 const RESET: &str = "\u{1b}[0m";
 
+/// Columns of prose on a wide page: a longer line is hard to follow to the next.
+const PROSE_WIDTH: usize = 110;
+
 /// A page being written.
 pub(super) struct Page<'a> {
     out: &'a mut dyn Write,
@@ -29,6 +32,11 @@ impl<'a> Page<'a> {
         self.width
     }
 
+    /// Columns of prose.
+    pub(super) fn prose_width(&self) -> usize {
+        self.width.min(PROSE_WIDTH)
+    }
+
     /// The first line of a page and its underline, coloured by class.
     pub(super) fn title(&mut self, text: &str, class: Option<Class>) -> io::Result<()> {
         let rule = "═".repeat(columns(text).min(self.width));
@@ -41,7 +49,7 @@ impl<'a> Page<'a> {
 
     /// An empty line, then the heading with a rule to the right margin.
     pub(super) fn heading(&mut self, text: &str) -> io::Result<()> {
-        let rule = "─".repeat(self.width.saturating_sub(columns(text) + 1));
+        let rule = "─".repeat(self.prose_width().saturating_sub(columns(text) + 1));
         let (bold, off) = self.style(BOLD);
         let (dim, _) = self.style(DIM);
         writeln!(self.out, "\n{bold}{text}{off} {dim}{rule}{off}")
@@ -61,7 +69,7 @@ impl<'a> Page<'a> {
     /// `mark` at the left margin, the text wrapped beside it.
     pub(super) fn hanging(&mut self, mark: &str, text: &str) -> io::Result<()> {
         let indent = columns(mark);
-        let lines = wrap(text, self.width.saturating_sub(indent));
+        let lines = wrap(text, self.prose_width().saturating_sub(indent));
         for (at, line) in lines.iter().enumerate() {
             let lead = if at == 0 { mark } else { "" };
             writeln!(self.out, "{lead}{:1$}{line}", "", indent - columns(lead))?;

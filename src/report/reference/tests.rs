@@ -92,8 +92,10 @@ fn comparison_without_a_sentence_of_its_own() {
 fn no_heading_stands_over_nothing() {
     let text = compare(436, 438, &layout(100, Lang::En));
     let (_, after) = text.split_once("Key differences").unwrap();
-    let next = after.lines().nth(1).unwrap();
-    assert!(next.starts_with("They follow the order"), "{next}");
+    let mut lines = after.lines().skip(1);
+    let codes: Vec<_> = lines.next().unwrap().split_whitespace().collect();
+    assert_eq!(codes, ["436", "438"]);
+    assert!(lines.next().unwrap().starts_with("Meaning  "));
 }
 
 #[test]
@@ -161,6 +163,30 @@ fn every_page_fits_its_width() {
             }
         }
     }
+}
+
+#[test]
+fn every_heading_of_a_topic_has_chinese() {
+    use super::explain::translated;
+    for topic in crate::findings::registry::topics() {
+        let headings = topic
+            .explanation
+            .sections
+            .iter()
+            .map(|(heading, _)| *heading);
+        for word in headings.chain([topic.kind]) {
+            assert!(!translated(word, Lang::Zh).is_ascii(), "{word}");
+        }
+    }
+}
+
+#[test]
+fn no_prose_is_wider_than_can_be_followed() {
+    let text = explain("438", &layout(200, Lang::En)) + &compare(436, 438, &layout(200, Lang::En));
+    assert!(
+        text.lines()
+            .all(|line| columns(line) <= 110 || line.contains("https://"))
+    );
 }
 
 #[test]

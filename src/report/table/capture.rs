@@ -107,7 +107,7 @@ pub(super) fn write_files_of(
         facts.extend(capture.compression.as_ref().map(ToString::to_string));
         facts.push(bytes(capture.bytes));
         if page.many_files {
-            facts.push(format!("{} {}", capture.packets, labels.packets));
+            facts.push(format!("{} {}", capture.packets, labels.packets_word));
         }
         if capture.cut_short {
             facts.push(labels.cut_short.to_owned());

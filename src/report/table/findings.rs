@@ -155,13 +155,24 @@ fn write_one(
     put(out, labels.peers, &peers(page, finding))?;
     put(out, labels.examples, &calls(page, finding))?;
     if let Some(filter) = &finding.filter {
-        let lines = filter_lines(
-            &safe(filter),
-            page.width.saturating_sub(INDENT + LABEL_WIDTH),
-        );
-        page.field_lines(out, INDENT, labels.filter, &lines)?;
+        write_filter(page, out, &safe(filter))?;
     }
     put(out, labels.rule, &rule(finding))
+}
+
+/// A filter beside its label; one whose words are too wide for that stands under it, further left.
+fn write_filter(page: Page, out: &mut dyn Write, filter: &str) -> io::Result<()> {
+    let room = page.width.saturating_sub(INDENT + LABEL_WIDTH);
+    let lines = filter_lines(filter, room);
+    if lines.iter().all(|line| text::width(line) <= room) {
+        return page.field_lines(out, INDENT, page.labels.filter, &lines);
+    }
+    page.field_lines(out, INDENT, page.labels.filter, &[String::new()])?;
+    for line in filter_lines(filter, page.width.saturating_sub(INDENT)) {
+        let indent = page.width.saturating_sub(text::width(&line)).min(INDENT);
+        writeln!(out, "{:indent$}{line}", "")?;
+    }
+    Ok(())
 }
 
 /// The word for a severity.
@@ -263,7 +274,13 @@ fn count(page: Page, finding: &Finding) -> String {
 }
 
 fn cause(finding: &Finding) -> String {
-    let mut parts: Vec<String> = finding.cause.iter().map(|cause| safe(cause)).collect();
+    let is_counted = |cause: &&String| {
+        let mut counted = finding.burst.iter().flat_map(|burst| &burst.causes);
+        counted.any(|it| it.cause == cause.as_str())
+    };
+    // A cause that is counted below need not be said twice.
+    let cause = finding.cause.iter().filter(|cause| !is_counted(cause));
+    let mut parts: Vec<String> = cause.map(|cause| safe(cause)).collect();
     if let Some(burst) = &finding.burst {
         parts.extend(burst.causes.iter().map(|cause| {
             let grade = cause
@@ -344,11 +361,11 @@ fn call_line(page: Page, call: &CallRef) -> String {
     if call.frames.len() > SHOWN_FRAMES {
         frames.push("...".to_owned());
     }
-    format!(
-        "{id} ({} {})",
-        page.labels.frame.to_lowercase(),
-        frames.join(", ")
-    )
+    let label = match frames.as_slice() {
+        [_] => page.labels.frame.to_lowercase(),
+        _ => page.labels.frames.to_owned(),
+    };
+    format!("{id} ({label} {})", frames.join(", "))
 }
 
 fn push_more(page: Page, parts: &mut Vec<String>, more: usize) {
@@ -418,6 +435,23 @@ mod tests {
             [30.0, 0.06, 1.5, f64::NAN].map(number),
             ["30", "0.06", "1.5", "-"]
         );
+    }
+
+    #[test]
+    fn a_filter_that_fits_the_page_is_never_wider_than_it() {
+        let options = crate::report::table::Options {
+            width: 80,
+            ..Default::default()
+        };
+        for length in [10, 62, 63, 70, 76, 79] {
+            let filter = format!("sip.Call-ID == {}", "x".repeat(length));
+            let mut out = Vec::new();
+            write_filter(Page::new(&options), &mut out, &filter).unwrap();
+            let text = String::from_utf8(out).unwrap();
+            assert!(text.lines().all(|line| line.len() <= 80), "{text}");
+            let words: Vec<_> = text.split_whitespace().skip(1).collect();
+            assert_eq!(words.join(" "), filter);
+        }
     }
 
     #[test]

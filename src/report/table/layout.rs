@@ -18,6 +18,9 @@ use crate::report::text;
 /// Blanks between two columns.
 const GAP: usize = 2;
 
+/// Columns of a line of prose on a wide page: a longer line is hard to follow to the next.
+const PROSE_WIDTH: usize = 110;
+
 /// Columns a column keeps on any page.
 const MIN_COLUMN: usize = 8;
 
@@ -69,7 +72,7 @@ impl Page {
 
     /// Lines of prose.
     pub(super) fn paragraph(self, out: &mut dyn Write, prose: &str) -> io::Result<()> {
-        for line in text::wrap(prose, self.width) {
+        for line in text::wrap(prose, self.width.min(LABEL_WIDTH + PROSE_WIDTH)) {
             writeln!(out, "{line}")?;
         }
         Ok(())
@@ -84,7 +87,7 @@ impl Page {
         value: &str,
     ) -> io::Result<()> {
         let left = indent + LABEL_WIDTH;
-        let lines = text::wrap(value, self.width.saturating_sub(left));
+        let lines = text::wrap(value, self.width.saturating_sub(left).min(PROSE_WIDTH));
         self.field_lines(out, indent, label, &lines)
     }
 

@@ -233,7 +233,7 @@ fn frames_of_several_files_name_their_file() {
     };
     let report = report(options, &fixture::responses(1), &fixture::view(1));
     assert!(report.contains("Frame 0:7  "), "{report}");
-    assert!(report.contains("(frame 0:5, 0:7)"), "{report}");
+    assert!(report.contains("(frames 0:5, 0:7)"), "{report}");
 }
 
 #[test]
