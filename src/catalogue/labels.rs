@@ -105,6 +105,8 @@ pub enum Label {
     WhatItSees,
     /// "Why it matters", of a rule.
     WhyItMatters,
+    /// "What it adds", of a rule.
+    WhatItAdds,
     /// "rule".
     Rule,
     /// "verdict".
@@ -161,6 +163,7 @@ impl Label {
         Self::Comparison,
         Self::WhatItSees,
         Self::WhyItMatters,
+        Self::WhatItAdds,
         Self::Rule,
         Self::Verdict,
         Self::Cause,
@@ -222,6 +225,7 @@ impl Label {
             Self::Comparison => ("Comparison", "对比"),
             Self::WhatItSees => ("What it sees", "检查内容"),
             Self::WhyItMatters => ("Why it matters", "为何重要"),
+            Self::WhatItAdds => ("What it adds", "补充内容"),
             Self::Rule => ("rule", "规则"),
             Self::Verdict => ("verdict", "结论"),
             Self::Cause => ("cause", "原因"),

@@ -187,6 +187,7 @@ pub(super) fn translated(word: &str, lang: Lang) -> &str {
     let labels = [
         Label::WhatItSees,
         Label::WhyItMatters,
+        Label::WhatItAdds,
         Label::WhatToDo,
         Label::Rule,
         Label::Verdict,
