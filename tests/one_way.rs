@@ -95,10 +95,10 @@ end 1800
 
 /// What a tap sees that does not see these directions.
 fn blind(directions: &[&str]) -> Analysed {
-    let blind: String = directions
-        .iter()
-        .map(|one| format!("blind {one}\n"))
-        .collect();
+    let mut blind = String::new();
+    for one in directions {
+        blind.extend(["blind ", one, "\n"]);
+    }
     Analysed::of(&Ladder::of(&[SCENE, &blind, CALLS, OTHERS].concat()))
 }
 
