@@ -213,7 +213,7 @@ pub(super) struct Output {
     /// report then goes to a file (-o).
     #[arg(short = 'w', long = "annotate", value_name = "FILE")]
     pub(super) annotate: Option<PathBuf>,
-    /// Print every response, not only the first 200 of the table and Markdown reports.
+    /// Print every response, not only the first 200 (in HTML 5,000) of the reports for people.
     #[arg(long, global = true)]
     pub(super) all: bool,
     /// Print only these responses: 438, 4xx, 400-499, comma-separated.
@@ -276,6 +276,8 @@ pub(super) enum Format {
     Ndjson,
     /// The responses as rows, under tshark's field names.
     Csv,
+    /// One file for a browser, with a chart, ladders and a searchable list.
+    Html,
     /// A ticket to a carrier, or of `catalogue` a table.
     Markdown,
 }

@@ -25,7 +25,7 @@ use crate::capture;
 use crate::pipeline::{self, Outcome};
 use crate::report::comments::Comments;
 use crate::report::view::{Response, View};
-use crate::report::{Report, csv, json, markdown, ndjson, schema, table};
+use crate::report::{Report, csv, html, json, markdown, ndjson, schema, table};
 
 /// Carries out `args`.
 pub(super) fn run(mut args: Args) -> anyhow::Result<Exit> {
@@ -160,7 +160,7 @@ struct Written {
 
 /// Whether a form of report needs the captures more than once.
 const fn reads_again(format: Format) -> bool {
-    matches!(format, Format::Markdown)
+    matches!(format, Format::Html | Format::Markdown)
 }
 
 fn write_report(
@@ -184,8 +184,11 @@ fn write_report(
         (Format::Json, _) => Box::new(json::Json::new(out)),
         (Format::Ndjson, _) => Box::new(ndjson::Ndjson::new(out)),
         (Format::Csv, _) => Box::new(csv::Csv::new(out, look.files > 1)),
+        (Format::Html, Some(again)) => Box::new(html::Html::new(out, look, again)),
         (Format::Markdown, Some(again)) => Box::new(markdown::Markdown::new(out, look, again)),
-        (Format::Table | Format::Markdown, _) => Box::new(table::Table::new(out, look)),
+        (Format::Table | Format::Html | Format::Markdown, _) => {
+            Box::new(table::Table::new(out, look))
+        }
     };
     let progress = Progress::start(config.progress, &inputs, &config.options.meter);
     let mut began = false;
@@ -201,6 +204,7 @@ fn write_report(
     };
     let mut each = |response: &Response<'_>| {
         began = true;
+        report.passed(response);
         if let Some(comments) = &mut comments {
             annotate::gather(comments, response)?;
         }
