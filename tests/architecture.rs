@@ -31,6 +31,7 @@ const ORDER: &[&str] = &[
     "sctp",
     "sip",
     "stir",
+    "redact",
     "calls",
     "findings",
     "ladder",
