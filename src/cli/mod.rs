@@ -16,6 +16,7 @@ mod annotate;
 mod run;
 mod diff;
 mod reference;
+mod redact;
 mod color;
 mod progress;
 mod messages;

@@ -17,7 +17,7 @@ use super::output::Output;
 use super::progress::Progress;
 use super::reference::{self, Look};
 use super::values::FailOn;
-use super::{color, diff, messages};
+use super::{color, diff, messages, redact};
 use crate::capture;
 use crate::pipeline::{self, Outcome};
 use crate::report::comments::Comments;
@@ -36,6 +36,12 @@ pub(super) fn run(mut args: Args) -> anyhow::Result<Exit> {
             config::check_command(&args.captures, &args.input.read, &command)?;
             diff::run(args, &before, &after)
         }
+        Some(Command::Redact { capture }) => {
+            let mut captures = std::mem::take(&mut args.captures);
+            captures.extend(capture);
+            captures.append(&mut args.input.read);
+            redact::command(&captures, &args)
+        }
         Some(command) => {
             config::check_command(&args.captures, &args.input.read, &command)?;
             other(&args, command)
@@ -51,6 +57,17 @@ fn analyse(args: Args) -> anyhow::Result<Exit> {
     if inputs.is_empty() {
         return Ok(Exit::Failed);
     }
+    // What stands in for the captures is there as long as anything reads it.
+    let redacted = match &config.redact {
+        Some(redact) => redact::replace(inputs, redact.key.as_deref())?,
+        None => redact::Replaced::not(inputs),
+    };
+    if !config.quiet {
+        for warning in &redacted.warnings {
+            messages::warning(warning, config.stderr_color);
+        }
+    }
+    let inputs = redacted.inputs;
     let mut second = match &config.annotate {
         Some(path) => Some(Second::open(path, &inputs, &config)?),
         None => None,
@@ -78,6 +95,7 @@ fn analyse(args: Args) -> anyhow::Result<Exit> {
             }
         }
     }
+    drop(redacted.files);
     Ok(exit)
 }
 
@@ -180,10 +198,13 @@ fn write_report(
         }
     };
     let Outcome {
-        view,
+        mut view,
         failed,
         damaged,
     } = pipeline::analyse(inputs, &config.options, &mut each).context(writing)?;
+    if config.redact.is_some() {
+        view.trust.push(redact::told());
+    }
     // The bar is gone before the report is on the terminal.
     drop(progress);
     // Once begun, a report is brought to its end, so that its JSON is whole.
@@ -232,6 +253,7 @@ fn other(args: &Args, command: Command) -> anyhow::Result<Exit> {
         }
         // It reads captures, and has a run of its own.
         Command::Diff { .. } => {}
+        Command::Redact { .. } => {}
         Command::Man => clap_mangen::Man::new(Args::command()).render(&mut out)?,
     }
     out.flush()?;

@@ -208,7 +208,10 @@ impl Addresses {
             IpAddr::V4(image) => put_v4(text, image),
             IpAddr::V6(image) => {
                 // An IPv4 address at the end of a text has digits of its own.
-                let tail = text.iter().rposition(|byte| *byte == b':').map_or(0, |at| at + 1);
+                let tail = text
+                    .iter()
+                    .rposition(|byte| *byte == b':')
+                    .map_or(0, |at| at + 1);
                 let tail = text.get(tail..).and_then(parse);
                 let tail = match tail {
                     Some(IpAddr::V4(tail)) => Some(self.v4(tail)),
@@ -224,7 +227,9 @@ impl Addresses {
 /// The address that is all of `text`.
 pub(super) fn parse(text: &[u8]) -> Option<IpAddr> {
     // A long text is none, and zeros in front are not how addresses are written.
-    let text = std::str::from_utf8(text).ok().filter(|text| text.len() <= 45)?;
+    let text = std::str::from_utf8(text)
+        .ok()
+        .filter(|text| text.len() <= 45)?;
     text.parse().ok()
 }
 
@@ -251,7 +256,11 @@ fn put_v6(text: &mut [u8], image: Ipv6Addr, tail: Option<Ipv4Addr>) {
     let after = pieces
         .iter()
         .filter(|(start, len)| *len > 0 && elided.is_some_and(|gap| *start > gap))
-        .filter(|(start, len)| !text.get(*start..start + len).is_some_and(|piece| piece.contains(&b'.')))
+        .filter(|(start, len)| {
+            !text
+                .get(*start..start + len)
+                .is_some_and(|piece| piece.contains(&b'.'))
+        })
         .count();
     let mut group = 0;
     let mut jumped = false;
@@ -277,7 +286,11 @@ fn put_v6(text: &mut [u8], image: Ipv6Addr, tail: Option<Ipv4Addr>) {
         let upper = piece.iter().any(u8::is_ascii_uppercase);
         for byte in piece.iter_mut().rev() {
             let digit = char::from_digit(u32::from(value & 15), 16).unwrap_or('0');
-            let digit = if upper { digit.to_ascii_uppercase() } else { digit };
+            let digit = if upper {
+                digit.to_ascii_uppercase()
+            } else {
+                digit
+            };
             *byte = u8::try_from(digit).unwrap_or(b'0');
             value >>= 4;
         }
@@ -341,7 +354,13 @@ mod tests {
 
     #[test]
     fn addresses_share_octets_exactly_as_far_as_their_pseudonyms() {
-        let all = ["203.0.113.7", "203.0.113.9", "203.0.112.7", "203.1.113.7", "198.51.100.7"];
+        let all = [
+            "203.0.113.7",
+            "203.0.113.9",
+            "203.0.112.7",
+            "203.1.113.7",
+            "198.51.100.7",
+        ];
         for a in all {
             for b in all {
                 let shared = |a: Ipv4Addr, b: Ipv4Addr| {
@@ -356,7 +375,13 @@ mod tests {
 
     #[test]
     fn ranges_keep_their_kind_and_texts_their_length() {
-        for text in ["10.1.0.9", "172.16.3.20", "192.168.1.77", "100.64.9.9", "169.254.7.8"] {
+        for text in [
+            "10.1.0.9",
+            "172.16.3.20",
+            "192.168.1.77",
+            "100.64.9.9",
+            "169.254.7.8",
+        ] {
             let image = v4(text);
             let address: Ipv4Addr = text.parse().unwrap();
             assert_ne!(image, address);
@@ -365,9 +390,20 @@ mod tests {
             assert_eq!(image.is_link_local(), address.is_link_local());
             assert_eq!(image.octets()[0], address.octets()[0]);
         }
-        for text in ["8.8.8.8", "9.255.1.1", "172.15.1.1", "172.217.16.46", "192.0.2.1", "100.1.1.1", "99.99.99.99"] {
+        for text in [
+            "8.8.8.8",
+            "9.255.1.1",
+            "172.15.1.1",
+            "172.217.16.46",
+            "192.0.2.1",
+            "100.1.1.1",
+            "99.99.99.99",
+        ] {
             let image = v4(text);
-            assert!(!image.is_private() && !image.is_loopback(), "{text} {image}");
+            assert!(
+                !image.is_private() && !image.is_loopback(),
+                "{text} {image}"
+            );
             assert_eq!(image.to_string().len(), text.len());
             assert_ne!(image.to_string(), text);
         }
@@ -382,7 +418,12 @@ mod tests {
             let address = addresses().v6(text.parse().unwrap());
             assert_eq!(address.to_string(), text);
         }
-        assert!(addresses().v6("fe80::1:2".parse().unwrap()).to_string().starts_with("fe80::"));
+        assert!(
+            addresses()
+                .v6("fe80::1:2".parse().unwrap())
+                .to_string()
+                .starts_with("fe80::")
+        );
     }
 
     #[test]
@@ -399,7 +440,16 @@ mod tests {
     #[test]
     fn ipv6_text_is_rewritten_as_the_packed_address_is() {
         let mut addresses = addresses();
-        for text in ["2001:db8::1", "2001:DB8:0:0:1:22:333:4444", "2001:0db8::00ff", "fd00::a:b", "::ffff:203.0.113.9", "2001:db8:1:2:3:4:5:6", "1::", "2001:db8::203.0.113.9"] {
+        for text in [
+            "2001:db8::1",
+            "2001:DB8:0:0:1:22:333:4444",
+            "2001:0db8::00ff",
+            "fd00::a:b",
+            "::ffff:203.0.113.9",
+            "2001:db8:1:2:3:4:5:6",
+            "1::",
+            "2001:db8::203.0.113.9",
+        ] {
             let address: Ipv6Addr = text.parse().unwrap();
             let image = addresses.v6(address);
             let mut written = text.as_bytes().to_vec();
@@ -417,7 +467,11 @@ mod tests {
     fn prefixes_of_ipv6_are_kept_by_digit() {
         let mut addresses = addresses();
         let mut map = |text: &str| addresses.v6(text.parse().unwrap()).segments();
-        let (a, b, c) = (map("2001:db8:1::5"), map("2001:db8:1::6"), map("2001:db8:2::5"));
+        let (a, b, c) = (
+            map("2001:db8:1::5"),
+            map("2001:db8:1::6"),
+            map("2001:db8:2::5"),
+        );
         assert_eq!(a[..3], b[..3]);
         assert_ne!(a[7], b[7]);
         assert_eq!(a[..2], c[..2]);

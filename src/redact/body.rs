@@ -9,10 +9,10 @@
 //! - RFC 4566 §5 (SDP), RFC 8839 (ICE), RFC 4568 (crypto), RFC 8122 (fingerprints)
 //! - RFC 2046 §5.1 (parts), RFC 3863 (PIDF), RFC 3420 (sipfrag)
 
+use super::message;
 use super::passport;
 use super::pseudonyms::Pseudonyms;
 use super::text::{self, Say, value_range};
-use super::message;
 
 /// How often parts may lie in parts.
 const MOST_NESTING: u8 = 8;
@@ -60,7 +60,8 @@ fn nested(body: &mut [u8], kind: &Kind, depth: u8, to: &mut Pseudonyms) {
 
 /// Whether it is anything but text.
 fn is_binary(body: &[u8]) -> bool {
-    body.iter().any(|byte| *byte < 9 || (14..32).contains(byte)) || std::str::from_utf8(body).is_err()
+    body.iter().any(|byte| *byte < 9 || (14..32).contains(byte))
+        || std::str::from_utf8(body).is_err()
 }
 
 /// What cannot be read: text as text, anything else by one letter throughout.
@@ -76,7 +77,10 @@ fn boundary(content_type: &[u8]) -> Option<Vec<u8>> {
     let lower = content_type.to_ascii_lowercase();
     let at = memchr::memmem::find(&lower, b"boundary=")? + b"boundary=".len();
     let (from, end) = value_range(content_type, at);
-    content_type.get(from..end).filter(|value| !value.is_empty()).map(<[u8]>::to_vec)
+    content_type
+        .get(from..end)
+        .filter(|value| !value.is_empty())
+        .map(<[u8]>::to_vec)
 }
 
 /// Bytes of a line with its end.
@@ -85,7 +89,10 @@ fn line_len(rest: &[u8]) -> usize {
 }
 
 fn parts(body: &mut [u8], boundary: &[u8], depth: u8, to: &mut Pseudonyms) {
-    let is_border = |line: &[u8]| line.strip_prefix(b"--").is_some_and(|line| line.starts_with(boundary));
+    let is_border = |line: &[u8]| {
+        line.strip_prefix(b"--")
+            .is_some_and(|line| line.starts_with(boundary))
+    };
     let mut rest = body;
     let mut is_first = true;
     loop {
@@ -149,19 +156,21 @@ fn tag(tag: &mut [u8], to: &mut Pseudonyms) {
         .iter()
         .position(u8::is_ascii_whitespace)
         .unwrap_or(tag.len());
-    let mut rest = tag.get_mut(name..).unwrap_or_default();
+    let (name, mut rest) = tag.split_at_mut(name);
+    text::keep(name, to);
     loop {
         let Some(quote) = rest.iter().position(|byte| matches!(byte, b'"' | b'\'')) else {
-            return;
+            return text::keep(rest, to);
         };
         let mark = rest.get(quote).copied().unwrap_or(b'"');
         let attribute = rest.get(..quote).unwrap_or_default().trim_ascii();
         let is_schema = attribute.starts_with(b"xmlns") || attribute.starts_with(b"xsi:schema");
-        let inside = rest.split_at_mut(quote + 1).1;
+        let (attribute, inside) = rest.split_at_mut(quote + 1);
+        text::keep(attribute, to);
         let end = memchr::memchr(mark, inside).unwrap_or(inside.len());
         let (value, next) = inside.split_at_mut(end);
-        let is_public = is_schema
-            && (value.starts_with(b"urn:") || value.starts_with(b"http://www.w3.org/"));
+        let is_public =
+            is_schema && (value.starts_with(b"urn:") || value.starts_with(b"http://www.w3.org/"));
         if !is_public {
             text::scan(value, Say::LITTLE, to);
         }
@@ -171,11 +180,32 @@ fn tag(tag: &mut [u8], to: &mut Pseudonyms) {
 
 /// Attributes that say how media are coded and sent, and nothing of anybody.
 const MEDIA: [&[u8]; 26] = [
-    b"rtpmap", b"ptime", b"maxptime", b"sendrecv", b"sendonly", b"recvonly", b"inactive",
-    b"rtcp-mux", b"rtcp-rsize", b"rtcp-fb", b"setup", b"connection", b"framerate", b"framesize",
-    b"silenceSupp", b"ecan", b"end-of-candidates", b"ice-lite", b"ice2", b"T38FaxVersion",
-    b"T38MaxBitRate", b"T38FaxRateManagement", b"T38FaxMaxBuffer", b"T38FaxMaxDatagram",
-    b"T38FaxUdpEC", b"extmap-allow-mixed",
+    b"rtpmap",
+    b"ptime",
+    b"maxptime",
+    b"sendrecv",
+    b"sendonly",
+    b"recvonly",
+    b"inactive",
+    b"rtcp-mux",
+    b"rtcp-rsize",
+    b"rtcp-fb",
+    b"setup",
+    b"connection",
+    b"framerate",
+    b"framesize",
+    b"silenceSupp",
+    b"ecan",
+    b"end-of-candidates",
+    b"ice-lite",
+    b"ice2",
+    b"T38FaxVersion",
+    b"T38MaxBitRate",
+    b"T38FaxRateManagement",
+    b"T38FaxMaxBuffer",
+    b"T38FaxMaxDatagram",
+    b"T38FaxUdpEC",
+    b"extmap-allow-mixed",
 ];
 
 fn sdp(body: &mut [u8], to: &mut Pseudonyms) {
@@ -210,7 +240,9 @@ fn origin(value: &mut [u8], to: &mut Pseudonyms) {
             0 if word == b"-" => {}
             0 => text::user(word, to),
             1 => to.opaque(word),
-            2 if word.len() <= 20 && word.iter().all(u8::is_ascii_digit) => {}
+            2 if word.len() <= 20
+                && word.iter().all(u8::is_ascii_digit)
+                && !to.values.has_number(word) => {}
             3 | 4 => text::scan(word, Say::LITTLE, to),
             _ if to.address(word) => {}
             _ => to.host(word),
@@ -227,22 +259,28 @@ fn secret(value: &mut [u8], to: &mut Pseudonyms) {
 }
 
 fn attribute(value: &mut [u8], to: &mut Pseudonyms) {
-    let colon = value.iter().position(|byte| *byte == b':').unwrap_or(value.len());
+    let colon = value
+        .iter()
+        .position(|byte| *byte == b':')
+        .unwrap_or(value.len());
     let (name, value) = value.split_at_mut(colon);
     let is_plain = |value: &[u8]| {
         // Names of codecs and their rates; nothing as long as a telephone number.
-        let longest = value.split(|byte| !byte.is_ascii_digit()).map(<[u8]>::len).max();
+        let longest = value
+            .split(|byte| !byte.is_ascii_digit())
+            .map(<[u8]>::len)
+            .max();
         longest.unwrap_or(0) <= 6 && value.len() <= 128 && value.is_ascii()
     };
     if MEDIA.contains(&&*name) && is_plain(value) {
-        return;
+        return text::keep(value, to);
     }
     match &*name {
         b"fmtp" => text::scan(value, Say::NUMBERS, to),
         b"rtcp" | b"candidate" | b"remote-candidates" | b"rtcp-xr" => candidate(value, to),
-        b"curr" | b"des" | b"conf" | b"mid" | b"group" | b"extmap" | b"tcap" | b"pcfg" | b"acfg"
-        | b"csup" | b"creq" | b"ice-options" | b"rtpmap" | b"simulcast" | b"rid" | b"sqn"
-        | b"cdsc" | b"cpar" | b"lang" | b"orient" | b"type" | b"charset" | b"content" => {
+        b"curr" | b"des" | b"conf" | b"mid" | b"group" | b"extmap" | b"tcap" | b"pcfg"
+        | b"acfg" | b"csup" | b"creq" | b"ice-options" | b"rtpmap" | b"simulcast" | b"rid"
+        | b"sqn" | b"cdsc" | b"cpar" | b"lang" | b"orient" | b"type" | b"charset" | b"content" => {
             text::scan(value, Say::CODES, to);
         }
         b"fingerprint" => {
@@ -257,7 +295,10 @@ fn attribute(value: &mut [u8], to: &mut Pseudonyms) {
         | b"mslabel" | b"cname" => to.opaque(value),
         b"ssrc" | b"ssrc-group" => {
             // The number of the source is a number of RTP.
-            let blank = value.iter().position(|byte| *byte == b' ').unwrap_or(value.len());
+            let blank = value
+                .iter()
+                .position(|byte| *byte == b' ')
+                .unwrap_or(value.len());
             let (source, rest) = value.split_at_mut(blank);
             text::scan(source, Say::NUMBERS, to);
             let colon = rest.iter().position(|byte| *byte == b':').unwrap_or(0);
@@ -284,7 +325,10 @@ fn crypto(value: &mut [u8], to: &mut Pseudonyms) {
             continue;
         }
         // Lifetime and key index stand behind bars.
-        let end = word.iter().position(|byte| *byte == b'|').unwrap_or(word.len());
+        let end = word
+            .iter()
+            .position(|byte| *byte == b'|')
+            .unwrap_or(word.len());
         if let Some(key) = word.get_mut(colon..end) {
             to.opaque(key);
         }
@@ -294,7 +338,9 @@ fn crypto(value: &mut [u8], to: &mut Pseudonyms) {
 /// Numbers, addresses, and words between them; the foundation is derived from an address.
 fn candidate(value: &mut [u8], to: &mut Pseudonyms) {
     for (at, word) in value.split_mut(|byte| *byte == b' ').enumerate() {
-        let is_number = word.iter().all(|byte| byte.is_ascii_digit() || *byte == b':');
+        let is_number = word
+            .iter()
+            .all(|byte| byte.is_ascii_digit() || *byte == b':');
         if at == 0 && !is_number {
             to.opaque(word);
         } else if !(is_number && word.len() <= 11) && !to.address(word) {

@@ -20,7 +20,14 @@ pub(super) fn carry(old: &[u8], new: &mut [u8], heads: &[Head], outer: Option<&O
                 let first = old.get(head.at).copied().unwrap_or(0);
                 if first >> 4 == 4 {
                     let len = usize::from(first & 15) * 4;
-                    update(old, new, (head.at, head.at + len), head.at + 10, None, false);
+                    update(
+                        old,
+                        new,
+                        (head.at, head.at + len),
+                        head.at + 10,
+                        None,
+                        false,
+                    );
                 }
             }
             Kind::Transport(protocol) => {
@@ -50,7 +57,9 @@ fn transport(old: &[u8], new: &mut [u8], head: &Head, protocol: u8, addresses: O
     let mut end = head.at + head.len;
     let place = match protocol {
         17 => {
-            let len = old.get(head.at + 4..).and_then(|rest| rest.first_chunk::<2>());
+            let len = old
+                .get(head.at + 4..)
+                .and_then(|rest| rest.first_chunk::<2>());
             let len = len.map_or(0, |len| usize::from(u16::from_be_bytes(*len)));
             if len >= 8 {
                 end = end.min(head.at + len);
@@ -63,7 +72,14 @@ fn transport(old: &[u8], new: &mut [u8], head: &Head, protocol: u8, addresses: O
         132 => return sctp(old, new, (head.at, end)),
         _ => return,
     };
-    update(old, new, (head.at, end), head.at + place, addresses, protocol == 17);
+    update(
+        old,
+        new,
+        (head.at, end),
+        head.at + place,
+        addresses,
+        protocol == 17,
+    );
 }
 
 /// Changes the checksum at `place` by what changed from `from` to `end`.
@@ -127,13 +143,19 @@ fn word(bytes: &[u8]) -> u16 {
 /// SCTP's is a CRC: made anew where the old one was right.
 fn sctp(old: &[u8], new: &mut [u8], (from, end): (usize, usize)) {
     let end = end.min(old.len());
-    let Some(was) = old.get(from..end) else { return };
+    let Some(was) = old.get(from..end) else {
+        return;
+    };
     let is_right = was.get(8..12) == Some(&crc32c(was).to_le_bytes());
-    let Some(now) = new.get_mut(from..end) else { return };
+    let Some(now) = new.get_mut(from..end) else {
+        return;
+    };
     let sum = if is_right {
         crc32c(now).to_le_bytes()
     } else {
-        was.get(8..12).and_then(|sum| sum.try_into().ok()).unwrap_or_default()
+        was.get(8..12)
+            .and_then(|sum| sum.try_into().ok())
+            .unwrap_or_default()
     };
     if let Some(place) = now.get_mut(8..12) {
         place.copy_from_slice(&sum);
@@ -144,9 +166,17 @@ fn sctp(old: &[u8], new: &mut [u8], (from, end): (usize, usize)) {
 fn crc32c(packet: &[u8]) -> u32 {
     let mut crc = u32::MAX;
     for (at, byte) in packet.iter().enumerate() {
-        crc ^= if (8..12).contains(&at) { 0 } else { u32::from(*byte) };
+        crc ^= if (8..12).contains(&at) {
+            0
+        } else {
+            u32::from(*byte)
+        };
         for _ in 0..8 {
-            crc = if crc & 1 == 1 { (crc >> 1) ^ 0x82f6_3b78 } else { crc >> 1 };
+            crc = if crc & 1 == 1 {
+                (crc >> 1) ^ 0x82f6_3b78
+            } else {
+                crc >> 1
+            };
         }
     }
     !crc
@@ -171,7 +201,9 @@ mod tests {
             }
             !u16::try_from(sum).unwrap()
         };
-        let mut old = vec![0x45, 0, 0, 20, 0, 1, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2];
+        let mut old = vec![
+            0x45, 0, 0, 20, 0, 1, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2,
+        ];
         let sum = full(&old);
         old[10..12].copy_from_slice(&sum.to_be_bytes());
         let mut new = old.clone();

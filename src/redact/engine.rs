@@ -179,7 +179,13 @@ impl Engine {
         self.release(Some(frame.time), to, out)
     }
 
-    fn frame(&mut self, frame: &Frame<'_>, trace: &Trace, carried: &[Carried], to: &mut Pseudonyms) {
+    fn frame(
+        &mut self,
+        frame: &Frame<'_>,
+        trace: &Trace,
+        carried: &[Carried],
+        to: &mut Pseudonyms,
+    ) {
         let base = frame.captured.as_ptr().addr();
         let len = frame.captured.len();
         let (heads, payloads) = local(base, len, trace, carried);
@@ -264,13 +270,11 @@ impl Engine {
                     };
                     let (heads, payloads) = local(mark.at, mark.len, trace, carried);
                     let mut new = vec![0; old.len()];
-                    let mut area = Area {
-                        old,
-                        new: &mut new,
-                    };
+                    let mut area = Area { old, new: &mut new };
                     frame::rewrite(&mut area, None, &heads, &payloads, to);
                     checksum::carry(old, &mut new, &heads, Some(&outer(&piece, to)));
-                    for (frame, at, len, offset) in self.fragments.remove(&key).unwrap_or_default() {
+                    for (frame, at, len, offset) in self.fragments.remove(&key).unwrap_or_default()
+                    {
                         let end = (offset + len).min(new.len());
                         if let Some(bytes) = new.get(offset..end) {
                             self.queue.write(frame, at, bytes);

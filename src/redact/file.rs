@@ -1,6 +1,6 @@
 //! File: a capture written anew with pseudonyms.
 //!
-//! In: a capture that can be read twice, and a [`Key`]. Out: a pcapng of its packets: their times,
+//! In: captures that can be read twice, and a [`Key`]. Out: a pcapng of its packets: their times,
 //! lengths, link types and redacted bytes, what the capturing machine says it dropped, and a comment
 //! that says what was done. Comments, names, secrets, descriptions of interfaces and blocks of other
 //! makers are not taken over.
@@ -38,9 +38,6 @@ pub enum Error {
     /// The capture could not be read.
     #[error(transparent)]
     Capture(#[from] capture::Error),
-    /// It could not be opened.
-    #[error("cannot read the capture")]
-    Open(#[source] io::Error),
     /// What is written could not be.
     #[error("cannot write the redacted capture")]
     Write(#[source] io::Error),
@@ -54,88 +51,131 @@ pub enum Error {
     },
 }
 
-/// What was done.
-#[derive(Clone, Debug)]
+/// What was done to one capture.
+#[derive(Clone, Copy, Debug)]
 pub struct Told {
-    /// The values that must not be left.
-    pub values: Values,
     /// Packets written.
     pub packets: u64,
-    /// There were more values than are remembered: some pseudonym may be a value of the capture.
-    pub is_full: bool,
-    /// Values whose pseudonym is another value of the capture, as there was no other of its form.
-    pub met: u64,
     /// The capture ends inside a packet.
     pub cut_short: bool,
 }
 
-/// Reads the capture that `open` opens twice, and writes it to `out` with pseudonyms under `key`.
-pub fn write<R: Read>(
-    open: &mut dyn FnMut() -> io::Result<R>,
-    path: &str,
-    key: &Key,
-    limits: &Limits,
-    out: &mut dyn Write,
-) -> Result<Told, Error> {
-    let mut pseudonyms = Pseudonyms::new(key.clone(), limits);
-    let mut engine = Engine::new(limits);
-    let mut reader = Reader::open(open().map_err(Error::Open)?, path, FileIndex(0), limits)?;
-    loop {
-        match reader.next_frame()? {
-            Next::Frame(frame) => {
-                engine.push(&frame, &mut pseudonyms, &mut |_| Ok::<_, Error>(()))?;
-            }
-            Next::Defect(_) | Next::Secrets { .. } | Next::CutShort { .. } => {}
-            Next::End => break,
-        }
-    }
-    engine.finish(&mut pseudonyms, &mut |_| Ok::<_, Error>(()))?;
-    pseudonyms.settle();
+/// Captures that get the same pseudonyms: each is read once by [`Self::collect`], then, after
+/// [`Self::settle`], once by [`Self::write`].
+#[derive(Debug)]
+pub struct Redaction {
+    pseudonyms: Pseudonyms,
+    limits: Limits,
+}
 
-    let mut engine = Engine::new(limits);
-    let mut reader = Reader::open(open().map_err(Error::Open)?, path, FileIndex(0), limits)?;
-    let mut file = File {
-        out,
-        interfaces: 0,
-        packets: 0,
-        dropped: 0,
-    };
-    file.section().map_err(Error::Write)?;
-    let mut cut_short = false;
-    loop {
-        let interfaces = described(reader.summary());
-        match reader.next_frame()? {
-            Next::Frame(frame) => {
-                engine.push(&frame, &mut pseudonyms, &mut |held| {
-                    file.packet(&held, &interfaces).map_err(Error::Write)
-                })?;
-            }
-            Next::Defect(defect) if defect.kind == DefectKind::Dropped => {
-                file.dropped(defect.count, &interfaces).map_err(Error::Write)?;
-            }
-            Next::Defect(_) | Next::Secrets { .. } => {}
-            Next::CutShort { .. } => cut_short = true,
-            Next::End => break,
+impl Redaction {
+    /// A redaction under a key.
+    pub fn new(key: Key, limits: &Limits) -> Self {
+        Self {
+            pseudonyms: Pseudonyms::new(key, limits),
+            limits: *limits,
         }
     }
-    let interfaces = described(reader.summary());
-    engine.finish(&mut pseudonyms, &mut |held| {
-        file.packet(&held, &interfaces).map_err(Error::Write)
-    })?;
-    file.describe(&interfaces).map_err(Error::Write)?;
-    let packets = file.packets;
-    out.flush().map_err(Error::Write)?;
-    Ok(Told {
-        values: pseudonyms.values,
-        packets,
-        is_full: pseudonyms.is_full,
-        met: pseudonyms.met,
-        cut_short,
-    })
+
+    /// Remembers what a capture holds; its interfaces are what [`Self::write`] is told.
+    pub fn collect(&mut self, capture: impl Read, path: &str) -> Result<Interfaces, Error> {
+        let mut engine = Engine::new(&self.limits);
+        let mut reader = Reader::open(capture, path, FileIndex(0), &self.limits)?;
+        let mut nowhere = |_| Ok::<_, Error>(());
+        loop {
+            match reader.next_frame()? {
+                Next::Frame(frame) => engine.push(&frame, &mut self.pseudonyms, &mut nowhere)?,
+                Next::Defect(_) | Next::Secrets { .. } | Next::CutShort { .. } => {}
+                Next::End => break,
+            }
+        }
+        engine.finish(&mut self.pseudonyms, &mut nowhere)?;
+        Ok(Interfaces::of(reader.summary()))
+    }
+
+    /// All captures were collected.
+    pub fn settle(&mut self) {
+        self.pseudonyms.settle();
+    }
+
+    /// Writes a capture that was collected, with pseudonyms.
+    pub fn write(
+        &mut self,
+        capture: impl Read,
+        path: &str,
+        interfaces: &Interfaces,
+        out: &mut dyn Write,
+    ) -> Result<Told, Error> {
+        let mut engine = Engine::new(&self.limits);
+        let mut reader = Reader::open(capture, path, FileIndex(0), &self.limits)?;
+        let mut file = File {
+            out,
+            packets: 0,
+            dropped: 0,
+        };
+        file.begin(interfaces).map_err(Error::Write)?;
+        let mut cut_short = false;
+        loop {
+            match reader.next_frame()? {
+                Next::Frame(frame) => {
+                    engine.push(&frame, &mut self.pseudonyms, &mut |held| {
+                        file.packet(&held).map_err(Error::Write)
+                    })?;
+                }
+                Next::Defect(defect) if defect.kind == DefectKind::Dropped => {
+                    file.dropped(defect.count).map_err(Error::Write)?;
+                }
+                Next::Defect(_) | Next::Secrets { .. } => {}
+                Next::CutShort { .. } => cut_short = true,
+                Next::End => break,
+            }
+        }
+        engine.finish(&mut self.pseudonyms, &mut |held| {
+            file.packet(&held).map_err(Error::Write)
+        })?;
+        let packets = file.packets;
+        out.flush().map_err(Error::Write)?;
+        Ok(Told { packets, cut_short })
+    }
+
+    /// The values that must not be left.
+    pub fn values(&self) -> &Values {
+        &self.pseudonyms.values
+    }
+
+    /// There were more values than are remembered: some pseudonym may be a value of the capture, and
+    /// some value was not looked for.
+    pub fn is_full(&self) -> bool {
+        self.pseudonyms.is_full
+    }
+
+    /// Values whose pseudonym is another value of the captures, as there was no other of its form.
+    pub fn met(&self) -> u64 {
+        self.pseudonyms.met
+    }
+}
+
+/// Link type and snap length of the interfaces of a capture.
+#[derive(Clone, Debug)]
+pub struct Interfaces(Vec<(u16, u32)>);
+
+impl Interfaces {
+    fn of(summary: &capture::Summary) -> Self {
+        let each = summary.interfaces.iter();
+        Self(
+            each.map(|interface| (interface.link.0, interface.snaplen))
+                .collect(),
+        )
+    }
 }
 
 /// Reads a redacted capture and looks for values that must not be left in it.
-pub fn check(redacted: impl Read, path: &str, values: &Values, limits: &Limits) -> Result<(), Error> {
+pub fn check(
+    redacted: impl Read,
+    path: &str,
+    values: &Values,
+    limits: &Limits,
+) -> Result<(), Error> {
     let mut reader = Reader::open(redacted, path, FileIndex(0), limits)?;
     let mut decoder = Decoder::traced(limits);
     let mut spare = Trace::new();
@@ -169,31 +209,28 @@ fn head_leak(head: &[u8], values: &Values) -> Option<Leak> {
     match head.first()? >> 4 {
         4 => [12, 16].iter().find_map(|at| {
             let octets: [u8; 4] = *head.get(*at..)?.first_chunk()?;
-            Some(octets.into()).filter(|it| values.has_address(*it)).map(Leak::Address)
+            Some(octets.into())
+                .filter(|it| values.has_address(*it))
+                .map(Leak::Address)
         }),
         _ => [8, 24].iter().find_map(|at| {
             let octets: [u8; 16] = *head.get(*at..)?.first_chunk()?;
-            Some(octets.into()).filter(|it| values.has_address(*it)).map(Leak::Address)
+            Some(octets.into())
+                .filter(|it| values.has_address(*it))
+                .map(Leak::Address)
         }),
     }
 }
 
-/// Link type and snap length of each interface.
-fn described(summary: &capture::Summary) -> Vec<(u16, u32)> {
-    let each = summary.interfaces.iter();
-    each.map(|interface| (interface.link.0, interface.snaplen)).collect()
-}
-
 struct File<'o> {
     out: &'o mut dyn Write,
-    /// Interfaces described.
-    interfaces: usize,
     packets: u64,
     dropped: u64,
 }
 
 impl File<'_> {
-    fn section(&mut self) -> io::Result<()> {
+    /// The section, and all its interfaces.
+    fn begin(&mut self, interfaces: &Interfaces) -> io::Result<()> {
         let mut body = Vec::new();
         // Byte order, version 1.0, a length that is not told.
         body.extend_from_slice(&0x1a2b_3c4d_u32.to_le_bytes());
@@ -203,12 +240,8 @@ impl File<'_> {
         let program = concat!("sipannotate ", env!("CARGO_PKG_VERSION"));
         option(&mut body, 4, program.as_bytes());
         option(&mut body, 0, &[]);
-        self.block(0x0a0d_0d0a, &body)
-    }
-
-    /// Describes interfaces that are new.
-    fn describe(&mut self, interfaces: &[(u16, u32)]) -> io::Result<()> {
-        for (link, snaplen) in interfaces.get(self.interfaces..).unwrap_or_default() {
+        self.block(0x0a0d_0d0a, &body)?;
+        for (link, snaplen) in &interfaces.0 {
             let mut body = Vec::new();
             body.extend_from_slice(&link.to_le_bytes());
             body.extend_from_slice(&[0, 0]);
@@ -217,13 +250,11 @@ impl File<'_> {
             option(&mut body, 9, &[9]);
             option(&mut body, 0, &[]);
             self.block(1, &body)?;
-            self.interfaces += 1;
         }
         Ok(())
     }
 
-    fn packet(&mut self, held: &Held, interfaces: &[(u16, u32)]) -> io::Result<()> {
-        self.describe(interfaces)?;
+    fn packet(&mut self, held: &Held) -> io::Result<()> {
         // Frames that no network carried keep their number, and nothing else.
         while self.packets + 1 < held.no {
             self.enhanced(NO_INTERFACE, held, &[], 0)?;
@@ -231,7 +262,13 @@ impl File<'_> {
         self.enhanced(held.interface, held, &held.new, held.orig_len)
     }
 
-    fn enhanced(&mut self, interface: u32, held: &Held, bytes: &[u8], orig_len: u32) -> io::Result<()> {
+    fn enhanced(
+        &mut self,
+        interface: u32,
+        held: &Held,
+        bytes: &[u8],
+        orig_len: u32,
+    ) -> io::Result<()> {
         self.packets += 1;
         let time = u64::try_from(held.time.nanos()).unwrap_or(0);
         let high = u32::try_from(time >> 32).unwrap_or(0);
@@ -247,11 +284,7 @@ impl File<'_> {
     }
 
     /// Statistics that say what the capturing machine dropped, so far.
-    fn dropped(&mut self, count: u64, interfaces: &[(u16, u32)]) -> io::Result<()> {
-        self.describe(interfaces)?;
-        if self.interfaces == 0 {
-            return Ok(());
-        }
+    fn dropped(&mut self, count: u64) -> io::Result<()> {
         self.dropped += count;
         let mut body = vec![0; 12];
         option(&mut body, 5, &self.dropped.to_le_bytes());
@@ -260,7 +293,9 @@ impl File<'_> {
     }
 
     fn block(&mut self, kind: u32, body: &[u8]) -> io::Result<()> {
-        let len = u32::try_from(body.len() + 12).map_err(io::Error::other)?.to_le_bytes();
+        let len = u32::try_from(body.len() + 12)
+            .map_err(io::Error::other)?
+            .to_le_bytes();
         self.out.write_all(&kind.to_le_bytes())?;
         self.out.write_all(&len)?;
         self.out.write_all(body)?;

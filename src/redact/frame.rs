@@ -324,7 +324,13 @@ fn extensions(area: &mut Area<'_>, mut protocol: u8, mut at: usize, end: usize) 
     }
 }
 
-fn transport(area: &mut Area<'_>, head: Head, protocol: u8, inner: Option<usize>, to: &mut Pseudonyms) {
+fn transport(
+    area: &mut Area<'_>,
+    head: Head,
+    protocol: u8,
+    inner: Option<usize>,
+    to: &mut Pseudonyms,
+) {
     let at = head.at;
     let len = match protocol {
         17 | 136 => 8,
@@ -455,7 +461,11 @@ fn quote(area: &mut Area<'_>, at: usize, end: usize, to: &mut Pseudonyms) {
         17 if behind + 8 <= end => {
             area.copy(behind, 8);
             let len = area.u16(behind + 4).map_or(0, usize::from);
-            let text_end = if len >= 8 { (behind + len).min(end) } else { end };
+            let text_end = if len >= 8 {
+                (behind + len).min(end)
+            } else {
+                end
+            };
             let text = area.old.get(behind + 8..text_end).unwrap_or_default();
             if sniff::start_line(sniff::skip_line_ends(text, 64)).is_one() {
                 area.message(behind + 8, text_end - behind - 8, to);

@@ -134,7 +134,10 @@ impl Stream {
             self.blocks = self.blocks.wrapping_add(1);
             self.used = 0;
         }
-        let bytes = self.block.get(self.used..).and_then(|rest| rest.first_chunk());
+        let bytes = self
+            .block
+            .get(self.used..)
+            .and_then(|rest| rest.first_chunk());
         self.used += 4;
         bytes.copied().unwrap_or_default()
     }

@@ -26,6 +26,9 @@ const LEAST: usize = 3;
 /// Digits a number must have to be looked for, and the most of those it is looked for with.
 const DIGITS: std::ops::RangeInclusive<usize> = 7..=19;
 
+/// Characters of base64 or hexadecimal digits that are decoded: shorter ones are text by chance.
+const ENCODED: usize = 20;
+
 /// How often something may be encoded in something.
 const MOST_NESTING: u8 = 3;
 
@@ -88,7 +91,10 @@ impl Values {
 
     /// A name.
     pub fn name(&mut self, text: &[u8]) {
-        let letters = text.iter().filter(|byte| byte.is_ascii_alphabetic()).count();
+        let letters = text
+            .iter()
+            .filter(|byte| byte.is_ascii_alphabetic())
+            .count();
         if letters >= LEAST && self.names.len() < self.cap {
             self.names.insert(text.to_ascii_lowercase());
         }
@@ -104,6 +110,12 @@ impl Values {
     /// Whether a name is one of them.
     pub fn has_name(&self, text: &[u8]) -> bool {
         self.names.contains(&text.to_ascii_lowercase())
+    }
+
+    /// Whether the digits of a text are one of the numbers.
+    pub fn has_number(&self, text: &[u8]) -> bool {
+        let digits: Vec<u8> = text.iter().copied().filter(u8::is_ascii_digit).collect();
+        self.numbers.contains(&digits)
     }
 
     /// Whether an address is one of them.
@@ -136,11 +148,15 @@ impl Values {
         {
             return Some(leak);
         }
+        let text = |decoded: &[u8]| {
+            std::str::from_utf8(decoded)
+                .is_ok_and(|text| !text.contains(|c: char| c.is_control() && !c.is_whitespace()))
+        };
         let is_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/-_=".contains(byte);
-        for run in runs(bytes, is_base64).filter(|run| run.len() >= 12) {
+        for run in runs(bytes, is_base64).filter(|run| run.len() >= ENCODED) {
             for engine in [&STANDARD, &URL_SAFE] {
-                // What stands before the text may shift it.
                 if let Ok(decoded) = engine.decode(run)
+                    && text(&decoded)
                     && let Some(leak) = self.left(&decoded, depth)
                 {
                     return Some(leak);
@@ -148,6 +164,7 @@ impl Values {
             }
             if run.len().is_multiple_of(2)
                 && let Some(decoded) = from_hex(run)
+                && text(&decoded)
                 && let Some(leak) = self.left(&decoded, depth)
             {
                 return Some(leak);
@@ -184,7 +201,9 @@ impl Values {
                     return Some(leak);
                 }
             }
-            for run in runs(bytes, |byte| byte.is_ascii_digit() || b"-.() ".contains(byte)) {
+            for run in runs(bytes, |byte| {
+                byte.is_ascii_digit() || b"-.() ".contains(byte)
+            }) {
                 if let Some(leak) = number(run) {
                     return Some(leak);
                 }
@@ -203,7 +222,10 @@ impl Values {
             }
             for run in runs(bytes, |byte| is_letter(byte) || b"._-~+".contains(byte)) {
                 let start = run.iter().position(|byte| is_letter(byte)).unwrap_or(0);
-                let end = run.iter().rposition(|byte| is_letter(byte)).map_or(0, |at| at + 1);
+                let end = run
+                    .iter()
+                    .rposition(|byte| is_letter(byte))
+                    .map_or(0, |at| at + 1);
                 if let Some(leak) = run.get(start..end).and_then(name) {
                     return Some(leak);
                 }
@@ -212,7 +234,11 @@ impl Values {
         if !self.addresses.is_empty() {
             let is_part = |byte: &u8| byte.is_ascii_hexdigit() || b":.".contains(byte);
             for run in runs(bytes, is_part).filter(|run| run.len() >= 4) {
-                for text in [run, run.trim_ascii_end(), run.strip_suffix(b".").unwrap_or(run)] {
+                for text in [
+                    run,
+                    run.trim_ascii_end(),
+                    run.strip_suffix(b".").unwrap_or(run),
+                ] {
                     if let Some(address) = address::parse(text).filter(|it| self.has_address(*it)) {
                         return Some(Leak::Address(address));
                     }
@@ -230,8 +256,12 @@ impl Values {
 
     /// The first address that stands packed anywhere in `bytes`. Four bytes may be one by chance.
     pub fn packed_in(&self, bytes: &[u8]) -> Option<Leak> {
-        let v4 = bytes.windows(4).filter_map(|octets| <[u8; 4]>::try_from(octets).ok());
-        let v6 = bytes.windows(16).filter_map(|octets| <[u8; 16]>::try_from(octets).ok());
+        let v4 = bytes
+            .windows(4)
+            .filter_map(|octets| <[u8; 4]>::try_from(octets).ok());
+        let v6 = bytes
+            .windows(16)
+            .filter_map(|octets| <[u8; 16]>::try_from(octets).ok());
         v4.map(IpAddr::from)
             .chain(v6.map(IpAddr::from))
             .find(|address| self.has_address(*address))
@@ -241,7 +271,9 @@ impl Values {
 
 /// The longest stretches of bytes that `is_part` takes.
 fn runs<'a>(bytes: &'a [u8], is_part: impl Fn(&u8) -> bool + 'a) -> impl Iterator<Item = &'a [u8]> {
-    bytes.split(move |byte| !is_part(byte)).filter(|run| !run.is_empty())
+    bytes
+        .split(move |byte| !is_part(byte))
+        .filter(|run| !run.is_empty())
 }
 
 fn unescaped(bytes: &[u8]) -> Vec<u8> {
@@ -288,7 +320,11 @@ mod tests {
 
     #[track_caller]
     fn found(bytes: &[u8]) {
-        assert!(values().left_in(bytes).is_some(), "{}", bytes.escape_ascii());
+        assert!(
+            values().left_in(bytes).is_some(),
+            "{}",
+            bytes.escape_ascii()
+        );
     }
 
     #[test]
@@ -301,8 +337,11 @@ mod tests {
         found(b"at 203.0.113.9:5060");
         found(b"[2001:DB8:0::17]:5060");
         found(STANDARD.encode("{\"tn\":\"12155551212\"}").as_bytes());
-        found(URL_SAFE.encode("sip:alice@x").as_bytes());
-        let hex: String = b"sip:alice@x".iter().map(|byte| format!("{byte:02x}")).collect();
+        found(URL_SAFE.encode("tel or sip:alice@x").as_bytes());
+        let hex: String = b"sip:alice@x"
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
         found(hex.as_bytes());
         let mut zipped = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
         std::io::Write::write_all(&mut zipped, b"12155551212").unwrap();
@@ -314,7 +353,14 @@ mod tests {
 
     #[test]
     fn what_is_none_of_them_is_no_leak() {
-        for text in ["malice", "5551212", "121555512120", "203.0.113.90", "carrier.net", "AliceX"] {
+        for text in [
+            "malice",
+            "5551212",
+            "121555512120",
+            "203.0.113.90",
+            "carrier.net",
+            "AliceX",
+        ] {
             assert_eq!(values().left_in(text.as_bytes()), None, "{text}");
         }
     }

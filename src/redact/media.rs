@@ -33,7 +33,9 @@ fn copy(old: &[u8], new: &mut [u8], at: usize, len: usize) {
 
 fn rtcp(old: &[u8], new: &mut [u8]) {
     let mut at = 0;
-    while let Some(&[first, kind, high, low]) = old.get(at..).and_then(|rest| rest.first_chunk::<4>()) {
+    while let Some(&[first, kind, high, low]) =
+        old.get(at..).and_then(|rest| rest.first_chunk::<4>())
+    {
         let len = usize::from(u16::from_be_bytes([high, low])) * 4 + 4;
         if first >> 6 != 2 || at + len > old.len() {
             return;

@@ -115,7 +115,9 @@ pub(super) fn head_kind(head: &[u8]) -> body::Kind {
 fn each_field(head: &[u8], mut each: impl FnMut(&[u8], &[u8])) {
     let mut rest = head;
     while !rest.is_empty() {
-        let (line, next) = rest.split_at_checked(field_len(rest)).unwrap_or((rest, &[]));
+        let (line, next) = rest
+            .split_at_checked(field_len(rest))
+            .unwrap_or((rest, &[]));
         rest = next;
         if let Some(colon) = memchr::memchr(b':', line) {
             let name = line.get(..colon).unwrap_or_default().trim_ascii();
@@ -161,13 +163,19 @@ pub(super) fn fields(head: &mut [u8], to: &mut Pseudonyms) {
 }
 
 fn start_line(line: &mut [u8], to: &mut Pseudonyms) {
-    if line.get(..4).is_some_and(|head| head.eq_ignore_ascii_case(b"SIP/")) {
+    if line
+        .get(..4)
+        .is_some_and(|head| head.eq_ignore_ascii_case(b"SIP/"))
+    {
         // Version and code, then words.
         let code = line.iter().take(12).count();
         let (_, phrase) = line.split_at_mut(code);
         return text::scan(phrase, Say::CODES, to);
     }
-    let method = line.iter().position(|byte| *byte == b' ').unwrap_or(line.len());
+    let method = line
+        .iter()
+        .position(|byte| *byte == b' ')
+        .unwrap_or(line.len());
     let (method, rest) = line.split_at_mut(method);
     text::scan(method, Say::LITTLE, to);
     text::scan(rest, Say::LITTLE, to);
@@ -178,12 +186,21 @@ fn field(line: &mut [u8], to: &mut Pseudonyms) {
         return text::scan(line, Say::NOTHING, to);
     };
     let (name, value) = line.split_at_mut(colon + 1);
-    let plain = name.get(..colon).unwrap_or_default().trim_ascii().to_ascii_lowercase();
+    let plain = name
+        .get(..colon)
+        .unwrap_or_default()
+        .trim_ascii()
+        .to_ascii_lowercase();
     let is_name = plain.len() <= 48
-        && plain.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(byte))
+        && plain
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(byte))
         && plain.iter().filter(|byte| byte.is_ascii_digit()).count() <= 4;
     if !is_name {
         text::scan(name, Say::NOTHING, to);
+    }
+    if is_name && form(&plain) == Form::Other {
+        text::keep(name, to);
     }
     match form(&plain) {
         Form::Numbers => text::scan(value, Say::NUMBERS, to),
@@ -201,29 +218,104 @@ fn field(line: &mut [u8], to: &mut Pseudonyms) {
 
 fn form(name: &[u8]) -> Form {
     match name {
-        b"cseq" | b"max-forwards" | b"content-length" | b"l" | b"expires" | b"min-expires"
-        | b"session-expires" | b"x" | b"min-se" | b"rseq" | b"rack" | b"timestamp" | b"date"
-        | b"mime-version" | b"retry-after" | b"flow-timer" | b"subscription-state" | b"o"
-        | b"event" | b"content-type" | b"c" | b"allow" | b"supported" | b"k" | b"require"
-        | b"proxy-require" | b"unsupported" | b"accept" | b"accept-encoding"
-        | b"accept-language" | b"allow-events" | b"u" | b"content-disposition"
-        | b"content-encoding" | b"e" | b"content-language" | b"privacy" | b"priority"
-        | b"max-breadth" | b"recv-info" | b"info-package" | b"session-timer" => Form::Numbers,
-        b"reason" | b"warning" | b"user-agent" | b"server" | b"reject-contact" | b"j"
-        | b"accept-contact" | b"a" | b"request-disposition" | b"d" | b"p-early-media"
-        | b"answer-mode" | b"security-client" | b"security-server" | b"security-verify" => Form::Codes,
-        b"from" | b"f" | b"to" | b"t" | b"contact" | b"m" | b"route" | b"record-route"
-        | b"p-asserted-identity" | b"p-preferred-identity" | b"remote-party-id" | b"diversion"
-        | b"history-info" | b"refer-to" | b"r" | b"referred-by" | b"b" | b"reply-to" | b"path"
-        | b"service-route" | b"p-associated-uri" | b"p-called-party-id" | b"call-info"
-        | b"alert-info" | b"error-info" | b"geolocation" | b"p-served-user" | b"feature-caps"
-        | b"permission-missing" | b"trigger-consent" | b"p-profile-key" => Form::Addresses,
+        b"cseq"
+        | b"max-forwards"
+        | b"content-length"
+        | b"l"
+        | b"expires"
+        | b"min-expires"
+        | b"session-expires"
+        | b"x"
+        | b"min-se"
+        | b"rseq"
+        | b"rack"
+        | b"timestamp"
+        | b"date"
+        | b"mime-version"
+        | b"retry-after"
+        | b"flow-timer"
+        | b"subscription-state"
+        | b"o"
+        | b"event"
+        | b"content-type"
+        | b"c"
+        | b"allow"
+        | b"supported"
+        | b"k"
+        | b"require"
+        | b"proxy-require"
+        | b"unsupported"
+        | b"accept"
+        | b"accept-encoding"
+        | b"accept-language"
+        | b"allow-events"
+        | b"u"
+        | b"content-disposition"
+        | b"content-encoding"
+        | b"e"
+        | b"content-language"
+        | b"privacy"
+        | b"priority"
+        | b"max-breadth"
+        | b"recv-info"
+        | b"info-package"
+        | b"session-timer" => Form::Numbers,
+        b"reason"
+        | b"warning"
+        | b"user-agent"
+        | b"server"
+        | b"reject-contact"
+        | b"j"
+        | b"accept-contact"
+        | b"a"
+        | b"request-disposition"
+        | b"d"
+        | b"p-early-media"
+        | b"answer-mode"
+        | b"security-client"
+        | b"security-server"
+        | b"security-verify" => Form::Codes,
+        b"from"
+        | b"f"
+        | b"to"
+        | b"t"
+        | b"contact"
+        | b"m"
+        | b"route"
+        | b"record-route"
+        | b"p-asserted-identity"
+        | b"p-preferred-identity"
+        | b"remote-party-id"
+        | b"diversion"
+        | b"history-info"
+        | b"refer-to"
+        | b"r"
+        | b"referred-by"
+        | b"b"
+        | b"reply-to"
+        | b"path"
+        | b"service-route"
+        | b"p-associated-uri"
+        | b"p-called-party-id"
+        | b"call-info"
+        | b"alert-info"
+        | b"error-info"
+        | b"geolocation"
+        | b"p-served-user"
+        | b"feature-caps"
+        | b"permission-missing"
+        | b"trigger-consent"
+        | b"p-profile-key" => Form::Addresses,
         b"via" | b"v" => Form::Via,
         b"call-id" | b"i" | b"in-reply-to" | b"replaces" | b"join" | b"target-dialog"
         | b"content-id" | b"session-id" | b"same-session" => Form::CallId,
         b"identity" | b"y" => Form::Identity,
-        b"authorization" | b"proxy-authorization" | b"www-authenticate" | b"proxy-authenticate"
-        | b"authentication-info" | b"proxy-authentication-info" => Form::Digest,
+        b"authorization"
+        | b"proxy-authorization"
+        | b"www-authenticate"
+        | b"proxy-authenticate"
+        | b"authentication-info"
+        | b"proxy-authentication-info" => Form::Digest,
         b"subject" | b"s" | b"organization" | b"caller-id" | b"x-caller" => Form::Prose,
         b"sip-etag" | b"sip-if-match" | b"suppress-if-match" => Form::Opaque,
         _ => Form::Other,
@@ -232,7 +324,10 @@ fn form(name: &[u8]) -> Form {
 
 /// `Call-ID`, and dialogs named by theirs: identifiers, then parameters.
 fn call_id(value: &mut [u8], to: &mut Pseudonyms) {
-    let end = value.iter().position(|byte| *byte == b';').unwrap_or(value.len());
+    let end = value
+        .iter()
+        .position(|byte| *byte == b';')
+        .unwrap_or(value.len());
     let (ids, parameters) = value.split_at_mut(end);
     text::scan(ids, Say::NOTHING, to);
     text::scan(parameters, Say::LITTLE, to);
@@ -252,7 +347,10 @@ fn addresses(value: &mut [u8], to: &mut Pseudonyms) {
         } else {
             text::scan(name, Say::NOTHING, to);
         }
-        let close = behind.iter().position(|byte| *byte == b'>').map_or(behind.len(), |at| at + 1);
+        let close = behind
+            .iter()
+            .position(|byte| *byte == b'>')
+            .map_or(behind.len(), |at| at + 1);
         let (uri, behind) = behind.split_at_mut(close);
         text::scan(uri, Say::LITTLE, to);
         let comma = outside_quotes(behind, b',').unwrap_or(behind.len());
@@ -284,7 +382,10 @@ fn via(value: &mut [u8], to: &mut Pseudonyms) {
         let comma = outside_quotes(rest, b',').map_or(rest.len(), |at| at + 1);
         let (one, next) = rest.split_at_mut(comma);
         rest = next;
-        let end = one.iter().position(|byte| *byte == b';').unwrap_or(one.len());
+        let end = one
+            .iter()
+            .position(|byte| *byte == b';')
+            .unwrap_or(one.len());
         let (sent, parameters) = one.split_at_mut(end);
         // The sent-by is what follows the last blank.
         let len = sent.trim_ascii_end().len();
@@ -306,7 +407,10 @@ fn sent_by(text: &mut [u8], to: &mut Pseudonyms) {
     if text.first() == Some(&b'[') || text.iter().filter(|byte| **byte == b':').count() > 1 {
         return text::scan(text, Say::LITTLE, to);
     }
-    let end = text.iter().position(|byte| matches!(byte, b':' | b',')).unwrap_or(text.len());
+    let end = text
+        .iter()
+        .position(|byte| matches!(byte, b':' | b','))
+        .unwrap_or(text.len());
     if let Some(host) = text.get_mut(..end) {
         to.host(host);
     }
@@ -314,11 +418,21 @@ fn sent_by(text: &mut [u8], to: &mut Pseudonyms) {
 
 /// `Digest` and its parameters; credentials of other schemes are replaced whole.
 fn digest(value: &mut [u8], to: &mut Pseudonyms) {
-    let start = value.iter().position(|byte| !byte.is_ascii_whitespace()).unwrap_or(0);
+    let start = value
+        .iter()
+        .position(|byte| !byte.is_ascii_whitespace())
+        .unwrap_or(0);
     let scheme = value.get(start..).unwrap_or_default();
-    let is_digest = scheme.get(..6).is_some_and(|head| head.eq_ignore_ascii_case(b"Digest"));
-    let end = scheme.iter().position(u8::is_ascii_whitespace).unwrap_or(scheme.len());
-    let has_parameters = scheme.get(..end).is_some_and(|scheme| scheme.contains(&b'='));
+    let is_digest = scheme
+        .get(..6)
+        .is_some_and(|head| head.eq_ignore_ascii_case(b"Digest"));
+    let end = scheme
+        .iter()
+        .position(u8::is_ascii_whitespace)
+        .unwrap_or(scheme.len());
+    let has_parameters = scheme
+        .get(..end)
+        .is_some_and(|scheme| scheme.contains(&b'='));
     if is_digest || has_parameters {
         text::scan(value, Say::LITTLE, to);
     } else if let Some(credentials) = value.get_mut(start + end..) {

@@ -2,7 +2,7 @@
 //!
 //! In: the frames of a capture, twice, and a [`Key`]. Out: the same frames with pseudonyms in place
 //! of numbers, names, hosts, addresses, identifiers and secrets; a pcapng of them and of nothing else
-//! that the input held ([`write`]).
+//! that the input held ([`Redaction`]).
 //!
 //! The first reading only remembers values, so that no pseudonym is another value of the capture. The
 //! second replaces them. Every pseudonym is as long as what it stands for: no length, no sequence
@@ -33,6 +33,6 @@ mod stream;
 mod engine;
 mod file;
 
-pub use file::{Error, Told, check, write};
+pub use file::{Error, Interfaces, Redaction, Told, check};
 pub use key::Key;
 pub use leaks::{Leak, Values};

@@ -100,7 +100,8 @@ pub(super) fn json(json: &mut [u8], to: &mut Pseudonyms) {
             if let Some(inside) = string.get_mut(1..inside) {
                 if is_key {
                     key = inside.to_vec();
-                    let is_known = to.words.has(inside) || PLAIN.iter().any(|plain| plain.as_bytes() == inside);
+                    let is_known = to.words.has(inside)
+                        || PLAIN.iter().any(|plain| plain.as_bytes() == inside);
                     if !is_known {
                         text::scan(inside, Say::LITTLE, to);
                     }
@@ -111,7 +112,10 @@ pub(super) fn json(json: &mut [u8], to: &mut Pseudonyms) {
             rest = next;
             continue;
         }
-        let len = rest.iter().position(|byte| *byte == b'"').unwrap_or(rest.len());
+        let len = rest
+            .iter()
+            .position(|byte| *byte == b'"')
+            .unwrap_or(rest.len());
         let (between, next) = rest.split_at_mut(len);
         // Numbers, true, false, null.
         if !PLAIN.iter().any(|plain| plain.as_bytes() == key) {
@@ -152,7 +156,10 @@ fn value(key: &[u8], value: &mut [u8], to: &mut Pseudonyms) {
 /// Letters written as `\uXXXX` are put in the place of other letters.
 fn escapes(value: &mut [u8], to: &mut Pseudonyms) {
     let mut at = 0;
-    while let Some(found) = value.get(at..).and_then(|rest| memchr::memmem::find(rest, b"\\u")) {
+    while let Some(found) = value
+        .get(at..)
+        .and_then(|rest| memchr::memmem::find(rest, b"\\u"))
+    {
         let from = at + found + 2;
         if let Some(digits) = value.get_mut(from..from + 4) {
             // The last two only, so that what it becomes is a letter still.

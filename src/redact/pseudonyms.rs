@@ -118,10 +118,25 @@ impl Pseudonyms {
         if is_withheld(text) {
             return;
         }
-        if self.is_collecting && !self.words.has(text) {
+        self.remember(text);
+        self.opaque(text);
+    }
+
+    /// A name that must not be left, unless it is made of the protocols' own words.
+    fn remember(&mut self, text: &[u8]) {
+        let is_word = |part: &[u8]| {
+            part.is_empty()
+                || self.words.has(part)
+                || self.words.is_top_level(part)
+                || part.iter().all(u8::is_ascii_digit)
+        };
+        if self.is_collecting
+            && !text
+                .split(|byte| !byte.is_ascii_alphanumeric())
+                .all(is_word)
+        {
             self.values.name(text);
         }
-        self.opaque(text);
     }
 
     /// Any other value: an identifier, a secret.
@@ -132,7 +147,11 @@ impl Pseudonyms {
             .map(|letter| letter.byte.to_ascii_lowercase())
             .collect();
         if !core.is_empty() {
-            let domain = if is_hex(&core) { Domain::Hex } else { Domain::Word };
+            let domain = if is_hex(&core) {
+                Domain::Hex
+            } else {
+                Domain::Word
+            };
             if self.is_collecting {
                 self.see(domain, &core);
             } else {
@@ -152,9 +171,7 @@ impl Pseudonyms {
         if self.address(text) || is_withheld(text) || text.eq_ignore_ascii_case(b"localhost") {
             return;
         }
-        if self.is_collecting && !self.words.has(text) {
-            self.values.name(text);
-        }
+        self.remember(text);
         let ends_known = self.words.is_top_level(last_label(text));
         let labels = text.split(|byte| *byte == b'.').count();
         for (at, label) in text.split_mut(|byte| *byte == b'.').enumerate() {
@@ -219,7 +236,9 @@ impl Pseudonyms {
             .windows(3)
             .rposition(|three| three.eq_ignore_ascii_case(b"%23"))
             .or_else(|| text.iter().rposition(|byte| *byte == b'#'))
-            .map_or(0, |at| letters.iter().filter(|letter| letter.at < at).count());
+            .map_or(0, |at| {
+                letters.iter().filter(|letter| letter.at < at).count()
+            });
         let Some(digits) = digits.get(prefix..).filter(|digits| !digits.is_empty()) else {
             return;
         };
@@ -238,7 +257,11 @@ impl Pseudonyms {
                 self.international.insert(digits.to_vec());
             }
             self.values.number(digits);
-            match digits.len().checked_sub(TAIL).and_then(|at| digits.get(at..)) {
+            match digits
+                .len()
+                .checked_sub(TAIL)
+                .and_then(|at| digits.get(at..))
+            {
                 Some(tail) => self.see(Domain::Tail, tail),
                 None => self.see(Domain::Short, digits),
             }
@@ -273,7 +296,9 @@ impl Pseudonyms {
     /// How many digits say a country or a way out, not a subscriber.
     fn kept_digits(&self, digits: &[u8]) -> usize {
         let country = |at: usize| {
-            let rest = digits.get(at..).and_then(|rest| std::str::from_utf8(rest).ok());
+            let rest = digits
+                .get(at..)
+                .and_then(|rest| std::str::from_utf8(rest).ok());
             at + rest.and_then(number::country_code_digits).unwrap_or(0)
         };
         match *digits {
@@ -412,9 +437,15 @@ fn last_label(text: &[u8]) -> &[u8] {
 
 /// What is said in place of an identity.
 pub(super) fn is_withheld(text: &[u8]) -> bool {
-    ["anonymous", "restricted", "unavailable", "invalid", "anonymous.invalid"]
-        .iter()
-        .any(|word| text.eq_ignore_ascii_case(word.as_bytes()))
+    [
+        "anonymous",
+        "restricted",
+        "unavailable",
+        "invalid",
+        "anonymous.invalid",
+    ]
+    .iter()
+    .any(|word| text.eq_ignore_ascii_case(word.as_bytes()))
 }
 
 /// A letter or digit of a value, perhaps escaped as `%61`.

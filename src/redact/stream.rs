@@ -134,7 +134,8 @@ impl Streams {
     fn make_room(&mut self) {
         if self.directions.len() >= self.cap {
             // Those that wait for something are few.
-            self.directions.retain(|_, direction| !direction.pieces.is_empty());
+            self.directions
+                .retain(|_, direction| !direction.pieces.is_empty());
         }
     }
 
@@ -215,7 +216,10 @@ impl Direction {
     fn take_ahead(&mut self) {
         loop {
             let next = advanced(self.start, self.text.len());
-            let found = self.ahead.iter().position(|(seq, _)| distance(next, *seq) <= 0);
+            let found = self
+                .ahead
+                .iter()
+                .position(|(seq, _)| distance(next, *seq) <= 0);
             let Some((seq, bytes)) = found.map(|at| self.ahead.swap_remove(at)) else {
                 return;
             };
@@ -342,8 +346,14 @@ fn write(piece: Piece, seq: u32, bytes: &[u8], queue: &mut Queue) {
         Some(from) => (from, 0),
         None => (0, offset(piece.seq, seq).unwrap_or(usize::MAX)),
     };
-    let len = piece.len.saturating_sub(skipped).min(bytes.len().saturating_sub(from));
-    if let Some(bytes) = bytes.get(from..from + len).filter(|bytes| !bytes.is_empty()) {
+    let len = piece
+        .len
+        .saturating_sub(skipped)
+        .min(bytes.len().saturating_sub(from));
+    if let Some(bytes) = bytes
+        .get(from..from + len)
+        .filter(|bytes| !bytes.is_empty())
+    {
         queue.write(piece.frame, piece.at + skipped, bytes);
     }
 }

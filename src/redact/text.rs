@@ -72,18 +72,69 @@ enum Scheme {
 
 /// Parameters whose values are identifiers or secrets.
 const OPAQUE: [&str; 28] = [
-    "tag", "branch", "nonce", "cnonce", "response", "opaque", "auts", "rspauth", "nextnonce",
-    "epid", "icid-value", "gr", "boundary", "to-tag", "from-tag", "local-tag", "remote-tag",
-    "ik", "ck", "oi", "session-id", "remote", "ppi", "auth-param", "access_token", "authz_server",
-    "cpri", "nextauth",
+    "tag",
+    "branch",
+    "nonce",
+    "cnonce",
+    "response",
+    "opaque",
+    "auts",
+    "rspauth",
+    "nextnonce",
+    "epid",
+    "icid-value",
+    "gr",
+    "boundary",
+    "to-tag",
+    "from-tag",
+    "local-tag",
+    "remote-tag",
+    "ik",
+    "ck",
+    "oi",
+    "session-id",
+    "remote",
+    "ppi",
+    "auth-param",
+    "access_token",
+    "authz_server",
+    "cpri",
+    "nextauth",
 ];
 
 /// Parameters whose values are numbers of the protocol.
 const NUMERIC: [&str; 31] = [
-    "expires", "cause", "index", "q", "ttl", "rport", "refresher", "duration", "oc", "nc", "count",
-    "counter", "limit", "seq", "maxaveragebitrate", "reg-id", "keep", "retry-after", "version",
-    "text-version", "np", "mp", "rc", "iat", "received-port", "sip.priority", "lr", "ob", "port",
-    "oc-validity", "oc-seq",
+    "expires",
+    "cause",
+    "index",
+    "q",
+    "ttl",
+    "rport",
+    "refresher",
+    "duration",
+    "oc",
+    "nc",
+    "count",
+    "counter",
+    "limit",
+    "seq",
+    "maxaveragebitrate",
+    "reg-id",
+    "keep",
+    "retry-after",
+    "version",
+    "text-version",
+    "np",
+    "mp",
+    "rc",
+    "iat",
+    "received-port",
+    "sip.priority",
+    "lr",
+    "ob",
+    "port",
+    "oc-validity",
+    "oc-seq",
 ];
 
 /// Goes through `text`.
@@ -102,7 +153,7 @@ pub(super) fn scan(text: &mut [u8], say: Say, to: &mut Pseudonyms) {
             at = end;
             continue;
         }
-        if !now.words
+        if now.digits <= Say::LITTLE.digits
             && let Some(end) = spaced_number(text, at, to)
         {
             at = end;
@@ -113,12 +164,20 @@ pub(super) fn scan(text: &mut [u8], say: Say, to: &mut Pseudonyms) {
             if matches!(byte, b';' | b',' | b'&' | b'?' | b'\n' | b'<' | b'>') {
                 value = None;
             }
-            at += if byte == b'%' && escape(text, at).is_some() { 3 } else { 1 };
+            at += if byte == b'%' && escape(text, at).is_some() {
+                3
+            } else {
+                1
+            };
             continue;
         }
         let end = token_end(text, at);
         let next = text.get(end).copied();
-        if next == Some(b'=') || text.get(end..end + 3).is_some_and(|three| three.eq_ignore_ascii_case(b"%3D")) {
+        if next == Some(b'=')
+            || text
+                .get(end..end + 3)
+                .is_some_and(|three| three.eq_ignore_ascii_case(b"%3D"))
+        {
             if let Some(end) = parameter(text, at, end, now, &mut value, to) {
                 at = end;
                 continue;
@@ -158,7 +217,10 @@ fn port_end(text: &[u8], at: usize) -> usize {
         return at;
     }
     let digits = text.get(at + 1..).unwrap_or_default();
-    let count = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let count = digits
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
     if (1..=5).contains(&count) {
         at + 1 + count
     } else {
@@ -190,7 +252,9 @@ fn parameter(
         let (from, end) = value_range(text, from);
         // RFC 3261 §8.1.1.7: the branches that obey it begin alike.
         let cookie = if text.get(from..end).is_some_and(|value| {
-            value.get(..7).is_some_and(|head| head.eq_ignore_ascii_case(b"z9hG4bK"))
+            value
+                .get(..7)
+                .is_some_and(|head| head.eq_ignore_ascii_case(b"z9hG4bK"))
         }) {
             7
         } else {
@@ -203,7 +267,21 @@ fn parameter(
     }
     *value = Some(if NUMERIC.contains(&name) {
         Say::NUMBERS
-    } else if matches!(name, "username" | "realm" | "cname" | "name" | "display" | "cnam" | "opaque-id") {
+    } else if matches!(
+        name,
+        "username"
+            | "realm"
+            | "cname"
+            | "name"
+            | "display"
+            | "cnam"
+            | "replaces"
+            | "join"
+            | "in-reply-to"
+            | "target-dialog"
+            | "call-id"
+            | "callid"
+    ) {
         Say::NOTHING
     } else {
         now
@@ -260,7 +338,9 @@ fn token_end(text: &[u8], at: usize) -> usize {
     while let Some(&byte) = text.get(end) {
         if byte == b'%' {
             match escape(text, end) {
-                Some(escaped) if escaped.is_ascii_alphanumeric() || escaped == b'#' => end += 3,
+                Some(escaped) if escaped.is_ascii_alphanumeric() || b"#._-~".contains(&escaped) => {
+                    end += 3;
+                }
                 _ => break,
             }
         } else if byte.is_ascii_alphanumeric() || byte >= 0x80 || b"._-~+*#!'".contains(&byte) {
@@ -270,7 +350,11 @@ fn token_end(text: &[u8], at: usize) -> usize {
         }
     }
     // A full stop or dash at the end is the sentence's.
-    while end > at + 1 && text.get(end - 1).is_some_and(|byte| b".-~+!'".contains(byte)) {
+    while end > at + 1
+        && text
+            .get(end - 1)
+            .is_some_and(|byte| b".-~+!'".contains(byte))
+    {
         end -= 1;
     }
     end
@@ -286,7 +370,10 @@ fn scheme(text: &mut [u8], at: usize, to: &mut Pseudonyms) -> Option<usize> {
     let mut from = at + name.len();
     if *kind == Scheme::Authority {
         // A slash in JSON may be escaped.
-        while text.get(from).is_some_and(|byte| matches!(byte, b'/' | b'\\')) {
+        while text
+            .get(from)
+            .is_some_and(|byte| matches!(byte, b'/' | b'\\'))
+        {
             from += 1;
         }
     }
@@ -319,8 +406,13 @@ fn authority(text: &mut [u8], from: usize, end: usize, kind: Scheme, to: &mut Ps
         Scheme::Authority => b"/?#\\",
         _ => b">",
     };
-    let limit = whole.iter().position(|byte| ends.contains(byte)).unwrap_or(whole.len());
-    let sign = whole.get(..limit).and_then(|whole| whole.iter().position(|byte| *byte == b'@'));
+    let limit = whole
+        .iter()
+        .position(|byte| ends.contains(byte))
+        .unwrap_or(whole.len());
+    let sign = whole
+        .get(..limit)
+        .and_then(|whole| whole.iter().position(|byte| *byte == b'@'));
     // A comma before it begins another value, where the part before it has no user.
     let sign = sign.filter(|sign| {
         let before = whole.get(..*sign).unwrap_or_default();
@@ -358,7 +450,9 @@ fn host_end(text: &[u8], host: usize, end: usize) -> usize {
     let rest = text.get(host..end).unwrap_or_default();
     host + rest
         .iter()
-        .position(|byte| !(byte.is_ascii_alphanumeric() || b"._-~+%!*".contains(byte) || *byte >= 0x80))
+        .position(|byte| {
+            !(byte.is_ascii_alphanumeric() || b"._-~+%!*".contains(byte) || *byte >= 0x80)
+        })
         .unwrap_or(rest.len())
 }
 
@@ -424,7 +518,9 @@ fn token(text: &mut [u8], say: Say, to: &mut Pseudonyms) {
     if is_dialable(text) {
         let count = letters(text).len();
         // Digits with dots are a version, or an address with too few or too many.
-        if say.words && count <= say.digits && (count < 7 || !text.contains(&b'-')) {
+        let is_code = count <= say.digits && (count < 7 || !text.contains(&b'-'));
+        // A counter may be what is somebody's number elsewhere.
+        if say.words && is_code && !to.values.has_number(text) {
             return;
         }
         return to.number(text);
@@ -439,7 +535,20 @@ fn token(text: &mut [u8], say: Say, to: &mut Pseudonyms) {
     if say.words && is_all_words(text, say, to) {
         return;
     }
-    to.opaque(text);
+    if say.words {
+        to.opaque(text);
+    } else {
+        to.name(text);
+    }
+}
+
+/// Replaces those words of what is to stay that are names of somebody.
+pub(super) fn keep(text: &mut [u8], to: &mut Pseudonyms) {
+    for word in text.split_mut(|byte| !byte.is_ascii_alphanumeric() && *byte < 0x80) {
+        if to.values.has_name(word) {
+            to.opaque(word);
+        }
+    }
 }
 
 /// Whether all parts of it are words or short numbers.
@@ -448,7 +557,9 @@ fn is_all_words(text: &[u8], say: Say, to: &Pseudonyms) -> bool {
         return true;
     }
     let top_level = |part: &[u8]| {
-        ["com", "net", "org"].iter().any(|top| part.eq_ignore_ascii_case(top.as_bytes()))
+        ["com", "net", "org"]
+            .iter()
+            .any(|top| part.eq_ignore_ascii_case(top.as_bytes()))
     };
     text.split(|byte| b"._-~+*#!'".contains(byte)).all(|part| {
         part.is_empty()
@@ -460,7 +571,11 @@ fn is_all_words(text: &[u8], say: Say, to: &Pseudonyms) -> bool {
 
 /// A word with a short number behind it: `sofia2`, `v4`.
 fn is_version(part: &[u8], to: &Pseudonyms) -> bool {
-    let digits = part.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    let digits = part
+        .iter()
+        .rev()
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
     let Some((word, number)) = part.split_at_checked(part.len() - digits) else {
         return false;
     };
@@ -472,7 +587,9 @@ fn is_version(part: &[u8], to: &Pseudonyms) -> bool {
 /// IPv6 addresses, and MAC addresses, which have colons in them; behind it.
 fn colons(text: &mut [u8], at: usize, to: &mut Pseudonyms) -> Option<usize> {
     let rest = text.get(at..)?;
-    let is_first = rest.first().is_some_and(|byte| byte.is_ascii_hexdigit() || *byte == b':');
+    let is_first = rest
+        .first()
+        .is_some_and(|byte| byte.is_ascii_hexdigit() || *byte == b':');
     if !is_first {
         return None;
     }
@@ -481,12 +598,24 @@ fn colons(text: &mut [u8], at: usize, to: &mut Pseudonyms) -> Option<usize> {
         .position(|byte| !(byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.' | b'-')))
         .unwrap_or(rest.len())
         .min(64);
-    let colons = rest.get(..len)?.iter().filter(|byte| **byte == b':').count();
-    let dashes = rest.get(..len)?.iter().filter(|byte| **byte == b'-').count();
+    let colons = rest
+        .get(..len)?
+        .iter()
+        .filter(|byte| **byte == b':')
+        .count();
+    let dashes = rest
+        .get(..len)?
+        .iter()
+        .filter(|byte| **byte == b'-')
+        .count();
     if colons < 2 && dashes < 5 {
         return None;
     }
-    while len > 0 && rest.get(len - 1).is_some_and(|byte| matches!(byte, b'.' | b'-')) {
+    while len > 0
+        && rest
+            .get(len - 1)
+            .is_some_and(|byte| matches!(byte, b'.' | b'-'))
+    {
         len -= 1;
     }
     // A port may follow an address whose brackets somebody left out; the longest that is one counts.
@@ -528,12 +657,18 @@ fn spaced_number(text: &mut [u8], at: usize, to: &mut Pseudonyms) -> Option<usiz
         len += 1;
     }
     let candidate = rest.get(..last)?;
-    let is_end = !rest.get(last).is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'@');
+    let is_end = !rest
+        .get(last)
+        .is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'@');
     let is_number = (7..=15).contains(&digits)
         && is_end
-        && candidate.iter().any(|byte| matches!(byte, b' ' | b'(' | b'/'))
+        && candidate
+            .iter()
+            .any(|byte| matches!(byte, b' ' | b'(' | b'/'))
         && !candidate.windows(2).any(|pair| pair == b"  ")
-        && candidate.split(|byte| *byte == b' ').all(|part| super::address::parse(part).is_none());
+        && candidate
+            .split(|byte| *byte == b' ')
+            .all(|part| super::address::parse(part).is_none());
     if !is_number {
         return None;
     }

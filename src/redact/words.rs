@@ -10,8 +10,22 @@ const WORDS: &str = include_str!("words.txt");
 
 /// Tops of domains that stay; those of two letters do, too.
 const TOP_LEVEL: [&str; 16] = [
-    "com", "net", "org", "edu", "gov", "mil", "int", "arpa", "info", "biz", "cloud", "invalid",
-    "local", "test", "localdomain", "internal",
+    "com",
+    "net",
+    "org",
+    "edu",
+    "gov",
+    "mil",
+    "int",
+    "arpa",
+    "info",
+    "biz",
+    "cloud",
+    "invalid",
+    "local",
+    "test",
+    "localdomain",
+    "internal",
 ];
 
 /// Reads the words once.
@@ -33,7 +47,10 @@ impl Words {
         token.len() <= 32 && self.words.contains(&*token.to_ascii_lowercase())
     }
 
-    #[expect(clippy::unused_self, reason = "the words of domains belong to the words")]
+    #[expect(
+        clippy::unused_self,
+        reason = "the words of domains belong to the words"
+    )]
     pub(super) fn is_top_level(&self, label: &[u8]) -> bool {
         (label.len() == 2 && label.iter().all(u8::is_ascii_alphabetic))
             || TOP_LEVEL
