@@ -39,7 +39,7 @@ pub(super) struct Config {
     /// Where the report goes.
     pub(super) output: Output,
     /// Subscriber data is to be replaced, under a key or a random one.
-    pub(super) redact: Option<Option<String>>,
+    pub(super) redact: Option<Redact>,
     /// Where the annotated capture goes, if one is wanted.
     pub(super) annotate: Option<PathBuf>,
     /// What exits with 3.
@@ -52,6 +52,12 @@ pub(super) struct Config {
     pub(super) stderr_color: bool,
     /// Whether a bar shows how far the reading is.
     pub(super) progress: Show,
+}
+
+/// What is replaced by pseudonyms.
+pub(super) struct Redact {
+    /// Their key; a random one if none was given.
+    pub(super) key: Option<String>,
 }
 
 impl Config {
@@ -71,8 +77,6 @@ impl Config {
         if args.output.format == Format::Markdown {
             return Err(super::reference::no_markdown());
         }
-        let limits = Limits::default();
-        let secrets = keys::read(args.input.keylog.as_deref(), &limits)?;
         let redact = args.output.redact || args.output.redact_key.is_some();
         if redact && args.input.keylog.is_some() {
             return Err(
@@ -81,6 +85,8 @@ impl Config {
                     .into(),
             );
         }
+        let limits = Limits::default();
+        let secrets = keys::read(args.input.keylog.as_deref(), &limits)?;
         let analysis = &args.analysis;
         let mut certificates = certs::read(
             analysis.certs.as_deref(),
@@ -144,7 +150,9 @@ impl Config {
             format: args.output.format,
             table,
             output,
-            redact: redact.then_some(args.output.redact_key),
+            redact: redact.then_some(Redact {
+                key: args.output.redact_key,
+            }),
             annotate: args.output.annotate,
             fail_on: args.analysis.fail_on,
             warnings: certificates.warnings,

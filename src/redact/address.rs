@@ -15,12 +15,16 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::key::Key;
 
 /// Entries of the table of octets that is kept before it is begun anew.
 const CACHED: usize = 65_536;
+
+/// Mappings tried to find one under which no address becomes another of the capture; fewer where
+/// there are so many addresses that none will be found.
+const TRIES: u8 = 64;
 
 /// The mapping of addresses under one key.
 #[derive(Debug)]
@@ -41,26 +45,39 @@ impl Addresses {
         }
     }
 
-    /// Finds a mapping under which none of `seen` becomes another of them; false if there is none.
-    pub(super) fn settle(&mut self, seen: &rustc_hash::FxHashSet<IpAddr>) -> bool {
+    /// Finds a mapping under which as few as may be of `seen` become another of them, best none;
+    /// those that are another's pseudonym come out.
+    pub(super) fn settle(&mut self, seen: &FxHashSet<IpAddr>) -> Vec<IpAddr> {
         let mut sorted: Vec<IpAddr> = seen.iter().copied().collect();
         sorted.sort_unstable();
-        for tweak in 0..32 {
-            self.tweak = tweak;
-            self.nodes.clear();
-            let collides = |addresses: &mut Self| {
-                sorted.iter().any(|address| {
-                    let image = addresses.map(*address);
-                    image != *address && seen.contains(&image)
-                })
-            };
-            if !collides(self) {
-                return true;
+        let mut best: Option<(u8, Vec<IpAddr>)> = None;
+        let tries = if sorted.len() > 4096 { 4 } else { TRIES };
+        for tweak in 0..tries {
+            self.try_with(tweak);
+            let images = sorted.iter().filter(|address| !Self::is_kept(**address));
+            let met: Vec<IpAddr> = images
+                .map(|address| self.map(*address))
+                .filter(|image| seen.contains(image))
+                .collect();
+            if best
+                .as_ref()
+                .is_none_or(|(_, least)| met.len() < least.len())
+            {
+                let is_free = met.is_empty();
+                best = Some((tweak, met));
+                if is_free {
+                    break;
+                }
             }
         }
-        self.tweak = 0;
+        let (tweak, met) = best.unwrap_or_default();
+        self.try_with(tweak);
+        met
+    }
+
+    fn try_with(&mut self, tweak: u8) {
+        self.tweak = tweak;
         self.nodes.clear();
-        false
     }
 
     pub(super) fn map(&mut self, address: IpAddr) -> IpAddr {

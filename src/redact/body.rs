@@ -222,8 +222,7 @@ fn sdp(body: &mut [u8], to: &mut Pseudonyms) {
             continue;
         };
         match kind {
-            b'v' | b't' | b'r' | b'z' => text::scan(value, Say::NUMBERS, to),
-            b'b' | b'm' => text::scan(value, Say::NUMBERS, to),
+            b'v' | b't' | b'r' | b'z' | b'b' | b'm' => text::scan(value, Say::NUMBERS, to),
             b'c' => text::scan(value, Say::CODES, to),
             b'o' => origin(value, to),
             b'k' => secret(value, to),
@@ -343,7 +342,7 @@ fn candidate(value: &mut [u8], to: &mut Pseudonyms) {
             .all(|byte| byte.is_ascii_digit() || *byte == b':');
         if at == 0 && !is_number {
             to.opaque(word);
-        } else if !(is_number && word.len() <= 11) && !to.address(word) {
+        } else if !(is_number && word.len() <= 11 || to.address(word)) {
             text::scan(word, Say::CODES, to);
         }
     }

@@ -162,7 +162,7 @@ fn sctp(old: &[u8], new: &mut [u8], (from, end): (usize, usize)) {
     }
 }
 
-/// CRC32c of an SCTP packet, its checksum taken for zeros.
+/// The CRC of an SCTP packet, its checksum taken for zeros.
 fn crc32c(packet: &[u8]) -> u32 {
     let mut crc = u32::MAX;
     for (at, byte) in packet.iter().enumerate() {

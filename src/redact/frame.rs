@@ -156,7 +156,15 @@ fn datagram(area: &mut Area<'_>, payload: Payload, flow: &Flow, to: &mut Pseudon
     };
     match sniff::datagram(old, (flow.src.port, flow.dst.port), true) {
         Verdict::Sip | Verdict::SipLike => area.message(payload.at, payload.len, to),
-        Verdict::Keepalive => area.copy(payload.at, payload.len),
+        Verdict::Keepalive
+            if old
+                .iter()
+                .all(|byte| matches!(byte, b'\r' | b'\n' | b' ' | 0)) =>
+        {
+            area.copy(payload.at, payload.len);
+        }
+        // Attributes of STUN name users and addresses.
+        Verdict::Keepalive if sniff::stun_len(old).is_some() => area.copy(payload.at, 20),
         _ if sniff::is_cut_message(old) => area.message(payload.at, payload.len, to),
         _ => {
             if let Some(new) = area.new.get_mut(payload.at..end) {
@@ -333,7 +341,7 @@ fn transport(
 ) {
     let at = head.at;
     let len = match protocol {
-        17 | 136 => 8,
+        17 | 50 | 136 => 8,
         6 => {
             let len = usize::from(area.byte(at + 12) >> 4) * 4;
             len.max(20).min(head.len)
@@ -342,7 +350,6 @@ fn transport(
         132 => return sctp(area, head, to),
         // GRE, ESP, AH, OSPF and others: what tells one association from another.
         47 => 4,
-        50 => 8,
         _ => 0,
     };
     area.copy(at, len.min(head.len));

@@ -107,6 +107,11 @@ impl Values {
         }
     }
 
+    /// Not to be looked for any more: it is the pseudonym of another.
+    pub(super) fn forget(&mut self, address: IpAddr) {
+        self.addresses.remove(&address);
+    }
+
     /// Whether a name is one of them.
     pub fn has_name(&self, text: &[u8]) -> bool {
         self.names.contains(&text.to_ascii_lowercase())
@@ -221,11 +226,8 @@ impl Values {
                 }
             }
             for run in runs(bytes, |byte| is_letter(byte) || b"._-~+".contains(byte)) {
-                let start = run.iter().position(|byte| is_letter(byte)).unwrap_or(0);
-                let end = run
-                    .iter()
-                    .rposition(|byte| is_letter(byte))
-                    .map_or(0, |at| at + 1);
+                let start = run.iter().position(&is_letter).unwrap_or(0);
+                let end = run.iter().rposition(&is_letter).map_or(0, |at| at + 1);
                 if let Some(leak) = run.get(start..end).and_then(name) {
                     return Some(leak);
                 }

@@ -216,6 +216,10 @@ fn field(line: &mut [u8], to: &mut Pseudonyms) {
     }
 }
 
+#[expect(
+    clippy::too_many_lines,
+    reason = "a table of the fields, one arm a form"
+)]
 fn form(name: &[u8]) -> Form {
     match name {
         b"cseq"

@@ -96,8 +96,9 @@ impl Pseudonyms {
     /// All values were seen: from now on they are replaced.
     pub(super) fn settle(&mut self) {
         self.is_collecting = false;
-        if !self.addresses.settle(&self.seen_addresses) {
+        for address in self.addresses.settle(&self.seen_addresses) {
             self.met += 1;
+            self.values.forget(address);
         }
     }
 
@@ -129,6 +130,10 @@ impl Pseudonyms {
                 || self.words.has(part)
                 || self.words.is_top_level(part)
                 || part.iter().all(u8::is_ascii_digit)
+                // A piece of an address, or of a number in hexadecimal digits.
+                || (part.len() <= 4
+                    && part.iter().all(u8::is_ascii_hexdigit)
+                    && part.iter().any(u8::is_ascii_digit))
         };
         if self.is_collecting
             && !text
@@ -373,7 +378,7 @@ fn candidate(key: &Key, domain: Domain, try_no: u8, core: &[u8]) -> Vec<u8> {
                 radix: 26,
             },
             // The first digit of an extension is no zero, unless it was one.
-            (Domain::Short, _) if at == 0 => match byte.wrapping_sub(b'0') {
+            (Domain::Short, _) if at == 0 && core.len() > 1 => match byte.wrapping_sub(b'0') {
                 0 => Symbol { value: 0, radix: 1 },
                 digit => Symbol {
                     value: digit - 1,

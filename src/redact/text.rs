@@ -188,6 +188,10 @@ pub(super) fn scan(text: &mut [u8], say: Say, to: &mut Pseudonyms) {
             }
             // What follows is a host, whatever it looks like.
             let from = end + if next == Some(b'@') { 1 } else { 3 };
+            if let Some(end) = colons(text, from, to) {
+                at = end;
+                continue;
+            }
             let host_end = token_end(text, from);
             if let Some(host) = text.get_mut(from..host_end) {
                 to.host(host);
@@ -353,7 +357,7 @@ fn token_end(text: &[u8], at: usize) -> usize {
     while end > at + 1
         && text
             .get(end - 1)
-            .is_some_and(|byte| b".-~+!'".contains(byte))
+            .is_some_and(|byte| b"._-~+*!'".contains(byte))
     {
         end -= 1;
     }
@@ -434,6 +438,10 @@ fn authority(text: &mut [u8], from: usize, end: usize, kind: Scheme, to: &mut Ps
         }
         return port_end(text, close + 1).min(text.len());
     }
+    // An IPv6 address whose brackets were left out.
+    if let Some(end) = colons(text, host, to) {
+        return port_end(text, end);
+    }
     let host_end = host_end(text, host, end);
     if let Some(name) = text.get_mut(host..host_end) {
         if sign.is_none() && kind == Scheme::User && is_dialable(name) {
@@ -496,9 +504,8 @@ pub(super) fn is_dialable(text: &[u8]) -> bool {
     while let Some(byte) = text.get(at) {
         match escape(text, at) {
             Some(escaped) if escaped.is_ascii_digit() || b"#*+-.()".contains(&escaped) => at += 3,
-            Some(_) => return false,
             None if byte.is_ascii_digit() || b"+-.()#*".contains(byte) => at += 1,
-            None => return false,
+            _ => return false,
         }
     }
     !digits.is_empty() && digits.len() <= 40 && super::address::parse(text).is_none()
@@ -532,7 +539,7 @@ fn token(text: &mut [u8], say: Say, to: &mut Pseudonyms) {
     if text.contains(&b'.') && to.words.is_top_level(top) && !is_all_words(text, say, to) {
         return to.host(text);
     }
-    if say.words && is_all_words(text, say, to) {
+    if say.words && is_all_words(text, say, to) && !to.values.has_name(text) {
         return;
     }
     if say.words {
@@ -555,6 +562,11 @@ pub(super) fn keep(text: &mut [u8], to: &mut Pseudonyms) {
 fn is_all_words(text: &[u8], say: Say, to: &Pseudonyms) -> bool {
     if to.words.has(text) {
         return true;
+    }
+    // An address with something behind it.
+    let mut pieces = text.split(|byte| b"_-~+*#!'".contains(byte));
+    if pieces.any(|piece| super::address::parse(piece).is_some()) {
+        return false;
     }
     let top_level = |part: &[u8]| {
         ["com", "net", "org"]
@@ -619,8 +631,16 @@ fn colons(text: &mut [u8], at: usize, to: &mut Pseudonyms) -> Option<usize> {
         len -= 1;
     }
     // A port may follow an address whose brackets somebody left out; the longest that is one counts.
+    let behind = text.get(at..at + len)?;
+    let port = behind.iter().rposition(|byte| *byte == b':');
+    let port = port.filter(|colon| behind.len() - colon <= 6);
     if to.address(text.get_mut(at..at + len)?) {
         return Some(at + len);
+    }
+    if let Some(port) = port
+        && to.address(text.get_mut(at..at + port)?)
+    {
+        return Some(at + port);
     }
     let candidate = text.get_mut(at..at + len)?;
     let parts: Vec<usize> = candidate
