@@ -57,8 +57,9 @@ fn check(format: Format, args: &Args) -> Result<(), Problem> {
     }
     let output = &args.output;
     if output.redact || output.redact_key.is_some() {
-        return Err(Problem::usage("diff does not redact")
-            .hint("redact both captures first, under one key: sipannotate redact --redact-key KEY"));
+        return Err(Problem::usage("diff does not redact").hint(
+            "redact both captures first, under one key: sipannotate redact --redact-key KEY",
+        ));
     }
     let narrows = !output.code.is_empty()
         || output.call_id.is_some()

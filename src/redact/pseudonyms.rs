@@ -34,6 +34,9 @@ use crate::stir::number::{self, Party};
 /// Digits at the end of a number that are its subscriber; those that [`number::compare`] looks at.
 const TAIL: usize = 7;
 
+/// Digits of an identifier that is left as it is.
+const COUNTER: usize = 3;
+
 /// Tries to find a pseudonym that is no value of the capture.
 const TRIES: u8 = 100;
 
@@ -151,7 +154,9 @@ impl Pseudonyms {
             .iter()
             .map(|letter| letter.byte.to_ascii_lowercase())
             .collect();
-        if !core.is_empty() {
+        // A counter of so few digits identifies nobody, and may be one of all there are.
+        let is_counter = core.len() <= COUNTER && core.iter().all(u8::is_ascii_digit);
+        if !core.is_empty() && !is_counter {
             let domain = if is_hex(&core) {
                 Domain::Hex
             } else {

@@ -526,8 +526,8 @@ fn token(text: &mut [u8], say: Say, to: &mut Pseudonyms) {
         let count = letters(text).len();
         // Digits with dots are a version, or an address with too few or too many.
         let is_code = count <= say.digits && (count < 7 || !text.contains(&b'-'));
-        // A counter may be what is somebody's number elsewhere.
-        if say.words && is_code && !to.values.has_number(text) {
+        // One or two digits are nobody's; a counter may be what is somebody's number elsewhere.
+        if count <= 2 || (say.words && is_code && !to.values.has_number(text)) {
             return;
         }
         return to.number(text);

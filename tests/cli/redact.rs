@@ -60,7 +60,7 @@ fn redact_says_what_it_is_not_given() {
             "is an input and would be overwritten",
         ),
         (
-            &["redact", "a.pcap", "-o", "x", "-w", "y"],
+            &["-w", "y", "redact", "a.pcap", "-o", "x"],
             "redact writes one capture",
         ),
         (
