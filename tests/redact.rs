@@ -5,7 +5,9 @@
 
 #![expect(
     clippy::expect_used,
+    clippy::cast_possible_truncation,
     clippy::indexing_slicing,
+    clippy::string_slice,
     clippy::unwrap_used,
     reason = "the helpers of tests are outside `#[test]` functions, and may panic all the same"
 )]
@@ -130,14 +132,7 @@ fn no_capture_makes_it_fail_or_leaves_a_value() {
         eprintln!("skipped: {} is not here", folder.display());
     }
     let mut failed = Vec::new();
-    let only = std::env::var("REDACT_ONLY").ok();
     for path in paths {
-        if only
-            .as_ref()
-            .is_some_and(|only| !path.to_string_lossy().contains(only.as_str()))
-        {
-            continue;
-        }
         let Ok(bytes) = fs::read(&path) else { continue };
         if bytes.len() > 256 << 10 {
             continue;

@@ -252,8 +252,7 @@ fn other(args: &Args, command: Command) -> anyhow::Result<Exit> {
             out.write_all(&script)?;
         }
         // It reads captures, and has a run of its own.
-        Command::Diff { .. } => {}
-        Command::Redact { .. } => {}
+        Command::Diff { .. } | Command::Redact { .. } => {}
         Command::Man => clap_mangen::Man::new(Args::command()).render(&mut out)?,
     }
     out.flush()?;

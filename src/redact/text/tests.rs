@@ -95,7 +95,7 @@ fn words_and_codes_stay_and_what_is_neither_does_not() {
     check(
         Say::LITTLE,
         "z9hG4bKabc;branch=z9hG4bK77ef4c2312983.1",
-        "#########;branch=z9hG4bK#############.#",
+        "##########;branch=z9hG4bK#############.#",
     );
     check(Say::NOTHING, "\"Service\" <", "\"#######\" <");
 }
