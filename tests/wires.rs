@@ -852,3 +852,21 @@ fn behind_the_break_of_one_direction_nothing_is_confirmed() {
     // The record that does not open, and every later segment of that direction.
     assert_eq!(told, [("malformed", 1), ("tcp-gap", 36)]);
 }
+
+#[test]
+fn streams_byte_by_byte_give_the_same_messages() {
+    let sent = peers::websocket_talk();
+    let whole = read(&Tap::tcp(8080, &sent), "").seen;
+    let result = read(&Tap::tcp(8080, &tap::cut(&sent, &[1])), "");
+    assert_eq!(sorted(result.seen), sorted(whole));
+    assert_eq!(result.defects, Vec::<String>::new());
+    let result = read(&Tap::tcp(9060, &tap::cut(&peers::hep_talk(), &[1])), "");
+    assert_eq!(
+        sorted(result.seen),
+        seen("UDP", &["hep-1", "hep-1", "hep-2"])
+    );
+    for talk in recorded() {
+        let result = read(&Tap::tcp(5061, &tap::cut(&talk.sent, &[1])), &talk.keys);
+        assert_eq!(sorted(result.seen), sorted(expected(&talk.name)));
+    }
+}

@@ -66,6 +66,11 @@ impl Hep {
         self.buffered
     }
 
+    /// Whether a stream is an agent's as far as it is known.
+    pub fn follows(&self, stream: StreamId) -> bool {
+        self.streams.contains_key(&stream)
+    }
+
     /// Takes what is known next of a stream.
     #[inline]
     pub fn push(

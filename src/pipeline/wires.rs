@@ -117,7 +117,16 @@ impl Wires {
         reassembler.push(
             segment,
             &mut |chunk| {
-                let Some(chunk) = behind_head(chunk, framer) else {
+                // What a room is in the middle of is its own, whatever the bytes look like.
+                let is_taken = looks_new(&chunk)
+                    && !tls.follows(chunk.stream)
+                    && (framer.follows(chunk.stream)
+                        || websocket.follows(chunk.stream)
+                        || hep.follows(chunk.stream));
+                if is_taken {
+                    return plain(hep, websocket, framer, &chunk, out, defects);
+                }
+                let Some(chunk) = behind_head(chunk) else {
                     return Appetite::Maybe;
                 };
                 tls.push(
@@ -183,16 +192,22 @@ impl Wires {
     }
 }
 
+/// Whether a chunk begins like a record of TLS or the head of a load balancer.
+fn looks_new(chunk: &Chunk<'_>) -> bool {
+    matches!(
+        chunk.event,
+        Event::Bytes([20..=23 | b'P' | b'\r', ..]) | Event::Probe([20..=23 | b'P' | b'\r', ..])
+    )
+}
+
 /// A chunk without the head of a load balancer; `None` where there was nothing else.
-fn behind_head<'a>(chunk: Chunk<'a>, framer: &Framer) -> Option<Chunk<'a>> {
+fn behind_head(chunk: Chunk<'_>) -> Option<Chunk<'_>> {
     let event = match chunk.event {
         Event::Bytes(bytes) => proxied::behind_head(bytes).map(Event::Bytes),
         Event::Probe(bytes) => proxied::behind_head(bytes).map(Event::Probe),
         Event::Gap(_) | Event::End => None,
     };
     match event {
-        // Inside a message such a line is the message's.
-        Some(_) if framer.follows(chunk.stream) => Some(chunk),
         Some(Event::Bytes([]) | Event::Probe([])) => None,
         Some(event) => Some(Chunk { event, ..chunk }),
         None => Some(chunk),

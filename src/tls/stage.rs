@@ -11,7 +11,7 @@ use super::side::Scratch;
 use super::unread::{Unread, Why};
 use crate::defect::{Defect, DefectKind};
 use crate::limits::Limits;
-use crate::stream::{Appetite, Chunk, Event};
+use crate::stream::{Appetite, Chunk, Event, StreamId};
 use crate::units::is_sip_port;
 
 const CROWDED: &str =
@@ -59,6 +59,11 @@ impl Tls {
     /// Bytes that wait.
     pub const fn waiting_bytes(&self) -> usize {
         self.waiting
+    }
+
+    /// Whether a stream's connection is TLS as far as it is known.
+    pub fn follows(&self, stream: StreamId) -> bool {
+        self.live.contains_key(&stream.connection())
     }
 
     /// Takes what is known next of a TCP stream.

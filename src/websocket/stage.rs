@@ -102,6 +102,11 @@ impl Websocket {
         self.buffered
     }
 
+    /// Whether a stream is WebSocket's as far as it is known.
+    pub fn follows(&self, stream: StreamId) -> bool {
+        self.streams.contains_key(&stream)
+    }
+
     /// Takes what is known next of a stream.
     pub fn push(
         &mut self,
