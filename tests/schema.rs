@@ -364,7 +364,7 @@ fn the_manifests_of_a_bundle_keep_to_their_schema() {
     let entries = fs::read_dir(&out)
         .unwrap()
         .map(|entry| entry.unwrap().path());
-    for path in entries.chain([out.clone()]).filter(|path| path.is_dir()) {
+    for path in entries.chain([out]).filter(|path| path.is_dir()) {
         let text = fs::read_to_string(path.join("manifest.json")).unwrap();
         manifest.accepts(&parsed(&text), &path.to_string_lossy());
         seen += 1;
