@@ -4,6 +4,7 @@
 #![expect(
     clippy::expect_used,
     clippy::format_push_string,
+    clippy::indexing_slicing,
     reason = "a test that cannot run must fail, and pages are short"
 )]
 
@@ -52,6 +53,7 @@ fn the_command_line_page_is_what_help_prints() {
         &["diff", "--help"],
         &["schema", "--help"],
         &["show", "--help"],
+        &["bundle", "--help"],
     ] {
         page += &format!(
             "\n## sipannotate {}\n\n```text\n{}```\n",
@@ -110,27 +112,109 @@ fn examples(page: &str) -> Vec<(Vec<String>, String)> {
     found
 }
 
+/// Whether `got` is what a page shows; a line of `…` stands for any number of lines.
+fn is_shown(shown: &str, got: &str) -> bool {
+    let (shown, got): (Vec<&str>, Vec<&str>) = (shown.lines().collect(), got.lines().collect());
+    let parts: Vec<&[&str]> = shown.split(|line| line.trim() == "…").collect();
+    let mut rest = got.as_slice();
+    for (index, part) in parts.iter().enumerate() {
+        let at = if index == 0 {
+            rest.starts_with(part).then_some(0)
+        } else if index + 1 == parts.len() {
+            return rest.ends_with(part);
+        } else {
+            (0..rest.len()).find(|at| rest[*at..].starts_with(part))
+        };
+        let Some(at) = at else { return false };
+        rest = &rest[at + part.len()..];
+    }
+    rest.is_empty()
+}
+
+#[test]
+fn a_cut_in_an_example_stands_for_lines_and_nothing_else() {
+    let got = "a\nb\nc\nd\n";
+    for shown in [
+        got,
+        "a\n…\nd\n",
+        "a\nb\n  …\n",
+        "a\n…\nc\n…\nd\n",
+        "a\n…\nc\n…\n",
+        "…\nc\nd\n",
+    ] {
+        assert!(is_shown(shown, got), "{shown}");
+    }
+    for shown in [
+        "a\nb\n",
+        "b\n…\nd\n",
+        "a\n…\nx\n",
+        "a\n…\nc\n",
+        "a\n…\nd\n…\nc\n…\n",
+    ] {
+        assert!(!is_shown(shown, got), "{shown}");
+    }
+}
+
 #[test]
 fn examples_are_what_the_program_prints() {
-    let mut seen = 0;
-    for name in ["missing-ack.md", "show.md", "ticket.md"] {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("docs")
-            .join(name);
-        let page = std::fs::read_to_string(&path).expect("a page");
-        for (args, expected) in examples(&page) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for name in ["README.md", "docs/missing-ack.md", "docs/stir-burst.md"] {
+        let page = std::fs::read_to_string(root.join(name)).expect("a page");
+        let examples = examples(&page);
+        assert!(!examples.is_empty(), "{name} has no example");
+        for (args, expected) in examples {
             let output = Command::new(env!("CARGO_BIN_EXE_sipannotate"))
                 .args(&args)
-                .current_dir(env!("CARGO_MANIFEST_DIR"))
+                .current_dir(root)
                 .env_clear()
                 .output()
                 .expect("the program runs");
             let got = String::from_utf8(output.stdout).expect("UTF-8");
-            assert!(got == expected, "docs/{name}: {args:?} prints now\n{got}");
-            seen += 1;
+            assert!(
+                is_shown(&expected, &got),
+                "{name}: {args:?} prints now\n{got}"
+            );
         }
     }
-    assert!(seen > 0, "no page has an example");
+}
+
+#[test]
+fn the_readme_links_a_page_for_each_use() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = std::fs::read_to_string(root.join("README.md")).expect("a page");
+    for page in [
+        "ticket.md",
+        "post-incident.md",
+        "stir-burst.md",
+        "missing-ack.md",
+        "sharing-safely.md",
+        "bundle.md",
+    ] {
+        assert!(readme.contains(&format!("(docs/{page})")), "{page}");
+    }
+    let rows: Vec<&str> = readme
+        .lines()
+        .filter(|line| line.starts_with('|'))
+        .collect();
+    for (index, row) in rows.iter().enumerate() {
+        assert!(!rows[index + 1..].contains(row), "twice: {row}");
+    }
+}
+
+#[test]
+fn a_dependency_has_one_line() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/dependencies.md");
+    let page = std::fs::read_to_string(path).expect("a page");
+    let table = page.split("\n## ").nth(1).expect("the program's");
+    let mut names: Vec<&str> = table
+        .lines()
+        .filter_map(|line| line.strip_prefix("| ")?.split(" |").next())
+        .collect();
+    let count = names.len();
+    assert!(count > 20, "{names:?}");
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), count, "{names:?}");
 }
 
 #[test]

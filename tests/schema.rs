@@ -311,6 +311,68 @@ fn a_comparison_keeps_to_its_schema() {
 }
 
 #[test]
+fn a_ladder_keeps_to_its_schema() {
+    let show = Schema::of("show");
+    let mut paths = samples(".pcap");
+    paths.extend(samples(".pcapng"));
+    for path in paths {
+        let path = path.to_string_lossy();
+        let report = parsed(&printed(&["-f", "json", &path]));
+        let call = report["responses"][0]["call_id"].as_str().unwrap();
+        let first = report["findings"][0]["calls"][0]["call_id"].as_str();
+        let shown = printed(&["show", "-f", "json", "--call", first.unwrap_or(call), &path]);
+        show.accepts(&parsed(&shown), &path);
+    }
+    let incident = "samples/incident-438.pcap";
+    let frame = parsed(&printed(&[
+        "show", "-f", "json", "--frame", "814", incident,
+    ]));
+    show.accepts(&frame, "a frame");
+    let message = &frame["calls"][0]["messages"][0];
+    assert!(message["identity"][0]["payload"].is_object(), "{message:#}");
+    assert_eq!(message["selected"], true);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("odd.pcap");
+    fs::write(&path, odd_texts()).unwrap();
+    let odd = parsed(&printed(&[
+        "show",
+        "-f",
+        "json",
+        "--call",
+        "a.example",
+        &path.to_string_lossy(),
+    ]));
+    assert!(
+        odd["calls"][0]["messages"][0]["message_bytes"].is_string(),
+        "{odd:#}"
+    );
+    show.accepts(&odd, "texts that are not UTF-8");
+}
+
+#[test]
+fn the_manifests_of_a_bundle_keep_to_their_schema() {
+    let manifest = Schema::of("manifest");
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    printed(&[
+        "bundle",
+        "samples/incident-438.pcap",
+        "-o",
+        &out.to_string_lossy(),
+    ]);
+    let mut seen = 0;
+    let entries = fs::read_dir(&out)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    for path in entries.chain([out]).filter(|path| path.is_dir()) {
+        let text = fs::read_to_string(path.join("manifest.json")).unwrap();
+        manifest.accepts(&parsed(&text), &path.to_string_lossy());
+        seen += 1;
+    }
+    assert_eq!(seen, 6);
+}
+
+#[test]
 fn the_validator_finds_what_is_wrong() {
     let schema = Schema::of("report");
     let golden = fs::read_to_string(root().join("samples/incident-438.json")).unwrap();

@@ -28,6 +28,12 @@ impl Meter {
         self.packets.load(Ordering::Relaxed)
     }
 
+    /// Counts from nothing: another reading begins, and none is under way.
+    pub fn restart(&self) {
+        self.bytes.store(0, Ordering::Relaxed);
+        self.packets.store(0, Ordering::Relaxed);
+    }
+
     /// Says how many packets were read so far; told on only now and then.
     #[inline]
     pub fn read_packets(&self, packets: u64) {
@@ -66,5 +72,8 @@ mod tests {
         let mut space = [0; 300];
         while source.read(&mut space).unwrap() > 0 {}
         assert_eq!(meter.bytes(), 1000);
+        meter.read_packets(PACKETS_A_TELLING);
+        meter.restart();
+        assert_eq!((meter.bytes(), meter.packets()), (0, 0));
     }
 }

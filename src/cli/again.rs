@@ -15,6 +15,7 @@ use std::path::Path;
 use sha2::{Digest as _, Sha256};
 
 use super::inputs::Kept;
+use super::progress::{Progress, Show};
 use crate::ladder::Choice;
 use crate::pipeline;
 use crate::report::{Again, Digest, Provenance, text, view};
@@ -29,6 +30,15 @@ pub(super) struct Rereading<'a> {
     pub(super) kept: &'a Kept,
     /// How the first reading judged them.
     pub(super) options: &'a pipeline::Options,
+    /// Whether it is shown how far it is.
+    pub(super) progress: Show,
+}
+
+impl Rereading<'_> {
+    /// A watch on the next reading.
+    pub(super) fn watch(&self) -> Progress {
+        Progress::start_again(self.progress, &self.kept.inputs(), &self.options.meter)
+    }
 }
 
 impl Again for Rereading<'_> {
@@ -37,6 +47,7 @@ impl Again for Rereading<'_> {
         wanted: BTreeMap<Vec<u8>, Option<FrameRef>>,
     ) -> io::Result<Vec<view::Ladder>> {
         let choice = Choice::Calls(wanted);
+        let _watch = self.watch();
         let gathered = pipeline::gather(self.kept.inputs(), self.options, choice, None)?;
         Ok(gathered.ladders)
     }
@@ -58,7 +69,7 @@ impl Again for Rereading<'_> {
 }
 
 /// Bytes and SHA-256 of a file.
-fn digest(place: &Path) -> io::Result<(u64, String)> {
+pub(super) fn digest(place: &Path) -> io::Result<(u64, String)> {
     let mut file = File::open(place)?;
     let mut hash = Sha256::new();
     let mut buffer = vec![0; 64 << 10];
@@ -81,10 +92,16 @@ fn digest(place: &Path) -> io::Result<(u64, String)> {
 }
 
 /// The command line as a shell takes it.
-fn command(words: impl Iterator<Item = OsString>) -> String {
+fn command(typed: impl Iterator<Item = OsString>) -> String {
+    let quoted: Vec<String> = words(typed).iter().map(|word| quoted(word)).collect();
+    quoted.join(" ")
+}
+
+/// The command line word by word, without the path of the program, and without secrets.
+pub(super) fn words(typed: impl Iterator<Item = OsString>) -> Vec<String> {
     let mut shown = vec!["sipannotate".to_owned()];
     let mut is_secret = false;
-    for word in words.skip(1) {
+    for word in typed.skip(1) {
         let word = word.to_string_lossy().into_owned();
         let secret = word.strip_prefix(SECRET);
         shown.push(if std::mem::take(&mut is_secret) {
@@ -93,10 +110,10 @@ fn command(words: impl Iterator<Item = OsString>) -> String {
             format!("{SECRET}=...")
         } else {
             is_secret = secret == Some("");
-            quoted(&word)
+            word
         });
     }
-    shown.join(" ")
+    shown
 }
 
 /// A word in single quotes, where a shell would take it for more than a word.

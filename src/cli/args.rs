@@ -95,7 +95,7 @@ pub(super) enum Command {
         #[arg(value_name = "CAPTURE")]
         capture: Option<PathBuf>,
     },
-    /// Print the JSON Schema of what -f json or -f ndjson prints.
+    /// Print the JSON Schema of what is printed as JSON, or of a bundle's manifest.
     Schema {
         /// Of which document.
         #[arg(value_enum, value_name = "DOCUMENT", default_value = "report")]
@@ -106,12 +106,14 @@ pub(super) enum Command {
     /// All hops of the call that were captured, with what was sent again folded, and what the report
     /// says of its responses and findings beside them.
     Show(Show),
-    /// Write a folder a finding, with a capture of just its calls, to be handed on.
+    /// Write a folder a finding to hand on: ticket, ladders, a capture of just its calls.
     ///
-    /// Each folder holds `capture.pcapng` (all frames of the calls that the finding names, media left
-    /// out) and `manifest.json` (how it was made, and SHA-256 of every file). -o names the folder they are
-    /// written into, which appears when it is whole. Captures are read several times, so standard input is
-    /// refused.
+    /// Each folder holds `ticket.md` (the finding as Markdown, with a call as an example), `ladder.txt`
+    /// (up to five of its calls), `capture.pcapng` (all frames of the calls that the finding names, media
+    /// left out) and `manifest.json` (how it was made, and SHA-256 of every file). README.md lists the
+    /// folders. -o names the folder they are written into; it appears when it is whole, and must not be
+    /// there before. Captures are read several times, so what comes through a pipe is kept in a
+    /// temporary file meanwhile.
     Bundle {
         /// Captures to read.
         #[arg(required = true, value_name = "CAPTURE")]
@@ -317,6 +319,10 @@ pub(super) enum Document {
     Catalogue,
     /// What diff prints.
     Diff,
+    /// What show prints.
+    Show,
+    /// The manifest.json of a bundle.
+    Manifest,
 }
 
 /// How time is printed.

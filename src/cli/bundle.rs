@@ -1,264 +1,470 @@
 //! Bundle: a folder a finding, to be handed on.
 //!
-//! In: captures that can be read more than once. Out: in a folder that appears when it is whole, for
-//! each finding `NN-rule-verdict/` with `capture.pcapng` (just the calls of the finding; of several
-//! captures `capture-1.pcapng` and so on, by input) and `manifest.json`: how it was made, and SHA-256
-//! of the captures and of every file beside it.
+//! In: captures; what comes through a pipe is kept in a temporary file. Out: in a folder that appears
+//! when it is whole, `README.md`, which lists the findings, and for each `NN-rule-verdict/` with
+//! `ticket.md`, `ladder.txt`, `capture.pcapng` (just the calls of the finding; of several captures
+//! `capture-1.pcapng` and so on, by input) and `manifest.json`: how it was made, and SHA-256 of the captures
+//! and of every file beside it. A `manifest.json` of the whole names all files but itself.
 //!
-//! Capped: captures written in one reading by [`AT_ONCE`].
+//! Capped: captures written in one reading by [`AT_ONCE`], calls drawn in one by
+//! [`Limits::ladder_calls`][crate::limits::Limits], of a finding by [`DRAWN`].
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use serde::Serialize;
-use sha2::{Digest as _, Sha256};
 
-use super::exit::Problem;
-use crate::capture::Source;
-use crate::pipeline::{self, CallFrames, Extract, Input, Options};
-use crate::report::view::{Finding, View};
-use crate::units::FileIndex;
+use super::again::{self, Rereading};
+use super::args::{Args, Format};
+use super::color;
+use super::config::{self, Config};
+use super::exit::{Exit, Problem};
+use super::folder::Folder;
+use super::inputs::{self, Kept, Opened};
+use super::messages;
+use super::progress::Progress;
+use super::run::{self, tell_cut_short, tell_unopened, tell_unread, warn_before};
+use crate::ladder::Choice;
+use crate::pipeline::{self, CallFrames, Extract, Outcome};
+use crate::report::manifest::Manifest;
+use crate::report::view::{Finding, Ladder, View};
+use crate::report::{Again as _, Digest, Provenance, ladder, markdown, table};
+use crate::units::{FileIndex, FrameNo, FrameRef};
 
 /// Captures written in one reading: as many files are open.
 const AT_ONCE: usize = 64;
 
-/// What a bundle is made of.
-pub(super) struct Bundle<'a> {
-    /// The captures, in command line order.
-    pub(super) captures: &'a [PathBuf],
+/// Calls of a finding that are drawn.
+const DRAWN: usize = 5;
+
+/// Bytes of a folder's name, without its number.
+const NAME_BYTES: usize = 80;
+
+/// Carries out `bundle`.
+pub(super) fn run(mut args: Args, captures: Vec<PathBuf>) -> anyhow::Result<Exit> {
+    let Some(target) = args.output.file.take() else {
+        return Err(Problem::usage("no folder is given for the bundle")
+            .hint("name a new one: -o DIR")
+            .into());
+    };
+    check(&args)?;
+    args.captures = captures;
+    let config = Config::from_args(args)?;
+    warn_before(&config);
+    let Opened { inputs, failed } = inputs::open(&config.captures)?;
+    let folder = Folder::open(&target)?;
+    // A bundle without some of what was asked for would not say so where it is handed on.
+    if tell_unopened(&config, failed) > 0 {
+        return Ok(Exit::Failed);
+    }
+    let kept = Kept::of(inputs)?;
+    let progress = Progress::start(config.progress, &kept.inputs(), &config.options.meter);
+    let Outcome {
+        view,
+        failed,
+        damaged,
+    } = pipeline::analyse(kept.inputs(), &config.options, &mut |_| Ok(()))?;
+    drop(progress);
+    let is_whole = failed.is_empty();
+    tell_unread(&config, failed, damaged);
+    if !is_whole {
+        return Ok(Exit::Failed);
+    }
+    tell_cut_short(&config, &view);
+    let mut again = Rereading {
+        kept: &kept,
+        options: &config.options,
+        progress: config.progress,
+    };
+    let made = again.provenance()?;
+    if let Some(lost) = made.files.iter().find(|file| file.sha256.is_none()) {
+        let path = lost.path.wire().terminal().into_owned();
+        return Err(Problem::failed(format!("cannot read {path} again")).into());
+    }
+    let mut bundle = Bundle {
+        config: &config,
+        view: &view,
+        made,
+        command: again::words(std::env::args_os()),
+        look: table::Options {
+            files: config.table.files.max(view.captures.len()),
+            width: color::file_width(),
+            color: false,
+            ..config.table
+        },
+        path: folder.path(),
+        folders: Vec::new(),
+    };
+    let further = bundle.write(&mut again)?;
+    folder.keep()?;
+    let mut warnings = Vec::new();
+    if view.findings.is_empty() {
+        let shown = target.display();
+        warnings.push(format!(
+            "there are no findings: {shown} holds only README.md, which says so, and manifest.json"
+        ));
+    }
+    if further > 0 {
+        warnings.push(format!(
+            "{further} frames of the findings' calls had no room, and are in no capture of the bundle"
+        ));
+    }
+    for warning in warnings.iter().filter(|_| !config.quiet) {
+        messages::warning(warning, config.stderr_color);
+    }
+    Ok(run::exit(&config, &view, is_whole))
+}
+
+/// What is for reports only is refused, so that nobody takes it for done.
+fn check(args: &Args) -> Result<(), Problem> {
+    if args.output.annotate.is_some() {
+        return Err(Problem::usage(
+            "-w is for captures, and bundle writes its own",
+        ));
+    }
+    if args.output.redact || args.output.redact_key.is_some() {
+        return Err(
+            Problem::usage("bundle hands on what was captured, as it was captured")
+                .hint("redact the capture, and bundle that: sipannotate redact CAPTURE -o redacted.pcapng; sipannotate bundle redacted.pcapng -o DIR"),
+        );
+    }
+    if args.output.format != Format::Table {
+        return Err(
+            Problem::usage("bundle writes forms of its own, and -f is for reports")
+                .hint("leave -f out; or write a report beside it: sipannotate -f json CAPTURE"),
+        );
+    }
+    if config::narrows(&args.output) || args.output.all {
+        return Err(Problem::usage(
+            "bundle writes whole findings, and lists no responses to narrow",
+        )
+        .hint(
+            "leave --all, --code, --call-id, --host, --since and --until out; or cut the capture first, for example with editcap -A and -B",
+        ));
+    }
+    Ok(())
+}
+
+struct Bundle<'a> {
+    config: &'a Config,
     /// What the first reading found.
-    pub(super) view: &'a View,
-    /// Frames of the findings' calls.
-    pub(super) frames: &'a CallFrames,
-    /// The program's arguments, as they were typed.
-    pub(super) command: Vec<String>,
-    /// How it was read.
-    pub(super) options: &'a Options,
+    view: &'a View,
+    made: Provenance,
+    /// The command line, word by word.
+    command: Vec<String>,
+    /// How its pages look.
+    look: table::Options,
+    /// Where it is filled.
+    path: &'a Path,
+    folders: Vec<OfFinding>,
 }
 
 /// A finding's folder while it is filled.
-struct Folder {
+struct OfFinding {
+    name: String,
     path: PathBuf,
-    files: Vec<Hashed>,
-}
-
-/// A file and what it holds, in a hash.
-#[derive(Clone, Debug, Serialize)]
-struct Hashed {
-    path: String,
-    bytes: u64,
-    sha256: String,
-}
-
-/// What `manifest.json` says.
-#[derive(Debug, Serialize)]
-struct Manifest<'a> {
-    tool: Tool,
-    command: &'a [String],
-    captures: &'a [Hashed],
-    finding: &'a Finding,
-    files: &'a [Hashed],
-}
-
-#[derive(Debug, Serialize)]
-struct Tool {
-    name: &'static str,
-    version: &'static str,
-}
-
-/// The files that `inputs` are; what can be read once only is refused.
-pub(super) fn files(inputs: &[Input]) -> Result<Vec<PathBuf>, Problem> {
-    let file = |input: &Input| match &input.source {
-        Source::File(path) => Ok(path.clone()),
-        Source::Stream(_) => Err(Problem::usage(format!(
-            "bundle reads captures several times, and {} can be read once only",
-            input.path
-        ))
-        .hint("write it to a file first: tcpdump -w capture.pcap port 5060")),
-    };
-    inputs.iter().map(file).collect()
-}
-
-/// The same inputs once more.
-pub(super) fn again(inputs: &[Input], files: &[PathBuf]) -> Vec<Input> {
-    let pairs = inputs.iter().zip(files);
-    pairs
-        .map(|(input, file)| Input {
-            path: input.path.clone(),
-            source: Source::File(file.clone()),
-        })
-        .collect()
-}
-
-/// A folder beside `target`, which must not be there yet, to be renamed when it is whole.
-pub(super) fn beside(target: &Path) -> anyhow::Result<tempfile::TempDir> {
-    let shown = target.display();
-    let is_empty =
-        |path: &Path| fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
-    if target.exists() && !is_empty(target) {
-        return Err(
-            Problem::usage(format!("{shown} is there already, and not empty"))
-                .hint("name a new folder")
-                .into(),
-        );
-    }
-    let parent = target.parent().filter(|path| !path.as_os_str().is_empty());
-    tempfile::Builder::new()
-        .prefix(".sipannotate-")
-        .tempdir_in(parent.unwrap_or(Path::new(".")))
-        .map_err(|error| anyhow::Error::from(io::Error::from(error.kind())))
-        .with_context(|| format!("cannot write {shown}"))
-}
-
-/// The folder is whole: gives it its name.
-pub(super) fn keep(folder: tempfile::TempDir, target: &Path) -> anyhow::Result<()> {
-    open_to_others(folder.path()).with_context(|| cannot_write(target))?;
-    fs::rename(folder.path(), target).with_context(|| cannot_write(target))?;
-    // What it was called is gone, and nothing is left to be removed.
-    let _gone = folder.keep();
-    Ok(())
-}
-
-/// A temporary folder is its owner's alone; this one is handed on.
-#[cfg(unix)]
-fn open_to_others(folder: &Path) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    // What the umask left of a file's permissions, and the right to enter for those who may read.
-    let made = folder.join(".mode");
-    fs::create_dir(&made)?;
-    let mode = fs::metadata(&made)?.permissions().mode() & 0o777;
-    fs::remove_dir(&made)?;
-    fs::set_permissions(folder, fs::Permissions::from_mode(mode))
-}
-
-#[cfg(not(unix))]
-fn open_to_others(_: &Path) -> io::Result<()> {
-    Ok(())
+    files: Vec<Digest>,
 }
 
 impl Bundle<'_> {
-    /// Fills `folder`.
-    pub(super) fn write(&self, folder: &Path) -> anyhow::Result<()> {
-        let captures = self.captures.iter().map(|path| hashed(path, None));
-        let captures: Vec<Hashed> = captures.collect::<anyhow::Result<_>>()?;
+    /// Fills the folder; what comes back are frames for which there was no room.
+    fn write(&mut self, again: &mut Rereading<'_>) -> anyhow::Result<u64> {
         let findings = &self.view.findings;
         let digits = findings.len().to_string().len().max(2);
-        let mut folders = Vec::with_capacity(findings.len());
         for (no, finding) in (1..).zip(findings) {
-            let verdict = finding
-                .verdict
-                .as_ref()
-                .map(|verdict| format!("-{verdict}"));
-            let name = format!(
-                "{no:0digits$}-{}{}",
-                finding.rule,
-                verdict.unwrap_or_default()
-            );
-            let path = folder.join(name);
+            let name = format!("{no:0digits$}-{}", name(finding));
+            let path = self.path.join(&name);
             fs::create_dir(&path).with_context(|| cannot_write(&path))?;
-            folders.push(Folder {
+            self.folders.push(OfFinding {
+                name,
                 path,
                 files: Vec::new(),
             });
         }
-        for (index, capture) in self.captures.iter().enumerate() {
-            self.write_captures(index, capture, &mut folders)?;
+        let further = if findings.is_empty() {
+            0
+        } else {
+            self.write_findings(again)?
+        };
+        let names: Vec<&str> = self.folders.iter().map(|of| &*of.name).collect();
+        let mut files = vec![written(self.path, "README.md", &mut |out| {
+            markdown::write_index(self.view, &names, &self.made, self.look, out)
+        })?];
+        for (of, finding) in self.folders.iter().zip(findings) {
+            let own = self.write_manifest(&of.path, Some(finding), &of.files)?;
+            files.extend(of.files.iter().chain([&own]).map(|file| Digest {
+                path: format!("{}/{}", of.name, file.path.wire().terminal()).into(),
+                ..file.clone()
+            }));
         }
-        for (finding, folder) in findings.iter().zip(&mut folders) {
-            let manifest = Manifest {
-                tool: Tool {
-                    name: "sipannotate",
-                    version: env!("CARGO_PKG_VERSION"),
-                },
-                command: &self.command,
-                captures: &captures,
-                finding,
-                files: &folder.files,
+        self.write_manifest(self.path, None, &files)?;
+        Ok(further)
+    }
+
+    fn write_findings(&mut self, again: &mut Rereading<'_>) -> anyhow::Result<u64> {
+        let findings = &self.view.findings;
+        let mut frames = CallFrames::default();
+        for (range, wanted) in batches(findings, self.config.options.limits.ladder_calls) {
+            let choice = Choice::Calls(wanted);
+            let progress = again.watch();
+            // The frames are found on the way.
+            let gathered = if range.start == 0 {
+                let inputs = again.kept.inputs();
+                let options = again.options;
+                let (found, gathered) = pipeline::call_frames(inputs, options, findings, choice)?;
+                frames = found;
+                gathered
+            } else {
+                pipeline::gather(again.kept.inputs(), again.options, choice, None)?
             };
-            let path = folder.path.join("manifest.json");
-            let mut text = serde_json::to_vec_pretty(&manifest)?;
-            text.push(b'\n');
-            fs::write(&path, text).with_context(|| cannot_write(&path))?;
+            drop(progress);
+            for index in range {
+                self.draw(index, &gathered.ladders)?;
+            }
         }
+        for (index, (name, place)) in again.kept.places().iter().enumerate() {
+            self.write_captures(index, name, place, &frames)?;
+        }
+        Ok(frames.further)
+    }
+
+    /// Writes the ticket and the ladders of finding `index`.
+    fn draw(&mut self, index: usize, ladders: &[Ladder]) -> anyhow::Result<()> {
+        let (Some(finding), Some(of)) =
+            (self.view.findings.get(index), self.folders.get_mut(index))
+        else {
+            return Ok(());
+        };
+        let drawn: Vec<&Ladder> = drawn(finding)
+            .filter_map(|(id, _)| of_call(ladders, &id))
+            .collect();
+        let ticket = written(&of.path, "ticket.md", &mut |out| {
+            let example = drawn.first().copied();
+            markdown::write_finding(self.view, finding, example, &self.made, self.look, out)
+        })?;
+        of.files.push(ticket);
+        if drawn.is_empty() {
+            return Ok(());
+        }
+        let options = ladder::Options {
+            width: self.look.width,
+            color: false,
+            lang: self.look.lang,
+            time: self.look.time,
+            many_files: self.look.files > 1,
+        };
+        of.files.push(written(&of.path, "ladder.txt", &mut |out| {
+            for (no, call) in drawn.iter().enumerate() {
+                if no > 0 {
+                    writeln!(out, "\n{}\n", "-".repeat(options.width))?;
+                }
+                ladder::write(call, &options, out)?;
+            }
+            Ok(())
+        })?);
         Ok(())
     }
 
     /// Writes what the findings have of capture number `index`.
     fn write_captures(
-        &self,
+        &mut self,
         index: usize,
-        capture: &Path,
-        folders: &mut [Folder],
+        given: &str,
+        place: &Path,
+        frames: &CallFrames,
     ) -> anyhow::Result<()> {
         let file = FileIndex(u16::try_from(index).unwrap_or(u16::MAX));
-        let name = if self.captures.len() == 1 {
+        let name = if self.made.files.len() == 1 {
             "capture.pcapng".to_owned()
         } else {
             format!("capture-{}.pcapng", index + 1)
         };
-        let findings = self.view.findings.iter().zip(&self.frames.frames);
-        let concerned: Vec<_> = folders
+        let shown = if inputs::is_stdin(Path::new(given)) {
+            "standard input"
+        } else {
+            given
+        };
+        let findings = self.view.findings.iter().zip(&frames.frames);
+        let concerned: Vec<_> = self
+            .folders
             .iter_mut()
             .zip(findings)
             .filter(|(_, (_, frames))| frames.iter().any(|frame| frame.file == file))
             .collect();
         let mut concerned = concerned.into_iter().peekable();
         while concerned.peek().is_some() {
-            let (mut extracts, mut paths) = (Vec::new(), Vec::<(&mut Folder, PathBuf)>::new());
-            for (folder, (finding, frames)) in concerned.by_ref().take(AT_ONCE) {
-                let path = folder.path.join(&name);
+            let (mut extracts, mut into) = (Vec::new(), Vec::<&mut OfFinding>::new());
+            for (of, (finding, frames)) in concerned.by_ref().take(AT_ONCE) {
+                let path = of.path.join(&name);
                 let out = File::create(&path).with_context(|| cannot_write(&path))?;
                 extracts.push(Extract {
                     frames,
                     of: &finding.title,
                     out: BufWriter::new(out),
                 });
-                paths.push((folder, path));
+                into.push(of);
             }
-            pipeline::extract(capture, file, &self.options.limits, extracts)?;
-            for (folder, path) in paths {
-                let hashed = hashed(&path, Some(&name))?;
-                folder.files.push(hashed);
+            pipeline::extract(place, shown, file, &self.config.options.limits, extracts)?;
+            for of in into {
+                let hashed = hashed(&of.path, &name)?;
+                of.files.push(hashed);
             }
         }
         Ok(())
     }
+
+    fn write_manifest(
+        &self,
+        folder: &Path,
+        finding: Option<&Finding>,
+        files: &[Digest],
+    ) -> anyhow::Result<Digest> {
+        let manifest = Manifest::new(&self.command, &self.made.files, finding, files);
+        written(folder, "manifest.json", &mut |out| manifest.write(out))
+    }
 }
 
-/// A file's hash; it is called `name`, else as its path.
-fn hashed(path: &Path, name: Option<&str>) -> anyhow::Result<Hashed> {
-    let reading = || format!("cannot read {}", path.display());
-    let mut file = File::open(path).with_context(reading)?;
-    let mut hash = Hash(Sha256::new());
-    let bytes = io::copy(&mut file, &mut hash).with_context(reading)?;
-    let digest = hash.0.finalize();
-    let mut sha256 = String::with_capacity(64);
-    for byte in digest {
-        crate::report::text::push(&mut sha256, format_args!("{byte:02x}"));
+/// `rule-verdict`, of letters, digits, `-` and `_` only.
+fn name(finding: &Finding) -> String {
+    let verdict = finding.verdict.iter().flat_map(|verdict| ["-", verdict]);
+    let words = std::iter::once(&*finding.rule).chain(verdict);
+    let safe = |c: char| {
+        if c.is_ascii_alphanumeric() || c == '_' {
+            c.to_ascii_lowercase()
+        } else {
+            '-'
+        }
+    };
+    let letters = words.flat_map(str::chars).map(safe);
+    letters.take(NAME_BYTES).collect()
+}
+
+/// The calls of a finding that are drawn: Call-ID, and a frame that shows it.
+fn drawn(finding: &Finding) -> impl Iterator<Item = (Vec<u8>, Option<FrameRef>)> {
+    let mut drawn: Vec<(Vec<u8>, Option<FrameRef>)> = Vec::new();
+    for call in &finding.calls {
+        if drawn.len() == DRAWN {
+            break;
+        }
+        if drawn.iter().all(|(id, _)| *id != call.call_id.0) {
+            let frame = call.frames.first().map(|no| FrameRef {
+                file: FileIndex(call.file),
+                no: FrameNo(*no),
+            });
+            drawn.push((call.call_id.0.clone(), frame));
+        }
     }
-    Ok(Hashed {
-        path: name.map_or_else(|| path.to_string_lossy().into_owned(), str::to_owned),
-        bytes,
-        sha256,
+    drawn.into_iter()
+}
+
+/// Findings whose calls are gathered in one reading, and these calls.
+type Batch = (Range<usize>, BTreeMap<Vec<u8>, Option<FrameRef>>);
+
+/// All findings, with not more than `room` calls in a batch unless a finding has them alone.
+fn batches(findings: &[Finding], room: usize) -> Vec<Batch> {
+    let mut batches: Vec<Batch> = vec![(0..0, BTreeMap::new())];
+    for (index, finding) in findings.iter().enumerate() {
+        let calls: Vec<_> = drawn(finding).collect();
+        if let Some((range, wanted)) = batches.last_mut() {
+            let new = calls.iter().filter(|(id, _)| !wanted.contains_key(id));
+            if range.start == range.end || wanted.len() + new.count() <= room {
+                range.end = index + 1;
+                for (id, at) in calls {
+                    wanted.entry(id).or_insert(at);
+                }
+                continue;
+            }
+        }
+        batches.push((index..index + 1, calls.into_iter().collect()));
+    }
+    batches
+}
+
+/// The ladder of a call that a finding names; findings know a long Call-ID by its beginning.
+fn of_call<'a>(ladders: &'a [Ladder], id: &[u8]) -> Option<&'a Ladder> {
+    let exact = ladders.iter().find(|ladder| ladder.call_id.0 == id);
+    exact.or_else(|| {
+        ladders
+            .iter()
+            .find(|ladder| ladder.call_id.0.starts_with(id))
     })
 }
 
-/// A hash that is written to.
-struct Hash(Sha256);
+/// Writes a file of a folder.
+fn written(
+    folder: &Path,
+    name: &str,
+    fill: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
+) -> anyhow::Result<Digest> {
+    let path = folder.join(name);
+    let mut write = || {
+        let mut out = BufWriter::new(File::create(&path)?);
+        fill(&mut out)?;
+        out.flush()
+    };
+    write().with_context(|| cannot_write(&path))?;
+    hashed(folder, name)
+}
 
-impl Write for Hash {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.update(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+/// What tells a file of a folder from every other.
+fn hashed(folder: &Path, name: &str) -> anyhow::Result<Digest> {
+    let path = folder.join(name);
+    let reading = || format!("cannot read {}", path.display());
+    let (bytes, sha256) = again::digest(&path).with_context(reading)?;
+    Ok(Digest {
+        path: name.into(),
+        bytes,
+        sha256: Some(sha256),
+    })
 }
 
 fn cannot_write(path: &Path) -> String {
     format!("cannot write {}", path.display())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::view::{CallRef, Severity};
+
+    fn finding(calls: &[&str]) -> Finding {
+        let mut finding = Finding::new("missing-ack", Severity::Error, String::new(), 1);
+        let call = |id: &&str| CallRef {
+            call_id: (*id).into(),
+            ..CallRef::default()
+        };
+        finding.calls = calls.iter().map(call).collect();
+        finding
+    }
+
+    #[test]
+    fn names_of_folders_are_words_on_any_system() {
+        let mut odd = finding(&[]);
+        odd.verdict = Some("../Ack dropped:at\u{e9}\0".into());
+        assert_eq!(name(&odd), "missing-ack----ack-dropped-at--");
+        odd.verdict = Some("x".repeat(500).into());
+        assert_eq!(name(&odd).len(), NAME_BYTES);
+        odd.verdict = None;
+        assert_eq!(name(&odd), "missing-ack");
+    }
+
+    #[test]
+    fn a_batch_has_room_for_its_calls_and_every_finding_is_in_one() {
+        let findings = [
+            finding(&["a", "b", "a", "c"]),
+            finding(&["a", "d"]),
+            finding(&["e"]),
+            finding(&[]),
+            finding(&["f", "g", "h", "i", "j", "k"]),
+        ];
+        let found: Vec<_> = batches(&findings, 4)
+            .into_iter()
+            .map(|(range, calls)| (range, calls.len()))
+            .collect();
+        // Five of the last one's six calls are drawn, more than there is room for: it is alone.
+        assert_eq!(found, [(0..2, 4), (2..4, 1), (4..5, 5)]);
+    }
 }

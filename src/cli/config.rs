@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use clap::CommandFactory as _;
 
 use super::annotate;
-use super::args::{Analysis, Args, Command, Format, Lang as LangArg, Time};
+use super::args::{self, Analysis, Args, Command, Format, Lang as LangArg, Time};
 use super::certs;
 use super::color;
 use super::exit::Problem;
@@ -158,6 +158,15 @@ impl Config {
             progress,
         })
     }
+}
+
+/// Whether options narrow the list of responses.
+pub(super) const fn narrows(output: &args::Output) -> bool {
+    !output.code.is_empty()
+        || output.call_id.is_some()
+        || output.host.is_some()
+        || output.since.is_some()
+        || output.until.is_some()
 }
 
 /// Commands that read captures.

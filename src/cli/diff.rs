@@ -7,7 +7,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::args::{Args, Format};
-use super::config::Config;
+use super::config::{self, Config};
 use super::exit::{Exit, Problem};
 use super::inputs;
 use super::progress::Progress;
@@ -61,12 +61,7 @@ fn check(format: Format, args: &Args) -> Result<(), Problem> {
             "redact both captures first, under one key: sipannotate redact --redact-key KEY",
         ));
     }
-    let narrows = !output.code.is_empty()
-        || output.call_id.is_some()
-        || output.host.is_some()
-        || output.since.is_some()
-        || output.until.is_some();
-    if narrows {
+    if config::narrows(output) {
         return Err(Problem::usage(
             "diff compares whole captures and lists no responses to narrow",
         )

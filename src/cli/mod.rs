@@ -20,6 +20,7 @@ mod reference;
 mod show;
 mod again;
 mod redact;
+mod folder;
 mod color;
 mod progress;
 mod messages;

@@ -3,7 +3,7 @@
 //! In: the inputs' sizes on the disk, and a [`Meter`] that the reading feeds. Out: on a terminal a
 //! bar, from the second second on, that is gone before the report is written; elsewhere, if asked
 //! for, a line now and then. A thread of its own looks at the meter ten times a second, so nothing
-//! is done for it a packet. An input that has no size (standard input) gets bytes and rate without an end.
+//! is done for it a packet. A further reading of the same inputs is shown as such. An input that has no size (standard input) gets bytes and rate without an end.
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::Arc;
@@ -61,12 +61,23 @@ pub(super) struct Progress(Option<(Sender<()>, JoinHandle<()>)>);
 impl Progress {
     /// Begins to watch.
     pub(super) fn start(show: Show, inputs: &[Input], meter: &Arc<Meter>) -> Self {
+        Self::watch(show, inputs, meter, false)
+    }
+
+    /// Begins to watch another reading of the same inputs, which counts from nothing and says what it is.
+    pub(super) fn start_again(show: Show, inputs: &[Input], meter: &Arc<Meter>) -> Self {
+        Self::watch(show, inputs, meter, true)
+    }
+
+    fn watch(show: Show, inputs: &[Input], meter: &Arc<Meter>, is_again: bool) -> Self {
         if show == Show::Nothing {
             return Self(None);
         }
+        meter.restart();
         let (stop, stopped) = channel();
         let watch = Watch {
             total: total(inputs),
+            is_again,
             meter: Arc::clone(meter),
             stopped,
         };
@@ -103,6 +114,8 @@ fn total(inputs: &[Input]) -> Option<u64> {
 /// What the thread knows.
 struct Watch {
     total: Option<u64>,
+    /// The inputs were read before.
+    is_again: bool,
     meter: Arc<Meter>,
     stopped: Receiver<()>,
 }
@@ -116,10 +129,14 @@ impl Watch {
     fn draw(&self) {
         // From now on, so that rates are of the whole run.
         let bar = ProgressBar::with_draw_target(self.total, ProgressDrawTarget::hidden());
-        let form = if self.total.is_some() {
-            "{wide_bar} {percent:>3} %, {decimal_bytes} of {decimal_total_bytes}, {decimal_bytes_per_sec}{msg}, {eta} left"
-        } else {
-            "{spinner} {decimal_bytes}, {decimal_bytes_per_sec}{msg}, {elapsed}"
+        let form = match (self.total, self.is_again) {
+            (Some(_), false) => {
+                "{wide_bar} {percent:>3} %, {decimal_bytes} of {decimal_total_bytes}, {decimal_bytes_per_sec}{msg}, {eta} left"
+            }
+            (Some(_), true) => {
+                "again {wide_bar} {percent:>3} %, {decimal_bytes} of {decimal_total_bytes}, {decimal_bytes_per_sec}{msg}, {eta} left"
+            }
+            (None, _) => "{spinner} {decimal_bytes}, {decimal_bytes_per_sec}{msg}, {elapsed}",
         };
         // A form that cannot be read would be drawn in indicatif's own.
         if let Ok(style) = ProgressStyle::with_template(form) {
@@ -153,6 +170,11 @@ impl Watch {
                 self.meter.packets(),
                 clock.elapsed(),
             );
+            let line = if self.is_again {
+                format!("{line}, read again")
+            } else {
+                line
+            };
             // Who closed standard error does not want to know.
             writeln!(io::stderr(), "{line}").unwrap_or_default();
         }

@@ -4,7 +4,6 @@
 
 use std::cell::Cell;
 use std::io::{self, Write};
-use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::CommandFactory as _;
@@ -12,7 +11,6 @@ use clap::CommandFactory as _;
 use super::again::Rereading;
 use super::annotate::{self, Second};
 use super::args::{Args, Command, Format};
-use super::bundle::{self, Bundle};
 use super::config::{self, Config};
 use super::exit::{Exit, Problem};
 use super::inputs::{self, Kept, Opened};
@@ -20,7 +18,7 @@ use super::output::Output;
 use super::progress::Progress;
 use super::reference::{self, Look};
 use super::values::FailOn;
-use super::{color, diff, messages, redact, show};
+use super::{bundle, color, diff, messages, redact, show};
 use crate::capture;
 use crate::pipeline::{self, Outcome};
 use crate::report::comments::Comments;
@@ -49,7 +47,7 @@ pub(super) fn run(mut args: Args) -> anyhow::Result<Exit> {
         Some(command) => {
             config::check_command(&args.captures, &args.input.read, &command)?;
             match command {
-                Command::Bundle { captures } => bundled(args, captures),
+                Command::Bundle { captures } => bundle::run(args, captures),
                 command => other(&args, command),
             }
         }
@@ -196,6 +194,7 @@ fn write_report(
         Box::new(Rereading {
             kept,
             options: &config.options,
+            progress: config.progress,
         })
     });
     let mut report: Box<dyn Report + '_> = match (config.format, again) {
@@ -258,76 +257,6 @@ fn write_report(
         failed,
         damaged,
     })
-}
-
-/// Writes a folder a finding.
-fn bundled(mut args: Args, captures: Vec<PathBuf>) -> anyhow::Result<Exit> {
-    let Some(target) = args.output.file.take() else {
-        return Err(Problem::usage("no folder is given for the bundle")
-            .hint("name a new one: -o DIR")
-            .into());
-    };
-    if args.output.annotate.is_some() {
-        return Err(Problem::usage("-w is for captures, and bundle writes its own").into());
-    }
-    if args.output.redact || args.output.redact_key.is_some() {
-        return Err(
-            Problem::usage("bundle hands on what was captured, as it was captured")
-                .hint("redact the capture, and bundle that: sipannotate redact CAPTURE -o redacted.pcapng; sipannotate bundle redacted.pcapng -o DIR")
-                .into(),
-        );
-    }
-    args.captures = captures;
-    let config = Config::from_args(args)?;
-    warn_before(&config);
-    let Opened { inputs, failed } = inputs::open(&config.captures)?;
-    let files = bundle::files(&inputs)?;
-    let folder = bundle::beside(&target)?;
-    let unopened = tell_unopened(&config, failed);
-    let again = bundle::again(&inputs, &files);
-    let Outcome {
-        view,
-        failed,
-        damaged,
-    } = pipeline::analyse(inputs, &config.options, &mut |_| Ok(()))?;
-    let is_whole = unopened == 0 && failed.is_empty();
-    tell_unread(&config, failed, damaged);
-    // A bundle without some of what was asked for would not say so where it is handed on.
-    if !is_whole {
-        return Ok(Exit::Failed);
-    }
-    let frames = pipeline::call_frames(again, &config.options, &view.findings)?;
-    let mut warnings = Vec::new();
-    if view.findings.is_empty() {
-        warnings.push("there are no findings, and the folder is empty".to_owned());
-    }
-    if frames.further > 0 {
-        warnings.push(format!(
-            "{} frames of the findings' calls had no room, and are in no capture of the bundle",
-            frames.further
-        ));
-    }
-    let bundle = Bundle {
-        captures: &files,
-        view: &view,
-        frames: &frames,
-        command: command_line(),
-        options: &config.options,
-    };
-    bundle.write(folder.path())?;
-    bundle::keep(folder, &target)?;
-    let warnings = warnings.iter().filter(|_| !config.quiet);
-    warnings.for_each(|warning| messages::warning(warning, config.stderr_color));
-    Ok(exit(&config, &view, is_whole))
-}
-
-/// The program's arguments as they were typed; of its own name the last part.
-fn command_line() -> Vec<String> {
-    let arguments = std::env::args_os().skip(1);
-    let arguments = arguments.map(|argument| argument.to_string_lossy().into_owned());
-    std::iter::once("sipannotate".to_owned())
-        .chain(arguments)
-        .collect()
 }
 
 fn other(args: &Args, command: Command) -> anyhow::Result<Exit> {

@@ -12,6 +12,7 @@ use super::args::{Args, Format, Show};
 use super::config::Config;
 use super::exit::{Exit, Problem};
 use super::inputs::{self, Kept, Opened};
+use super::progress::Progress;
 use super::run::{tell_cut_short, tell_unopened, tell_unread, warn_before};
 use crate::ladder::Choice;
 use crate::pipeline::{self, Gathered};
@@ -56,8 +57,11 @@ pub(super) fn run(mut args: Args, asked: Show) -> anyhow::Result<Exit> {
     let reading = "cannot read the captures";
     let mut gathered = if let Some(at) = asked.what.frame {
         let kept = Kept::of(inputs)?;
-        let first = pipeline::gather(kept.inputs(), &config.options, Choice::Frame(at), Some(at))
+        let inputs = kept.inputs();
+        let progress = Progress::start(config.progress, &inputs, &config.options.meter);
+        let first = pipeline::gather(inputs, &config.options, Choice::Frame(at), Some(at))
             .context(reading)?;
+        drop(progress);
         if first.outcome.failed.len() < sources && first.ladders.is_empty() {
             return Err(no_message(at, sources, &first).into());
         }
@@ -71,6 +75,8 @@ pub(super) fn run(mut args: Args, asked: Show) -> anyhow::Result<Exit> {
             first
         } else {
             let choice = Choice::Calls(calls);
+            let _watch =
+                Progress::start_again(config.progress, &kept.inputs(), &config.options.meter);
             let mut second = pipeline::gather(kept.inputs(), &config.options, choice, Some(at))
                 .context(reading)?;
             // Messages without Call-ID are part of no call, but they were asked for.
@@ -82,6 +88,7 @@ pub(super) fn run(mut args: Args, asked: Show) -> anyhow::Result<Exit> {
     } else {
         let call = asked.what.call.unwrap_or_default();
         let choice = Choice::Like(call.clone().into_bytes());
+        let _watch = Progress::start(config.progress, &inputs, &config.options.meter);
         let mut gathered =
             pipeline::gather(inputs, &config.options, choice, None).context(reading)?;
         if gathered.outcome.failed.len() < sources {

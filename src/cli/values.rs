@@ -101,6 +101,8 @@ impl From<Document> for schema::Document {
             Document::Compare => Self::Compare,
             Document::Catalogue => Self::Catalogue,
             Document::Diff => Self::Diff,
+            Document::Show => Self::Show,
+            Document::Manifest => Self::Manifest,
         }
     }
 }

@@ -12,9 +12,10 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 
-use super::sinks::Sinks;
-use super::{Input, Options, read};
+use super::ladders::{Gathered, gather_beside};
+use super::{Input, Options};
 use crate::capture::{self, BlockKind, Piece, Reader};
+use crate::ladder::Choice;
 use crate::limits::Limits;
 use crate::report::view;
 use crate::rewrite::{AUTHOR, BlockView, Copied, Copier, Edit, Editor, Error, FrameView};
@@ -30,12 +31,14 @@ pub struct CallFrames {
     pub further: u64,
 }
 
-/// Reads `inputs` once more for the frames of the calls of `findings`.
+/// Reads `inputs` once more for the frames of the calls of `findings`, and in the same reading for
+/// the calls of `choice`.
 pub fn call_frames(
     inputs: Vec<Input>,
     options: &Options,
     findings: &[view::Finding],
-) -> io::Result<CallFrames> {
+    choice: Choice,
+) -> io::Result<(CallFrames, Gathered)> {
     let limits = &options.limits;
     let mut wanted = Wanted {
         by_call: HashMap::default(),
@@ -58,16 +61,12 @@ pub fn call_frames(
             }
         }
     }
-    let sinks = Sinks {
-        each: &mut |_| Ok(()),
-        messages: &mut |passed| {
-            let origin = &passed.seen.raw.origin;
-            let id = passed.seen.message.call_id().unwrap_or_default();
-            wanted.message(id, origin.at, origin.earlier, limits);
-        },
-    };
-    read(inputs, options, Vec::new(), sinks)?;
-    Ok(wanted.taken)
+    let gathered = gather_beside(inputs, options, choice, None, &mut |passed| {
+        let origin = &passed.seen.raw.origin;
+        let id = passed.seen.message.call_id().unwrap_or_default();
+        wanted.message(id, origin.at, origin.earlier, limits);
+    })?;
+    Ok((wanted.taken, gathered))
 }
 
 struct Wanted {
@@ -118,37 +117,36 @@ pub struct Extract<'a, W: Write> {
     pub out: W,
 }
 
-/// Reads `path`, which is input number `file`, once, and writes `extracts` of it.
+/// Reads `path`, which is input number `file` and was given as `name`, once, and writes `extracts` of it.
 pub fn extract<W: Write>(
     path: &Path,
+    name: &str,
     file: FileIndex,
     limits: &Limits,
     extracts: Vec<Extract<'_, W>>,
 ) -> Result<Vec<Copied>, Error> {
-    let shown = path.to_string_lossy();
     let source = File::open(path).map_err(|source| {
         Error::Read(capture::Error::Read {
-            path: shown.clone().into_owned(),
+            path: name.to_owned(),
             offset_bytes: 0,
             source,
         })
     })?;
-    let name = path.file_name().unwrap_or(path.as_os_str());
-    let name = name.to_string_lossy();
-    let name = WireText(name.as_bytes()).pcapng();
+    let shown = Path::new(name).file_name().unwrap_or(name.as_ref());
+    let shown = WireText(shown.as_encoded_bytes()).pcapng();
     let mut writers: Vec<_> = extracts
         .into_iter()
         .map(|extract| {
             let picker = Picker {
                 frames: extract.frames,
-                name: &name,
+                name: &shown,
                 of: extract.of,
                 is_told: false,
             };
             (Copier::new(extract.out, limits), picker)
         })
         .collect();
-    let mut reader = Reader::open(source, &shown, file, limits).map_err(Error::Read)?;
+    let mut reader = Reader::open(source, name, file, limits).map_err(Error::Read)?;
     loop {
         let piece = match reader.next_piece() {
             Ok(Piece::End) => break,

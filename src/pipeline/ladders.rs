@@ -6,7 +6,7 @@ use std::io;
 
 use super::sinks::Sinks;
 use super::{Input, Options, Outcome, read};
-use crate::ladder::{Choice, Gather};
+use crate::ladder::{Choice, Gather, Passed};
 use crate::report::{project, view};
 use crate::units::FrameRef;
 
@@ -28,6 +28,17 @@ pub fn gather(
     choice: Choice,
     selected: Option<FrameRef>,
 ) -> io::Result<Gathered> {
+    gather_beside(inputs, options, choice, selected, &mut |_| {})
+}
+
+/// The same, while `also` gets every message of the reading.
+pub(super) fn gather_beside(
+    inputs: Vec<Input>,
+    options: &Options,
+    choice: Choice,
+    selected: Option<FrameRef>,
+    also: &mut dyn FnMut(&Passed<'_>),
+) -> io::Result<Gathered> {
     let limits = &options.limits;
     let mut annotations = project::Annotations::new(choice.clone(), limits);
     let mut gather = Gather::new(choice, limits);
@@ -36,7 +47,10 @@ pub fn gather(
             annotations.push(response);
             Ok(())
         },
-        messages: &mut |passed| gather.push(passed),
+        messages: &mut |passed| {
+            gather.push(passed);
+            also(passed);
+        },
     };
     let outcome = read(inputs, options, Vec::new(), sinks)?;
     let gathered = gather.finish();

@@ -48,7 +48,7 @@ pub struct Diff {
     #[schemars(extend("const" = SCHEMA_VERSION))]
     pub schema_version: u32,
     /// Who wrote it.
-    pub tool: Tool,
+    pub tool: view::Tool,
     /// How sure the intervals are.
     pub level: f64,
     /// What was captured before.
@@ -61,15 +61,6 @@ pub struct Diff {
     pub codes: Vec<CodeChange>,
     /// Ratios and delays over all calls.
     pub metrics: Vec<MetricChange>,
-}
-
-/// The program.
-#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
-pub struct Tool {
-    /// `sipannotate`.
-    pub name: &'static str,
-    /// Its version.
-    pub version: &'static str,
 }
 
 /// What was captured on one side.
@@ -247,10 +238,7 @@ pub struct MetricChange {
 pub fn diff(before: &Side, after: &Side) -> Diff {
     Diff {
         schema_version: SCHEMA_VERSION,
-        tool: Tool {
-            name: "sipannotate",
-            version: env!("CARGO_PKG_VERSION"),
-        },
+        tool: view::Tool::default(),
         level: LEVEL,
         before: Summary::of(&before.view),
         after: Summary::of(&after.view),

@@ -228,8 +228,12 @@ labels! {
     example: "Example call", "示例呼叫";
     /// The call was drawn under an earlier finding.
     example_above: "The example call is that of finding", "示例呼叫见发现";
-    /// The command that draws a call.
-    example_by: "A call as a ladder", "查看呼叫流程";
+    /// Of a bundle: what its folders hold.
+    in_folders: "Each folder holds ticket.md, ladder.txt with up to five of the calls, a capture of just the calls, and manifest.json with SHA-256 of these files. Where a finding names no call, there is no capture and no ladder.", "每个文件夹包含 ticket.md、ladder.txt（最多五个呼叫）、仅含相关呼叫的抓包，以及记录各文件 SHA-256 的 manifest.json。未涉及具体呼叫的发现没有抓包和流程图。";
+    /// Of a bundle: column.
+    folder: "Folder", "文件夹";
+    /// Of a bundle: what frame numbers count.
+    frames_of_whole: "Frame numbers are those of the whole capture; beside this ticket, ladder.txt has these calls and a capture just their packets, each with a comment that says which frame it was.", "帧号均为完整抓包中的编号；同一文件夹中的 ladder.txt 含这些呼叫，抓包仅含其数据包，每个数据包的注释注明原帧号。";
     /// A message of the call.
     message: "Message as it was sent", "原始消息";
     /// The request of the example call.

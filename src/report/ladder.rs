@@ -9,6 +9,7 @@
 
 use std::io::{self, Write};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 
 use crate::report::clock::TimeStyle;
@@ -73,20 +74,25 @@ pub fn write_frame(
     Ok(())
 }
 
-/// What `show -f json` prints.
-#[derive(Debug, Serialize)]
+/// What `sipannotate show -f json` prints: calls, message by message.
+#[derive(Debug, Serialize, JsonSchema)]
 struct Document<'a> {
+    /// The version of this shape; steps when a reader could break.
+    #[schemars(extend("const" = view::SCHEMA_VERSION))]
     schema_version: u32,
-    tool: Tool,
+    /// Who wrote it.
+    tool: view::Tool,
+    /// The inputs, in command line order.
     captures: &'a [view::Capture],
+    /// Everything that was not or not fully analysed.
     trust: &'a [view::Trust],
+    /// The calls, in the order of their first messages.
     calls: &'a [view::Ladder],
 }
 
-#[derive(Debug, Serialize)]
-struct Tool {
-    name: &'static str,
-    version: &'static str,
+/// The schema of what [`write_json`] writes.
+pub(super) fn schema(generator: SchemaGenerator) -> Schema {
+    generator.into_root_schema_for::<Document<'_>>()
 }
 
 /// Writes calls as one JSON object, on a line of its own.
@@ -94,10 +100,7 @@ pub fn write_json(calls: &[view::Ladder], of: &view::View, out: &mut dyn Write) 
     let mut line = Vec::new();
     let document = Document {
         schema_version: view::SCHEMA_VERSION,
-        tool: Tool {
-            name: "sipannotate",
-            version: env!("CARGO_PKG_VERSION"),
-        },
+        tool: view::Tool::default(),
         captures: &of.captures,
         trust: &of.trust,
         calls,

@@ -25,10 +25,13 @@ use crate::report::table::layout::Page;
 use crate::report::{Again, Report, view};
 use crate::units::{FileIndex, FrameNo, FrameRef};
 
+mod bundle;
 mod diagram;
 mod findings;
 mod message;
 mod sections;
+
+pub use bundle::{write_finding, write_index};
 
 /// Findings in the report, as in the table (CONTRACT).
 const SHOWN_FINDINGS: usize = 20;

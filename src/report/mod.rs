@@ -10,6 +10,8 @@
 use std::collections::BTreeMap;
 use std::io;
 
+use schemars::JsonSchema;
+
 use crate::units::FrameRef;
 
 pub mod view;
@@ -29,6 +31,7 @@ pub mod comments;
 pub mod ladder;
 pub mod markdown;
 pub mod html;
+pub mod manifest;
 pub mod reference;
 
 /// A form of report.
@@ -66,13 +69,15 @@ pub struct Provenance {
 }
 
 /// What tells a file from every other.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, JsonSchema)]
+#[schemars(transform = schema::BytesBeside(&["path"]))]
 pub struct Digest {
     /// As it was named.
     pub path: view::Text,
     /// Bytes, as they lie on the disk.
     pub bytes: u64,
     /// SHA-256 of these, in hexadecimal; `None` where the file could not be read again.
+    #[schemars(skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
 }
 

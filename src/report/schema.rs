@@ -14,7 +14,7 @@ use schemars::transform::{RecursiveTransform, Transform};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value, json};
 
-use super::{diff, reference, view};
+use super::{diff, ladder, manifest, reference, view};
 
 /// Something that is printed as JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +31,10 @@ pub enum Document {
     Catalogue,
     /// `-f json` of `diff`.
     Diff,
+    /// `-f json` of `show`.
+    Show,
+    /// `manifest.json` of `bundle`.
+    Manifest,
 }
 
 impl Document {
@@ -42,6 +46,8 @@ impl Document {
         Self::Compare,
         Self::Catalogue,
         Self::Diff,
+        Self::Show,
+        Self::Manifest,
     ];
 
     /// Its name on the command line and in `docs/schema/`.
@@ -53,6 +59,8 @@ impl Document {
             Self::Compare => "compare",
             Self::Catalogue => "catalogue",
             Self::Diff => "diff",
+            Self::Show => "show",
+            Self::Manifest => "manifest",
         }
     }
 
@@ -64,6 +72,8 @@ impl Document {
             Self::Compare => reference::compare_schema(generator),
             Self::Catalogue => reference::catalogue_schema(generator),
             Self::Diff => diff::schema(generator),
+            Self::Show => ladder::schema(generator),
+            Self::Manifest => manifest::schema(generator),
         }
     }
 }
@@ -90,21 +100,11 @@ struct Report<'a> {
     #[schemars(extend("const" = view::SCHEMA_VERSION))]
     schema_version: u32,
     /// Who wrote it.
-    tool: Tool,
+    tool: view::Tool,
     /// Every response seen, in the order of the capture, unless options narrow them.
     responses: Vec<view::Response<'a>>,
     #[schemars(flatten)]
     view: view::View,
-}
-
-/// The program.
-#[derive(JsonSchema)]
-#[expect(dead_code, reason = "only its shape is of use; `json` writes it")]
-struct Tool {
-    /// `sipannotate`.
-    name: String,
-    /// Its version.
-    version: String,
 }
 
 /// A line of `sipannotate -f ndjson`: an object of the report with its `type`.
@@ -313,6 +313,44 @@ pub(super) fn signer_beside(schema: &mut Schema) {
         // The definition is there: captures and findings have times.
         let time = json!({"$ref": "#/$defs/Time", "description": description});
         properties.insert(field.to_owned(), time);
+    }
+}
+
+/// Adds the fields of a ladder that are a pair in the view.
+pub(super) fn ladder_beside(schema: &mut Schema) {
+    for (field, which) in [
+        ("left_out_before", "before the first"),
+        ("left_out_behind", "behind the last"),
+    ] {
+        let description = format!("Messages of the call {which} that is here.");
+        add(
+            schema,
+            field,
+            json!({"type": "integer", "minimum": 0, "description": description}),
+        );
+    }
+}
+
+/// Adds the bytes of a ladder's message, and `true` where that is all a field can be.
+pub(super) fn message_beside(schema: &mut Schema) {
+    add(
+        schema,
+        "message",
+        json!({"type": "string", "description": "As it was sent; shorter than `length` where there was no room."}),
+    );
+    let Some(properties) = properties(schema) else {
+        return;
+    };
+    for (field, description) in [
+        (
+            "holds",
+            "Its session description puts the other side on hold.",
+        ),
+        ("snapped", "The capture's snap length cut it."),
+        ("selected", "It is of the frame that was asked for."),
+    ] {
+        let only = json!({"const": true, "description": description});
+        properties.insert(field.to_owned(), only);
     }
 }
 

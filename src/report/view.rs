@@ -49,6 +49,22 @@ impl Default for Head {
     }
 }
 
+/// The program.
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
+pub struct Tool {
+    /// `sipannotate`.
+    pub name: &'static str,
+    /// Its version.
+    pub version: &'static str,
+}
+
+impl Default for Tool {
+    fn default() -> Self {
+        let Head { name, version, .. } = Head::default();
+        Self { name, version }
+    }
+}
+
 /// A response as it is reported: what was on the wire, and what the catalogue and the capture add.
 #[derive(Clone, Debug, JsonSchema)]
 #[schemars(transform = BytesBeside(&["call_id", "method", "from", "to", "reason"]))]

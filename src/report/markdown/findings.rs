@@ -7,6 +7,7 @@ use crate::report::table::findings as said;
 use crate::report::table::layout::Page;
 use crate::report::text;
 use crate::report::view::{Diagnosis, Finding, Ladder, LadderMessage, View};
+use crate::units::Timestamp;
 use crate::wire_text::markdown;
 
 /// Pairs and calls listed of a finding.
@@ -23,12 +24,7 @@ pub(super) fn write(
     if view.findings.is_empty() {
         return writeln!(out, "{}", page.labels.no_findings);
     }
-    let start = view
-        .captures
-        .iter()
-        .filter_map(|capture| capture.first)
-        .min();
-    let start = start.map(|start| start.0);
+    let start = start(view);
     for (index, finding) in view.findings.iter().take(SHOWN_FINDINGS).enumerate() {
         if index > 0 {
             writeln!(out)?;
@@ -40,17 +36,11 @@ pub(super) fn write(
             severity(page.labels, finding.severity),
             markdown(&finding.title)
         )?;
-        fields(page, finding, start, out)?;
-        if let Some(filter) = &finding.filter {
-            writeln!(out, "\n{} (Wireshark):\n", page.labels.filter)?;
-            fence(
-                out,
-                "text",
-                &[crate::wire_text::terminal(filter.into()).into_owned()],
-            )?;
-        }
+        body(page, finding, start, out)?;
         match examples.of(index) {
-            Some((ladder, first)) if first == index => example(page, finding, ladder, out)?,
+            Some((ladder, first)) if first == index => {
+                example(page, "####", finding, ladder, out)?;
+            }
             Some((_, first)) => {
                 writeln!(out, "\n{} {}.", page.labels.example_above, first + 1)?;
             }
@@ -64,10 +54,49 @@ pub(super) fn write(
     Ok(())
 }
 
+/// Writes the section of a ticket that is of `finding` alone.
+pub(super) fn write_only(
+    page: Page,
+    view: &View,
+    finding: &Finding,
+    ladder: Option<&Ladder>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let severity = severity(page.labels, finding.severity);
+    heading(out, &format!("{}: {severity}", page.labels.finding))?;
+    body(page, finding, start(view), out)?;
+    ladder.map_or(Ok(()), |ladder| example(page, "###", finding, ladder, out))
+}
+
+/// When the first packet was captured.
+fn start(view: &View) -> Option<Timestamp> {
+    let starts = view.captures.iter().filter_map(|capture| capture.first);
+    starts.min().map(|start| start.0)
+}
+
+/// What is known of a finding, and how to find its calls in Wireshark.
+fn body(
+    page: Page,
+    finding: &Finding,
+    start: Option<Timestamp>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    fields(page, finding, start, out)?;
+    let Some(filter) = &finding.filter else {
+        return Ok(());
+    };
+    writeln!(out, "\n{} (Wireshark):\n", page.labels.filter)?;
+    fence(
+        out,
+        "text",
+        &[crate::wire_text::terminal(filter.into()).into_owned()],
+    )
+}
+
 fn fields(
     page: Page,
     finding: &Finding,
-    start: Option<crate::units::Timestamp>,
+    start: Option<Timestamp>,
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let labels = page.labels;
@@ -144,11 +173,17 @@ fn calls(page: Page, finding: &Finding) -> String {
 }
 
 /// The example call: drawn, then its request and what answered that, as they were sent.
-fn example(page: Page, finding: &Finding, ladder: &Ladder, out: &mut dyn Write) -> io::Result<()> {
+fn example(
+    page: Page,
+    level: &str,
+    finding: &Finding,
+    ladder: &Ladder,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let labels = page.labels;
     writeln!(
         out,
-        "\n#### {} {}\n",
+        "\n{level} {} {}\n",
         labels.example,
         ladder.call_id.wire().markdown()
     )?;

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use super::findings::peers;
 use super::{fence, heading, item, severity};
 use crate::report::clock::{self, TimeStyle};
+use crate::report::labels::Labels;
 use crate::report::table::findings as said;
 use crate::report::table::layout::Page;
 use crate::report::view::{Response, Severity, View};
@@ -26,11 +27,7 @@ pub(super) fn write_summary(page: Page, view: &View, out: &mut dyn Write) -> io:
         |worst| markdown(&worst.title),
     );
     writeln!(out, "# {title}\n")?;
-    // Who gets a ticket has other clocks and other zones: it is UTC whatever was asked for.
-    let utc = Page {
-        time: TimeStyle::Utc,
-        ..page
-    };
+    let utc = utc(page);
     let first = view
         .captures
         .iter()
@@ -41,27 +38,7 @@ pub(super) fn write_summary(page: Page, view: &View, out: &mut dyn Write) -> io:
         .iter()
         .filter_map(|capture| capture.last)
         .max();
-    let mut counts = Vec::new();
-    for level in [
-        Severity::Critical,
-        Severity::Error,
-        Severity::Warning,
-        Severity::Info,
-    ] {
-        let count = view
-            .findings
-            .iter()
-            .filter(|found| found.severity == level)
-            .count();
-        if count > 0 {
-            counts.push(format!("{count} {}", severity(labels, level)));
-        }
-    }
-    let found = if counts.is_empty() {
-        labels.no_findings.trim_end_matches(['.', '。']).to_owned()
-    } else {
-        counts.join(", ")
-    };
+    let found = found(labels, view);
     if let Some(detail) = worst.and_then(|worst| worst.detail.as_deref()) {
         writeln!(out, "{}", markdown(detail))?;
     }
@@ -78,16 +55,7 @@ pub(super) fn write_summary(page: Page, view: &View, out: &mut dyn Write) -> io:
         let window = said::window(utc, first, last, first.0);
         row(out, labels.capture, &markdown(&window))?;
     }
-    let totals = format!(
-        "{} {}, {} SIP {}, {} {}",
-        view.totals.packets,
-        labels.packets.to_lowercase(),
-        view.totals.sip_messages,
-        labels.messages,
-        view.totals.invites,
-        labels.attempts
-    );
-    row(out, labels.packets, &totals)?;
+    row(out, labels.packets, &totals(labels, view))?;
     row(out, labels.findings, &found)?;
     let Some(worst) = worst else {
         return Ok(());
@@ -110,6 +78,52 @@ pub(super) fn write_summary(page: Page, view: &View, out: &mut dyn Write) -> io:
             .map(markdown)
             .unwrap_or_default(),
     )
+}
+
+/// How much was captured.
+pub(super) fn totals(labels: &Labels, view: &View) -> String {
+    format!(
+        "{} {}, {} SIP {}, {} {}",
+        view.totals.packets,
+        labels.packets.to_lowercase(),
+        view.totals.sip_messages,
+        labels.messages,
+        view.totals.invites,
+        labels.attempts
+    )
+}
+
+/// Who gets a ticket has other clocks and other zones: it is UTC whatever was asked for.
+pub(super) const fn utc(page: Page) -> Page {
+    Page {
+        time: TimeStyle::Utc,
+        ..page
+    }
+}
+
+/// How many findings there are, by severity.
+pub(super) fn found(labels: &Labels, view: &View) -> String {
+    let mut counts = Vec::new();
+    for level in [
+        Severity::Critical,
+        Severity::Error,
+        Severity::Warning,
+        Severity::Info,
+    ] {
+        let count = view
+            .findings
+            .iter()
+            .filter(|found| found.severity == level)
+            .count();
+        if count > 0 {
+            counts.push(format!("{count} {}", severity(labels, level)));
+        }
+    }
+    if counts.is_empty() {
+        labels.no_findings.trim_end_matches(['.', '。']).to_owned()
+    } else {
+        counts.join(", ")
+    }
 }
 
 /// Responses by status code.

@@ -7,15 +7,19 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{Diagnosis, Severity, Text, Time};
+use crate::report::schema::{self, BytesBeside};
 use crate::units::{Endpoint, Timestamp, Transport};
 use crate::wire_text::WireText;
 
 /// One call: its hosts, its messages, and the findings it is part of.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, JsonSchema)]
+#[schemars(transform = BytesBeside(&["call_id"]))]
+#[schemars(transform = schema::ladder_beside)]
 pub struct Ladder {
     /// Call-ID; empty where messages have none.
     pub call_id: Text,
@@ -26,13 +30,15 @@ pub struct Ladder {
     /// The findings that name this call, in the order of the report.
     pub findings: Vec<LadderFinding>,
     /// Messages of the call before the first and behind the last that are here.
+    #[schemars(skip)]
     pub left_out: (u64, u64),
     /// Capture time of the first packet of the run, from which relative times count; not in the JSON.
+    #[schemars(skip)]
     pub capture_start: Option<Timestamp>,
 }
 
 /// A column.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct LadderHost {
     /// Address; with its port where several parties share the address.
     pub name: String,
@@ -41,21 +47,28 @@ pub struct LadderHost {
 }
 
 /// A message: an arrow.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, JsonSchema)]
+#[schemars(transform = BytesBeside(&["method", "uri", "reason", "branch", "from_tag", "to_tag", "message"]))]
+#[schemars(transform = schema::message_beside)]
 pub struct LadderMessage {
     /// Index of the capture.
     pub file: u16,
     /// The frame that completed it.
     pub frame: u64,
     /// All frames that carried parts of it, `frame` last, where there are several.
+    #[schemars(skip_serializing_if = "Vec::is_empty")]
     pub frames: Vec<u64>,
     /// Capture time.
+    #[schemars(with = "Time")]
     pub time: Timestamp,
     /// Who sent it.
+    #[schemars(with = "String")]
     pub src: Endpoint,
     /// To whom.
+    #[schemars(with = "String")]
     pub dst: Endpoint,
     /// How.
+    #[schemars(with = "String", extend("enum" = ["UDP", "TCP", "TLS", "WS", "WSS", "SCTP"]))]
     pub transport: Transport,
     /// Column of the sender, from 0.
     pub from: usize,
@@ -64,48 +77,67 @@ pub struct LadderMessage {
     /// Method: of a response the one it answers.
     pub method: Text,
     /// Of a request.
+    #[schemars(skip_serializing_if = "Option::is_none")]
     pub uri: Option<Text>,
     /// Of a response; 0 where what was sent is no code.
+    #[schemars(skip_serializing_if = "Option::is_none")]
     pub code: Option<u16>,
     /// Of a response.
+    #[schemars(skip_serializing_if = "Option::is_none")]
     pub reason: Option<Text>,
     /// Number of the CSeq.
+    #[schemars(skip_serializing_if = "Option::is_none")]
     pub cseq: Option<u32>,
     /// Branch of the topmost Via.
+    #[schemars(skip_serializing_if = "Option::is_none")]
     pub branch: Option<Text>,
     /// Tag of From.
+    #[schemars(skip_serializing_if = "Option::is_none")]
     pub from_tag: Option<Text>,
     /// Tag of To.
+    #[schemars(skip_serializing_if = "Option::is_none")]
     pub to_tag: Option<Text>,
     /// Encoding names of its session description, for people; absent without one.
+    #[schemars(skip_serializing_if = "Option::is_none")]
     pub media: Option<String>,
     /// The description puts the other side on hold.
+    #[schemars(skip)]
     pub holds: bool,
     /// Its sender repeated it.
     pub retransmission: bool,
     /// The tap copied it.
     pub duplicate: bool,
     /// The message of which it is a repeat or a copy, by its place in `messages`.
+    #[schemars(skip_serializing_if = "Option::is_none")]
     pub repeats: Option<usize>,
     /// The catalogue's words for its code.
+    #[schemars(skip_serializing_if = "Option::is_none")]
     pub meaning: Option<Cow<'static, str>>,
     /// The catalogue's words for what to do.
+    #[schemars(skip_serializing_if = "Option::is_none")]
     pub remediation: Option<Cow<'static, str>>,
     /// What this capture adds.
+    #[schemars(skip_serializing_if = "Option::is_none")]
     pub context: Option<String>,
     /// Why a STIR code was sent.
+    #[schemars(skip_serializing_if = "Vec::is_empty")]
     pub diagnosis: Vec<Diagnosis<'static>>,
     /// The findings whose frames name it, by place in [`Ladder::findings`].
+    #[schemars(skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<usize>,
     /// Its Identity header fields, read.
+    #[schemars(skip_serializing_if = "Vec::is_empty")]
     pub identity: Vec<LadderIdentity>,
     /// Its bytes as they were sent; fewer than `length` where there was no room.
+    #[schemars(skip)]
     pub bytes: Arc<[u8]>,
     /// Bytes it has.
     pub length: usize,
     /// The capture's snap length cut it.
+    #[schemars(skip)]
     pub snapped: bool,
     /// It was asked for by its frame.
+    #[schemars(skip)]
     pub selected: bool,
 }
 
@@ -122,7 +154,7 @@ impl LadderMessage {
 }
 
 /// One value of Identity, read.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
 pub struct LadderIdentity {
     /// The name of its form, [`crate::stir::identity::Form::name`].
     pub form: &'static str,
@@ -141,7 +173,7 @@ pub struct LadderIdentity {
 }
 
 /// A finding that names the call.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct LadderFinding {
     /// Its place in the report's findings, from 0.
     pub finding: usize,

@@ -16,7 +16,7 @@ use serde::ser::{SerializeMap, Serializer};
 use super::{
     CallRef, Capture, Contributor, KeyBurst, Ladder, LadderMessage, Onset, Response, Signer, Time,
 };
-use crate::report::clock;
+use crate::report::{Digest, clock};
 use crate::wire_text::WireText;
 
 impl Serialize for Time {
@@ -253,6 +253,16 @@ impl Serialize for LadderMessage {
             map.serialize_entry("selected", &true)?;
         }
         put_text(&mut map, "message", "message_bytes", self.wire())?;
+        map.end()
+    }
+}
+
+impl Serialize for Digest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        put_text(&mut map, "path", "path_bytes", self.path.wire())?;
+        map.serialize_entry("bytes", &self.bytes)?;
+        put_some(&mut map, "sha256", self.sha256.as_ref())?;
         map.end()
     }
 }
