@@ -66,6 +66,9 @@ pub struct Options {
     pub certificates: crate::stir::Store,
     /// Told how much was read, for whoever watches.
     pub meter: Arc<Meter>,
+    /// Responses that the report shows, where it shows the first ones only: of further ones `each`
+    /// gets no more than that they were there, when the capture has ended. None: it gets all.
+    pub told_responses: Option<u64>,
 }
 
 /// An error of one input.
@@ -193,6 +196,7 @@ impl Run {
                     limits,
                     options.burst,
                     Arc::new(options.certificates.clone()),
+                    options.told_responses,
                 ),
                 transports: BTreeMap::new(),
             },

@@ -123,6 +123,9 @@ impl Config {
                 burst: burst(&args.analysis),
                 secrets: Some(secrets),
                 certificates: certificates.store,
+                told_responses: (args.output.format == Format::Table)
+                    .then(|| table.shown_responses())
+                    .flatten(),
                 ..pipeline::Options::default()
             },
             filter,

@@ -13,12 +13,13 @@
 //! # References
 //! - RFC 8224 §6.2; RFC 9410 for refusals that let the call go on
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::partition::{Dimension, Traits, Values};
 use super::rule::{Peer, kept};
+use super::table::Table;
 use crate::calls::{Attempt, InviteOn, ResponseSeen};
 use crate::limits::Limits;
 use crate::sip::{Indexer, Message, Name, StartLine};
@@ -71,7 +72,7 @@ pub struct Examiner {
     here: Indexer,
     before: Indexer,
     call_id_bytes: usize,
-    judged: HashMap<(Box<[u8]>, u32), Judged>,
+    judged: Table<(Box<[u8]>, u32), Judged>,
     order: VecDeque<(Box<[u8]>, u32)>,
     verifiers: BTreeSet<IpAddr>,
     precedents: Precedents,
@@ -89,7 +90,7 @@ impl Examiner {
             here: Indexer::new(limits.header_fields),
             before: Indexer::new(limits.header_fields),
             call_id_bytes: limits.call_id_bytes,
-            judged: HashMap::new(),
+            judged: Table::default(),
             order: VecDeque::new(),
             verifiers: BTreeSet::new(),
             precedents: Precedents::new(limits.stir_verifiers),
@@ -101,8 +102,8 @@ impl Examiner {
     }
 
     /// The names behind the traits, once all attempts have been taken.
-    pub fn take_values(&mut self) -> Arc<Values> {
-        Arc::new(std::mem::take(&mut self.values))
+    pub fn take_values(&mut self) -> Values {
+        std::mem::take(&mut self.values)
     }
 
     /// The inventory, most INVITEs first, and how many INVITEs of further signers there were.
@@ -217,12 +218,15 @@ impl Examiner {
 
     /// Takes an attempt with its first final response.
     pub fn attempt(&mut self, attempt: &Attempt<'_>) -> Signed {
-        let key = (kept(attempt.call_id, self.call_id_bytes), attempt.cseq);
-        let refused = self.judged.get(&key).cloned();
+        // Where no identity was refused, as is usual, there is nothing to look for.
+        let refused = if self.judged.is_empty() {
+            None
+        } else {
+            let key = (kept(attempt.call_id, self.call_id_bytes), attempt.cseq);
+            self.judged.get(&key).cloned()
+        };
         let mut traits = Traits::default();
-        let peer = Peer::of(&attempt.flow).to_string();
-        self.values
-            .set(&mut traits, Dimension::Peer, peer.as_bytes());
+        self.values.set_peer(&mut traits, Peer::of(&attempt.flow));
         let Some(hop) = self.judging_hop(attempt) else {
             return Signed {
                 traits,
@@ -241,9 +245,12 @@ impl Examiner {
             ..
         } = self;
         let verifier = hop.flow.dst.addr;
+        values.set_verifier(&mut traits, verifier);
         let mut set = |dimension, value: &[u8]| values.set(&mut traits, dimension, value);
-        set(Dimension::Verifier, verifier.to_string().as_bytes());
-        set(Dimension::Hop, format!("{} Via", hop.vias).as_bytes());
+        match hop.vias {
+            1 => set(Dimension::Hop, b"1 Via"),
+            vias => set(Dimension::Hop, format!("{vias} Via").as_bytes()),
+        }
         set(Dimension::Size, size_class(hop.bytes).as_bytes());
         set(
             Dimension::Fragmented,

@@ -11,13 +11,12 @@
 //! - RFC 3261 §18.1.1: above 1300 bytes, or within 200 bytes of the path's MTU, a request goes over
 //!   TCP
 
-use std::collections::HashMap;
-
 use super::grouping::{Gathered, Said};
 use super::reading::{Silence, call_ref, first_answer, next, silence, time_of, told};
 use super::rule::{
     CallRef, Confidence, End, Explanation, Finding, Peer, Rule, Severity, Topic, counted,
 };
+use super::table::{Table, place};
 use crate::calls::{Exchanged, Hop};
 use crate::limits::Limits;
 use crate::units::{Timestamp, Transport};
@@ -41,7 +40,7 @@ const CALLS: usize = 64;
 pub struct FragmentsLost {
     text_bytes: usize,
     cap: usize,
-    pairs: HashMap<Peer, Sizes>,
+    pairs: Table<Peer, Sizes>,
     given_up: u64,
 }
 
@@ -54,7 +53,7 @@ struct Sizes {
     fragmented: u64,
     loss: bool,
     /// The large ones without answer.
-    lost: Option<Lost>,
+    lost: Option<Box<Lost>>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -83,7 +82,7 @@ impl FragmentsLost {
         Self {
             text_bytes: limits.call_id_bytes,
             cap: limits.host_pairs,
-            pairs: HashMap::new(),
+            pairs: Table::default(),
             given_up: 0,
         }
     }
@@ -102,11 +101,10 @@ impl FragmentsLost {
             return;
         }
         let peer = Peer::of(&hop.flow);
-        if self.pairs.len() >= self.cap && !self.pairs.contains_key(&peer) {
+        let Some(sizes) = place(&mut self.pairs, peer, self.cap) else {
             self.given_up += 1;
             return;
-        }
-        let sizes = self.pairs.entry(peer).or_default();
+        };
         let is_large = hop.request_bytes > LARGE || hop.fragmented;
         let counts = if is_large {
             &mut sizes.large
@@ -124,11 +122,13 @@ impl FragmentsLost {
         sizes.fragmented += u64::from(hop.fragmented);
         sizes.loss |= exchanged.observed.loss;
         let time = time_of(hop);
-        let lost = sizes.lost.get_or_insert_with(|| Lost {
-            start: time,
-            end: time,
-            evidence: format!("{} bytes: {}", hop.request_bytes, told(exchanged, hop)),
-            calls: Vec::new(),
+        let lost = sizes.lost.get_or_insert_with(|| {
+            Box::new(Lost {
+                start: time,
+                end: time,
+                evidence: format!("{} bytes: {}", hop.request_bytes, told(exchanged, hop)),
+                calls: Vec::new(),
+            })
         });
         lost.start = lost.start.min(time);
         lost.end = lost.end.max(time);

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use super::burst::BurstOptions;
 use super::examiner::Signed;
-use super::partition::Values;
+use super::past::Past;
 use super::refusals::{Refusals, Said};
 use super::rule::{End, Explanation, Finding, Rule, Severity, Topic};
 use crate::calls::{Attempt, ClockChange};
@@ -37,8 +37,10 @@ impl IdentityBurst {
     /// A rule for one capture.
     pub fn new(limits: &Limits, options: BurstOptions) -> Self {
         Self {
-            refusals: Refusals::new(limits, options),
-            soft: Refusals::new(limits, options),
+            refusals: Refusals::new(limits, options, |ending| {
+                Some(ending.code).filter(|code| code.get() == CODE)
+            }),
+            soft: Refusals::new(limits, options, |ending| ending.soft),
         }
     }
 }
@@ -66,16 +68,13 @@ impl Rule for IdentityBurst {
     }
 
     fn attempt(&mut self, attempt: &Attempt<'_>, signed: &Signed) {
-        let hard = Some(attempt.code).filter(|code| code.get() == CODE);
-        self.refusals.attempt(attempt, signed, hard);
-        let soft = signed.refused.as_ref().filter(|judged| judged.soft);
-        let soft = soft.and_then(|judged| StatusCode::new(judged.code));
-        self.soft.attempt(attempt, signed, soft);
+        self.refusals.attempt(attempt, signed);
+        self.soft.attempt(attempt, signed);
     }
 
-    fn name_values(&mut self, values: &Arc<Values>) {
-        self.refusals.name_values(values);
-        self.soft.name_values(values);
+    fn look_back(&mut self, past: &Arc<Past>) {
+        self.refusals.look_back(past);
+        self.soft.look_back(past);
     }
 
     fn finish(&mut self, end: &End, out: &mut dyn FnMut(Finding)) {

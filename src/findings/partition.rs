@@ -12,13 +12,20 @@
 //! # References
 //! - DOMAIN G.5; E. B. Wilson, "Probable inference", 1927, for the intervals
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use super::rule::Peer;
+use super::table::Table;
 
 /// Values told apart in one dimension.
 const VALUES: usize = 4096;
 
 /// A prefix of numbers has at least so many digits (DOMAIN G.5).
 const PREFIX_DIGITS: u8 = 6;
+
+/// Digits kept of a number.
+const DIGITS: usize = 18;
 
 /// Such a prefix holds at least this share of the refused calls.
 const PREFIX_SHARE: f64 = 0.8;
@@ -100,6 +107,12 @@ pub struct Traits {
 }
 
 impl Traits {
+    fn set(&mut self, dimension: Dimension, id: ValueId) {
+        if let Some(place) = self.values.get_mut(dimension as usize) {
+            *place = id;
+        }
+    }
+
     /// The number of its value in a dimension, if that has a name.
     pub(super) fn id(&self, dimension: Dimension) -> Option<ValueId> {
         self.values
@@ -110,72 +123,103 @@ impl Traits {
 
     /// The first `len` digits of the calling number.
     pub(super) fn orig_range(&self, len: u8) -> Option<u64> {
-        self.orig.prefix(len).map(|digits| digits.number)
+        self.orig.prefix(len).map(Digits::number)
     }
 }
 
-/// A telephone number's digits.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Digits {
-    number: u64,
-    len: u8,
-}
+/// A telephone number's digits behind a 1, which keeps leading zeros; 0 where there is no number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Digits(u64);
 
 impl Digits {
-    /// Of a canonical number; up to 19 digits, which is more than E.164 has.
+    /// Of a canonical number; up to [`DIGITS`] digits, which is more than E.164 has.
     fn of(text: &str) -> Self {
-        let mut digits = Self::default();
-        for byte in text.bytes().filter(u8::is_ascii_digit).take(19) {
-            digits.number = digits.number * 10 + u64::from(byte - b'0');
-            digits.len += 1;
-        }
-        digits
+        let digits = text.bytes().filter(u8::is_ascii_digit).take(DIGITS);
+        Self(digits.fold(1, |number, byte| number * 10 + u64::from(byte - b'0')))
+    }
+
+    fn len(self) -> u32 {
+        self.0.checked_ilog10().unwrap_or_default()
     }
 
     /// Its first `len` digits.
     fn prefix(self, len: u8) -> Option<Self> {
-        let cut = self.len.checked_sub(len)?;
-        Some(Self {
-            number: self.number / 10_u64.checked_pow(u32::from(cut))?,
-            len,
-        })
+        let cut = self.len().checked_sub(u32::from(len))?;
+        Some(Self(self.0 / 10_u64.checked_pow(cut)?))
+    }
+
+    /// Its value, whatever zeros it begins with.
+    fn number(self) -> u64 {
+        self.0
+            - 10_u64
+                .checked_pow(self.len())
+                .unwrap_or_default()
+                .min(self.0)
     }
 
     fn text(self) -> String {
-        format!("{:0width$}", self.number, width = usize::from(self.len))
+        let width = usize::try_from(self.len()).unwrap_or_default();
+        format!("{:0width$}", self.number())
     }
 }
 
 /// The values seen, by dimension.
 #[derive(Debug, Default)]
 pub struct Values {
-    ids: [HashMap<Box<[u8]>, ValueId>; COUNT],
+    ids: [Table<Box<[u8]>, ValueId>; COUNT],
     names: [Vec<Box<[u8]>>; COUNT],
+    /// Of those that every attempt has the numbers again, by what is quicker than their names.
+    peers: Table<Peer, ValueId>,
+    verifiers: Table<IpAddr, ValueId>,
 }
 
 impl Values {
     /// Sets one trait of an attempt; numbers go to [`Values::set_number`].
     pub fn set(&mut self, traits: &mut Traits, dimension: Dimension, value: &[u8]) {
+        let id = self.number(dimension, value);
+        traits.set(dimension, id);
+    }
+
+    /// The number of a value; 0 where there is no room for one more.
+    fn number(&mut self, dimension: Dimension, value: &[u8]) -> ValueId {
         let index = dimension as usize;
-        let (Some(ids), Some(names), Some(place)) = (
-            self.ids.get_mut(index),
-            self.names.get_mut(index),
-            traits.values.get_mut(index),
-        ) else {
-            return;
+        let (Some(ids), Some(names)) = (self.ids.get_mut(index), self.names.get_mut(index)) else {
+            return 0;
         };
         if let Some(id) = ids.get(value) {
-            *place = *id;
-            return;
+            return *id;
         }
         if names.len() >= VALUES {
-            *place = 0;
-            return;
+            return 0;
         }
         names.push(value.into());
         let id = ValueId::try_from(names.len()).unwrap_or(0);
         ids.insert(value.into(), id);
-        *place = id;
+        id
+    }
+
+    /// Sets the pair of hosts, whose name is written the first time only.
+    pub fn set_peer(&mut self, traits: &mut Traits, peer: Peer) {
+        let id = self.peers.get(&peer).copied().unwrap_or_else(|| {
+            let id = self.number(Dimension::Peer, peer.to_string().as_bytes());
+            if id != 0 {
+                self.peers.insert(peer, id);
+            }
+            id
+        });
+        traits.set(Dimension::Peer, id);
+    }
+
+    /// The same of who judges the call.
+    pub fn set_verifier(&mut self, traits: &mut Traits, verifier: IpAddr) {
+        let id = self.verifiers.get(&verifier).copied().unwrap_or_else(|| {
+            let id = self.number(Dimension::Verifier, verifier.to_string().as_bytes());
+            if id != 0 {
+                self.verifiers.insert(verifier, id);
+            }
+            id
+        });
+        traits.set(Dimension::Verifier, id);
     }
 
     /// Sets the calling or the called number.
@@ -325,13 +369,13 @@ fn best_prefix<'a>(
     digits: impl Fn(&Traits) -> Digits,
 ) -> Option<Contributor> {
     let mut best = None;
-    for len in PREFIX_DIGITS..=19 {
-        let mut counts: BTreeMap<u64, (u64, u64)> = BTreeMap::new();
+    for len in PREFIX_DIGITS.. {
+        let mut counts: BTreeMap<Digits, (u64, u64)> = BTreeMap::new();
         for (traits, is_refused) in attempts.clone() {
             let Some(prefix) = digits(traits).prefix(len) else {
                 continue;
             };
-            let count = counts.entry(prefix.number).or_default();
+            let count = counts.entry(prefix).or_default();
             if is_refused {
                 count.0 += 1;
             } else {
@@ -339,14 +383,14 @@ fn best_prefix<'a>(
             }
         }
         let most = counts.into_iter().max_by_key(|(_, count)| count.0);
-        let Some((number, count)) =
+        let Some((prefix, count)) =
             most.filter(|(_, count)| share((count.0, refused)) >= PREFIX_SHARE)
         else {
             break;
         };
         best = Some(Contributor {
             dimension,
-            value: Digits { number, len }.text().into_bytes().into(),
+            value: prefix.text().into_bytes().into(),
             refused: (count.0, refused),
             passed: (count.1, passed),
         });

@@ -5,7 +5,7 @@
 //!
 //! Capped: [`crate::limits::Limits::burst_series`] codes; [`crate::limits::Limits::burst_events`]
 //! refusals of all codes together, of which the longest series gives up its oldest; `RECENT`
-//! attempts, and calls refused. Counts stay exact.
+//! calls refused, and as many attempts in the [`Past`]. Counts stay exact.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write as _;
@@ -14,18 +14,19 @@ use std::sync::Arc;
 use super::burst::{Burst, BurstOptions, Detector, Finals, per_minute};
 use super::examiner::Signed;
 use super::key_bursts::{KeyBurst, KeyBursts};
-use super::partition::{Partition, Traits, Values, partition};
+use super::packed::Packed;
+use super::partition::{Partition, Traits, partition};
+use super::past::{Attempted, Ending, Past, RECENT};
 use super::rule::{
     BurstFacts, CallRef, Confidence, Finding, Peer, PeerCounts, Severity, kept, readable,
 };
 use super::watched::Watched;
+use smallvec::SmallVec;
+
 use crate::calls::{Attempt, ClockChange};
 use crate::limits::Limits;
 use crate::stir::{CauseId, Grade};
-use crate::units::{StatusCode, Timestamp};
-
-/// Attempts, and refusals, remembered: half an hour of 18 attempts a second.
-const RECENT: usize = 32_768;
+use crate::units::{FrameNo, StatusCode, Timestamp};
 
 /// A trunk of which at least so many calls fail, and none passes, is down.
 const TRUNK_ATTEMPTS: u64 = 20;
@@ -37,6 +38,7 @@ const COUNTED: u64 = 1024;
 #[derive(Debug)]
 pub struct Refusals {
     options: BurstOptions,
+    watches: Watches,
     events: usize,
     codes: usize,
     calls_per_finding: usize,
@@ -51,25 +53,14 @@ pub struct Refusals {
     count: u64,
     /// The last of them, of all codes.
     refused: VecDeque<Refused>,
-    /// The last attempts: when, whose, how they ended.
-    attempts: VecDeque<Attempted>,
     /// The same for each peer, signer, verifier and range of numbers.
     keys: BTreeMap<StatusCode, KeyBursts>,
-    /// Names of what attempts share.
-    values: Arc<Values>,
+    past: Arc<Past>,
     given_up: u64,
 }
 
-/// An attempt, as far as it is remembered.
-#[derive(Debug)]
-struct Attempted {
-    /// Steady.
-    time: Timestamp,
-    peer: Peer,
-    /// The code of the series it belongs to; `None` where it passed.
-    refused: Option<StatusCode>,
-    traits: Traits,
-}
+/// The code of the series to which an attempt belongs; `None` where it passed.
+pub type Watches = fn(&Ending) -> Option<StatusCode>;
 
 #[derive(Debug)]
 struct Series {
@@ -82,7 +73,7 @@ struct Refused {
     code: StatusCode,
     /// Steady.
     time: Timestamp,
-    call: CallRef,
+    call: Packed,
     traits: Traits,
     /// Why, as far as the capture shows: the cause to look at first.
     cause: Option<(CauseId, Option<Grade>)>,
@@ -105,9 +96,10 @@ pub struct Said {
 
 impl Refusals {
     /// None yet.
-    pub fn new(limits: &Limits, options: BurstOptions) -> Self {
+    pub fn new(limits: &Limits, options: BurstOptions, watches: Watches) -> Self {
         Self {
             options,
+            watches,
             events: limits.burst_events,
             codes: limits.burst_series,
             calls_per_finding: limits.calls_per_finding,
@@ -119,9 +111,8 @@ impl Refusals {
             unjudged: Vec::new(),
             count: 0,
             refused: VecDeque::new(),
-            attempts: VecDeque::new(),
             keys: BTreeMap::new(),
-            values: Arc::default(),
+            past: Arc::default(),
             given_up: 0,
         }
     }
@@ -139,13 +130,14 @@ impl Refusals {
         self.watched.change(change);
     }
 
-    /// What attempts share is named so.
-    pub fn name_values(&mut self, values: &Arc<Values>) {
-        self.values = Arc::clone(values);
+    /// What to look back on.
+    pub fn look_back(&mut self, past: &Arc<Past>) {
+        self.past = Arc::clone(past);
     }
 
-    /// Takes an attempt; `watched` is the code of its refusal where that is one of the rule's.
-    pub fn attempt(&mut self, attempt: &Attempt<'_>, signed: &Signed, watched: Option<StatusCode>) {
+    /// Takes an attempt.
+    pub fn attempt(&mut self, attempt: &Attempt<'_>, signed: &Signed) {
+        let watched = (self.watches)(&Ending::of(attempt, signed));
         self.begin(attempt.response.time);
         let first = self.first.unwrap_or_default();
         let time = self.finals.next(self.watched.steady(attempt.response.time));
@@ -157,15 +149,6 @@ impl Refusals {
             }
         }
         self.finals.push(time);
-        if self.attempts.len() >= RECENT {
-            self.attempts.pop_front();
-        }
-        self.attempts.push_back(Attempted {
-            time,
-            peer: Peer::of(&attempt.flow),
-            refused: watched,
-            traits: signed.traits,
-        });
         for (code, keys) in &mut self.keys {
             let is_refused = watched == Some(*code);
             keys.push(&signed.traits, time, is_refused, (first, &self.watched));
@@ -201,7 +184,7 @@ impl Refusals {
         self.refused.push_back(Refused {
             code,
             time,
-            call: call_ref(attempt, self.call_id_bytes),
+            call: packed(attempt, self.call_id_bytes),
             traits: signed.traits,
             cause: signed
                 .refused
@@ -248,11 +231,11 @@ impl Refusals {
         said: impl Fn(StatusCode) -> Said,
         out: &mut dyn FnMut(Finding),
     ) {
-        let values = Arc::clone(&self.values);
+        let past = Arc::clone(&self.past);
         let end = self.watched.steady(end);
         let mut by_key: BTreeMap<StatusCode, Vec<KeyBurst>> = std::mem::take(&mut self.keys)
             .into_iter()
-            .map(|(code, mut keys)| (code, keys.finish(end, &self.watched, &values)))
+            .map(|(code, mut keys)| (code, keys.finish(end, &self.watched, &past.values)))
             .collect();
         for (code, series) in std::mem::take(&mut self.series) {
             let mut keys = by_key.remove(&code).unwrap_or_default();
@@ -298,8 +281,10 @@ impl Refusals {
             })
         };
         let inside = || refusals().map(|refused| &refused.call);
-        let distinct: BTreeSet<_> = inside().map(|call| &call.call_id).collect();
+        let distinct: BTreeSet<_> = inside().map(Packed::call_id).collect();
         let distinct_calls = u64::try_from(distinct.len()).unwrap_or(u64::MAX);
+        // Of a long burst not all refusals are remembered.
+        let remembered = u64::try_from(inside().count()).unwrap_or(u64::MAX);
         let by_peer = self.attempts_by_peer(code, burst, belongs);
         let partition = self.partition(code, burst);
         let causes = causes(refusals());
@@ -324,7 +309,7 @@ impl Refusals {
         };
         let mut detail = rates(share, peak_per_minute, baseline);
         detail.push_str(&whose(&by_peer, burst.count));
-        if distinct_calls * 2 <= burst.count {
+        if distinct_calls * 2 <= remembered {
             // Writing to a String cannot fail.
             let _ = write!(
                 detail,
@@ -353,7 +338,7 @@ impl Refusals {
                 readable(lasted)
             ),
             detail,
-            evidence: inside().next().map(|call| {
+            evidence: inside().next().map(Packed::call).map(|call| {
                 let frames: Vec<_> = call.named_frames().collect();
                 format!(
                     "first refusal: Call-ID {}, frames {}",
@@ -366,7 +351,10 @@ impl Refusals {
             start: captured(burst.start),
             end: captured(burst.end),
             peers: peers.sorted(),
-            calls: inside().take(self.calls_per_finding).cloned().collect(),
+            calls: inside()
+                .take(self.calls_per_finding)
+                .map(Packed::call)
+                .collect(),
             burst: Some(BurstFacts {
                 code: code.get(),
                 attempts: burst.attempts,
@@ -387,13 +375,23 @@ impl Refusals {
     /// What the refused of the burst's window share, and the passed do not.
     fn partition(&self, code: StatusCode, burst: &Burst) -> Partition {
         let inside = self
-            .attempts
-            .iter()
-            .filter(|one| burst.start <= one.time && one.time <= burst.end)
+            .attempts(burst)
             // Refused with another code is neither.
-            .filter(|one| one.refused.is_none() || one.refused == Some(code))
-            .map(|one| (&one.traits, one.refused.is_some()));
-        partition(&self.values, &inside)
+            .filter(|(_, refused)| refused.is_none_or(|refused| refused == code))
+            .map(|(one, refused)| (&one.traits, refused.is_some()));
+        partition(&self.past.values, &inside)
+    }
+
+    /// The attempts of the burst's window, and the code of the series each belongs to.
+    fn attempts(
+        &self,
+        burst: &Burst,
+    ) -> impl Iterator<Item = (&Attempted, Option<StatusCode>)> + Clone {
+        let (start, end, watches) = (burst.start, burst.end, self.watches);
+        let attempts = self.past.attempts.iter();
+        attempts
+            .filter(move |one| start <= one.time && one.time <= end)
+            .map(move |one| (one, watches(&one.ending)))
     }
 
     /// Attempts and refusals in the burst's window, by pair of hosts.
@@ -404,12 +402,10 @@ impl Refusals {
         belongs: &dyn Fn(&Traits) -> bool,
     ) -> BTreeMap<Peer, (u64, u64)> {
         let mut by_peer: BTreeMap<Peer, (u64, u64)> = BTreeMap::new();
-        for one in &self.attempts {
-            if one.time >= burst.start && one.time <= burst.end && belongs(&one.traits) {
-                let counts = by_peer.entry(one.peer).or_default();
-                counts.0 += 1;
-                counts.1 += u64::from(one.refused == Some(code));
-            }
+        for (one, refused) in self.attempts(burst).filter(|(one, _)| belongs(&one.traits)) {
+            let counts = by_peer.entry(one.peer).or_default();
+            counts.0 += 1;
+            counts.1 += u64::from(refused == Some(code));
         }
         by_peer
     }
@@ -516,6 +512,24 @@ pub(super) fn call_ref(attempt: &Attempt<'_>, text_bytes: usize) -> CallRef {
     }
 }
 
+/// The same, packed.
+fn packed(attempt: &Attempt<'_>, text_bytes: usize) -> Packed {
+    let response = attempt.response.at;
+    let invite = attempt.invite.map(|invite| invite.at);
+    let invite = invite.filter(|invite| invite.file == response.file);
+    let frames: SmallVec<[FrameNo; 2]> = invite
+        .into_iter()
+        .chain([response])
+        .map(|at| at.no)
+        .collect();
+    let call_id = attempt.call_id.get(..text_bytes);
+    Packed::of(
+        (attempt.response.time, response.file, attempt.cseq),
+        &frames,
+        call_id.unwrap_or(attempt.call_id),
+    )
+}
+
 /// Whose calls are refused, and whose pass.
 fn whose(by_peer: &BTreeMap<Peer, (u64, u64)>, total: u64) -> String {
     let mut worst: Vec<_> = by_peer.iter().filter(|(_, counts)| counts.1 > 0).collect();
@@ -558,9 +572,15 @@ mod tests {
 
     fn attempt(refusals: &mut Refusals, seconds: f64, code: u16, call: &str) {
         testing::attempt(call, seconds, code, |attempt| {
-            let watched = Some(attempt.code).filter(|code| code.class() >= 4);
-            refusals.attempt(attempt, &Signed::default(), watched);
+            refusals.attempt(attempt, &Signed::default());
         });
+    }
+
+    /// Of all codes of a failure.
+    fn refusals(limits: &Limits) -> Refusals {
+        Refusals::new(limits, BurstOptions::default(), |ending| {
+            Some(ending.code).filter(|code| code.class() >= 4)
+        })
     }
 
     const SAID: Said = Said {
@@ -573,7 +593,7 @@ mod tests {
 
     #[test]
     fn each_code_is_a_series_of_its_own_and_names_its_own_calls() {
-        let mut refusals = Refusals::new(&Limits::default(), BurstOptions::default());
+        let mut refusals = refusals(&Limits::default());
         refusals.begin(at(0.0));
         for no in 0..1000_u32 {
             let second = f64::from(no);
@@ -607,7 +627,7 @@ mod tests {
             burst_events: 2048,
             ..Limits::default()
         };
-        let mut refusals = Refusals::new(&limits, BurstOptions::default());
+        let mut refusals = refusals(&limits);
         for no in 0..20_000_u32 {
             let code = if no % 4 == 0 { 486 } else { 503 };
             attempt(&mut refusals, f64::from(no) * 0.01, code, "c");
@@ -632,7 +652,7 @@ mod tests {
             burst_series: 2,
             ..Limits::default()
         };
-        let mut refusals = Refusals::new(&limits, BurstOptions::default());
+        let mut refusals = refusals(&limits);
         for code in [400, 401, 402, 400, 403] {
             attempt(&mut refusals, 1.0, code, "c");
         }
