@@ -6,6 +6,7 @@
 
 mod annotate;
 mod clock;
+mod missing;
 mod ladders;
 mod sinks;
 mod survey;
@@ -38,6 +39,7 @@ use crate::units::{FrameNo, FrameRef, Span, Timestamp, Transport};
 pub use annotate::annotate;
 use clock::{Clock, Relayed};
 pub use ladders::{Gathered, gather};
+use missing::{is_loss, is_unread};
 use sinks::{Responses, Sinks};
 use survey::survey;
 pub use wires::Wires;
@@ -701,25 +703,4 @@ impl Sip {
 fn digest(segment: &Segment<'_>) -> u64 {
     let numbers = (segment.seq, segment.ack);
     segment_digest(&segment.flow, &segment.origin, numbers, segment.payload)
-}
-
-/// Whether the defect means that packets may be missing.
-const fn is_loss(defect: &Defect) -> bool {
-    matches!(
-        defect.kind,
-        DefectKind::TcpGap
-            | DefectKind::SctpGap
-            | DefectKind::IpFragmentsMissing
-            | DefectKind::Dropped
-            | DefectKind::BadBlock
-    )
-}
-
-/// Whether a defect of the stages before messages means that some were in the capture and not
-/// read; to those who look for a message it is as if it had not been captured.
-const fn is_unread(defect: &Defect) -> bool {
-    matches!(
-        defect.kind,
-        DefectKind::Evicted | DefectKind::Malformed | DefectKind::Snapped
-    )
 }

@@ -116,6 +116,9 @@ impl Config {
             files: captures.len(),
             narrowed: !filter.keeps_all(),
         };
+        // Whatever else is made of the responses needs them all.
+        let told_responses = table.shown_responses();
+        let is_only_shown = args.output.format == Format::Table && args.output.annotate.is_none();
         Ok(Self {
             captures,
             options: pipeline::Options {
@@ -123,9 +126,7 @@ impl Config {
                 burst: burst(&args.analysis),
                 secrets: Some(secrets),
                 certificates: certificates.store,
-                told_responses: (args.output.format == Format::Table)
-                    .then(|| table.shown_responses())
-                    .flatten(),
+                told_responses: told_responses.filter(|_| is_only_shown),
                 ..pipeline::Options::default()
             },
             filter,

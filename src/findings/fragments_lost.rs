@@ -50,7 +50,7 @@ struct Sizes {
     small: Counts,
     large: Counts,
     /// Of the large ones, those that were seen in fragments.
-    fragmented: u64,
+    fragmented: u32,
     loss: bool,
     /// The large ones without answer.
     lost: Option<Box<Lost>>,
@@ -58,8 +58,8 @@ struct Sizes {
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Counts {
-    answered: u64,
-    lost: u64,
+    answered: u32,
+    lost: u32,
 }
 
 #[derive(Debug)]
@@ -71,8 +71,16 @@ struct Lost {
 }
 
 impl Counts {
+    const fn answered(self) -> u64 {
+        self.answered as u64
+    }
+
+    const fn lost(self) -> u64 {
+        self.lost as u64
+    }
+
     const fn all(self) -> u64 {
-        self.answered + self.lost
+        self.answered() + self.lost()
     }
 }
 
@@ -112,14 +120,14 @@ impl FragmentsLost {
             &mut sizes.small
         };
         if !is_lost {
-            counts.answered += 1;
+            counts.answered = counts.answered.saturating_add(1);
             return;
         }
-        counts.lost += 1;
+        counts.lost = counts.lost.saturating_add(1);
         if !is_large {
             return;
         }
-        sizes.fragmented += u64::from(hop.fragmented);
+        sizes.fragmented = sizes.fragmented.saturating_add(u32::from(hop.fragmented));
         sizes.loss |= exchanged.observed.loss;
         let time = time_of(hop);
         let lost = sizes.lost.get_or_insert_with(|| {
@@ -158,10 +166,10 @@ impl Rule for FragmentsLost {
             };
             lost.calls.sort_by_key(|call| call.time);
             let gathered = Gathered {
-                count: sizes.large.lost,
+                count: sizes.large.lost(),
                 start: lost.start,
                 end: lost.end,
-                peers: vec![(peer, sizes.large.lost)],
+                peers: vec![(peer, sizes.large.lost())],
                 evidence: lost.evidence,
                 calls: lost.calls,
             };
@@ -178,15 +186,15 @@ impl Rule for FragmentsLost {
 /// and at most a tenth of the small ones.
 const fn is_partition(sizes: &Sizes) -> bool {
     let (small, large) = (sizes.small, sizes.large);
-    large.lost >= LEAST_LOST
-        && large.lost * 2 >= large.all()
-        && small.answered >= LEAST_ANSWERED
-        && small.lost * 10 <= small.all()
+    large.lost() >= LEAST_LOST
+        && large.lost() * 2 >= large.all()
+        && small.answered() >= LEAST_ANSWERED
+        && small.lost() * 10 <= small.all()
 }
 
 fn said(peer: Peer, sizes: &Sizes) -> Said {
     let (small, large) = (sizes.small, sizes.large);
-    let lost = counted(large.lost, "large request", "large requests");
+    let lost = counted(large.lost(), "large request", "large requests");
     let fragments = match sizes.fragmented {
         0 => "None of them came to this tap in fragments, so that they are cut, or dropped whole, behind it.".to_owned(),
         some => format!("{some} of them came to this tap in fragments, all of which were seen."),

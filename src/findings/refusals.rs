@@ -526,6 +526,7 @@ fn packed(attempt: &Attempt<'_>, text_bytes: usize) -> Packed {
     Packed::of(
         (attempt.response.time, response.file, attempt.cseq),
         &frames,
+        &[],
         call_id.unwrap_or(attempt.call_id),
     )
 }

@@ -66,7 +66,7 @@ pub struct RegistrationLapsed {
 
 #[derive(Debug)]
 enum Event {
-    Granted(Box<Grant>),
+    Granted(u64, Box<Grant>),
     /// Removed, or granted for a time that is not said.
     Gone(u64),
     /// A renewal failed.
@@ -79,11 +79,10 @@ enum Event {
 
 #[derive(Debug)]
 struct Grant {
-    address: u64,
-    text: Box<[u8]>,
     seconds: u32,
     peer: Peer,
     loss: bool,
+    /// The call of the registration, with the address of record as its label.
     call: Packed,
     /// The answer that grants it.
     code: StatusCode,
@@ -147,7 +146,7 @@ impl RegistrationLapsed {
         }
         self.pass(time);
         match event {
-            Event::Granted(grant) => self.granted(time, grant),
+            Event::Granted(address, grant) => self.granted(time, address, grant),
             Event::Gone(address) => {
                 if let Some(binding) = self.bindings.remove(&address)
                     && binding.has_lapsed
@@ -173,34 +172,35 @@ impl RegistrationLapsed {
         }
     }
 
-    fn granted(&mut self, time: Timestamp, grant: Box<Grant>) {
-        let address = grant.address;
+    fn granted(&mut self, time: Timestamp, address: u64, grant: Box<Grant>) {
         let expires = time.plus(Span::from_secs(i64::from(grant.seconds)));
-        if let Some(binding) = self.bindings.remove(&address) {
-            if binding.has_lapsed {
-                self.found(binding, Some(time));
-            } else if binding.expires > expires {
+        let new = Binding {
+            grant,
+            granted: time,
+            expires,
+            has_lapsed: false,
+            failed: None,
+            refused: None,
+        };
+        // In its place: who takes out and puts in makes a table grow.
+        if let Some(binding) = self.bindings.get_mut(&address) {
+            if !binding.has_lapsed && binding.expires > expires {
                 // Another client's registration of the address lasts longer.
-                self.bindings.insert(address, binding);
                 return;
             }
+            let before = std::mem::replace(binding, new);
+            self.due.insert((expires.plus(GRACE), address));
+            if before.has_lapsed {
+                self.found(before, Some(time));
+            }
+            return;
         }
         if self.bindings.len() >= self.cap {
             self.given_up += 1;
             return;
         }
         self.due.insert((expires.plus(GRACE), address));
-        self.bindings.insert(
-            address,
-            Binding {
-                grant,
-                granted: time,
-                expires,
-                has_lapsed: false,
-                failed: None,
-                refused: None,
-            },
-        );
+        self.bindings.insert(address, new);
     }
 
     /// Lets time pass: addresses lapse, and lapsed ones are told.
@@ -249,7 +249,7 @@ impl RegistrationLapsed {
         let key = weigh(failed.is_some(), refused.is_some(), grant.loss);
         let mut evidence = format!(
             "{} granted for {} s: {} in frame {}",
-            String::from_utf8_lossy(&grant.text),
+            String::from_utf8_lossy(grant.call.label()),
             grant.seconds,
             grant.code,
             grant.at
@@ -363,16 +363,14 @@ fn event(exchanged: &Exchanged<'_>, text_bytes: usize) -> Option<(Timestamp, Eve
     };
     text.truncate(ADDRESS);
     let grant = Grant {
-        address,
-        text: text.into(),
         seconds,
         peer: Peer::of(&hop.flow),
         loss: exchanged.observed.loss,
-        call: Packed::new(&call_ref(exchanged, [hop], text_bytes)),
+        call: Packed::labelled(&call_ref(exchanged, [hop], text_bytes), &text),
         code: answer.code,
         at: answer.first.at,
     };
-    Some((time, Event::Granted(Box::new(grant))))
+    Some((time, Event::Granted(address, Box::new(grant))))
 }
 
 fn weigh(failed: bool, call_refused: bool, loss: bool) -> Key {
