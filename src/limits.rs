@@ -187,7 +187,7 @@ impl Default for Limits {
             call_id_bytes: 256,
             calls_per_finding: 10_000,
             burst_events: 131_072,
-            measured_attempts: 28_672,
+            measured_attempts: 14_336,
             stir_verifiers: 4096,
             stir_tokens: 32_768,
             stir_retries: 16_384,

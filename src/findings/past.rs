@@ -13,8 +13,9 @@ use super::watched::Watched;
 use crate::calls::{Attempt, ClockChange};
 use crate::units::{StatusCode, Timestamp};
 
-/// Attempts remembered: half an hour of 18 attempts a second.
-pub(super) const RECENT: usize = 32_768;
+/// Attempts remembered: half an hour of 9 attempts a second. Of a longer burst the last ones are
+/// compared, and named; how many there were is counted elsewhere.
+pub(super) const RECENT: usize = 16_384;
 
 /// What all rules look back on.
 #[derive(Debug, Default)]
