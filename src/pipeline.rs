@@ -7,6 +7,7 @@
 mod annotate;
 mod clock;
 mod missing;
+mod options;
 mod ladders;
 mod sinks;
 mod survey;
@@ -18,13 +19,11 @@ use std::io;
 use std::sync::Arc;
 
 use crate::calls::{Calls, Moment, Sighted, Sighting};
-use crate::capture::{
-    self, Border, Ended, Frame, Merge, Meter, Next, Source, Taps, segment_digest,
-};
+use crate::capture::{self, Border, Ended, Frame, Merge, Meter, Next, Taps, segment_digest};
 use crate::defect::{Defect, DefectKind};
+use crate::findings::Findings;
 use crate::findings::rule::Rule;
 use crate::findings::trust::Trust;
-use crate::findings::{BurstOptions, Findings};
 use crate::ladder::Passed;
 use crate::limits::Limits;
 use crate::packet::hep;
@@ -40,38 +39,13 @@ pub use annotate::annotate;
 use clock::{Clock, Relayed};
 pub use ladders::{Gathered, gather};
 use missing::{is_loss, is_unread};
+pub use options::{Input, Options};
 use sinks::{Responses, Sinks};
 use survey::survey;
 pub use wires::Wires;
 
 /// Names of the rules there are, for `--fail-on`.
 pub use crate::findings::registry::RULES;
-
-/// One input of a run.
-pub struct Input {
-    /// As it was named.
-    pub path: String,
-    /// Where its bytes come from.
-    pub source: Source,
-}
-
-/// What a run is to do.
-#[derive(Clone, Debug, Default)]
-pub struct Options {
-    /// Caps.
-    pub limits: Limits,
-    /// Burst detector.
-    pub burst: BurstOptions,
-    /// TLS secrets known from the start.
-    pub secrets: Option<KeyLog>,
-    /// Signers' certificates, revocation lists and trust.
-    pub certificates: crate::stir::Store,
-    /// Told how much was read, for whoever watches.
-    pub meter: Arc<Meter>,
-    /// Responses that the report shows, where it shows the first ones only: of further ones `each`
-    /// gets no more than that they were there, when the capture has ended. None: it gets all.
-    pub told_responses: Option<u64>,
-}
 
 /// An error of one input.
 pub type InputError = Box<dyn std::error::Error + Send + Sync>;
