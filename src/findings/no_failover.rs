@@ -137,10 +137,11 @@ impl NoFailover {
     fn tried(&mut self, key: u64, hop: &Hop) {
         let Some(request) = hop.request else { return };
         let (src, dst) = (hop.flow.src.addr, hop.flow.dst.addr);
-        if let Some(sender) = place(&mut self.senders, src, self.hosts) {
-            if sender.targets.len() < TARGETS && !sender.targets.contains(&dst) {
-                sender.targets.push(dst);
-            }
+        if let Some(sender) = place(&mut self.senders, src, self.hosts)
+            && sender.targets.len() < TARGETS
+            && !sender.targets.contains(&dst)
+        {
+            sender.targets.push(dst);
         }
         while self.order.len() >= self.cap
             && let Some((time, oldest)) = self.order.pop_front()

@@ -84,6 +84,7 @@ impl Peer {
     }
 
     /// The same hosts the other way.
+    #[must_use]
     pub const fn reversed(self) -> Self {
         Self {
             src: self.dst,
