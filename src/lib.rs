@@ -16,6 +16,7 @@
 //! sctp       SctpPacket         -> Datagram, one a user message
 //! sip        Datagram | Chunk   -> Message<'_>, an index over the wire bytes
 //! stir       Message, certificates -> what its signed identity says, and why it was refused
+//! redact     Frame, key         -> Frame with pseudonyms; the capture anew
 //! calls      Message            -> responses, attempts, answered dialogs
 //! findings   those              -> annotated responses, findings, aggregates
 //! ladder     Message            -> the messages of chosen calls, as columns and arrows
@@ -41,6 +42,7 @@ pub mod websocket;
 pub mod sctp;
 pub mod sip;
 pub mod stir;
+pub mod redact;
 pub mod calls;
 pub mod findings;
 pub mod ladder;

@@ -143,6 +143,14 @@ pub struct Limits {
     pub extracted_frames: usize,
     /// Distinct groups of defects told apart in the trust section.
     pub defect_groups: usize,
+    /// Values of a capture remembered to be redacted: digests, pseudonyms and texts; up to 200 bytes
+    /// each in all.
+    pub redact_values: usize,
+    /// Bytes of frames held back while redacting, until the message or datagram they are part of is
+    /// whole.
+    pub redact_held_bytes: usize,
+    /// TCP directions whose messages are put together while redacting.
+    pub redact_streams: usize,
 }
 
 impl Default for Limits {
@@ -210,6 +218,9 @@ impl Default for Limits {
             ladder_bytes: 32 << 20,
             extracted_frames: 2 << 20,
             defect_groups: 256,
+            redact_values: 524_288,
+            redact_held_bytes: 32 << 20,
+            redact_streams: 65_536,
         }
     }
 }

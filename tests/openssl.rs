@@ -4,6 +4,7 @@
 
 #![expect(
     clippy::expect_used,
+    clippy::format_push_string,
     clippy::indexing_slicing,
     reason = "test support beside the tests; what is not there fails the test"
 )]
@@ -231,11 +232,11 @@ fn a_real_chain_is_judged_as_openssl_made_it() {
     ] {
         let x5u = format!("https://certs.example.net/{name}.pem");
         let token = desk.token(key, &x5u);
-        ladder += &format!(
+        ladder.push_str(&format!(
             "call {name} from=+{ORIG} to=+{DEST}\n  0.0 alice -> bob INVITE\n  Identity: {token};info=<{x5u}>;alg=ES256;ppt=shaken\n{}  \
              0.1 alice <- bob {code}\n  0.2 alice -> bob ACK\n",
             date(0)
-        );
+        ));
     }
     let capture = desk.path("calls.pcap");
     fs::write(&capture, Ladder::of(&ladder).capture()).expect("a capture");

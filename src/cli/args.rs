@@ -84,6 +84,17 @@ pub(super) enum Command {
         /// Capture from after it.
         after: PathBuf,
     },
+    /// Write a capture anew with pseudonyms in place of subscriber data.
+    ///
+    /// Telephone numbers, users, hosts, names, addresses, identifiers and secrets are replaced; what
+    /// was equal stays equal, and another form of a number stays that. Encrypted packets and those without SIP
+    /// keep their headers only. The output is a pcapng, named with -o, and is read back and
+    /// searched for what the input held before it gets its name.
+    Redact {
+        /// The capture; `-` is standard input.
+        #[arg(value_name = "CAPTURE")]
+        capture: Option<PathBuf>,
+    },
     /// Print the JSON Schema of what -f json or -f ndjson prints.
     Schema {
         /// Of which document.
@@ -213,7 +224,7 @@ pub(super) struct Output {
     /// report then goes to a file (-o).
     #[arg(short = 'w', long = "annotate", value_name = "FILE")]
     pub(super) annotate: Option<PathBuf>,
-    /// Print every response, not only the first 200 of the table and Markdown reports.
+    /// Print every response, not only the first 200 (in HTML 5,000) of the reports for people.
     #[arg(long, global = true)]
     pub(super) all: bool,
     /// Print only these responses: 438, 4xx, 400-499, comma-separated.
@@ -237,6 +248,15 @@ pub(super) struct Output {
     /// Print only responses up to TIME.
     #[arg(long, value_name = "TIME", value_parser = super::values::moment, global = true)]
     pub(super) until: Option<Moment>,
+    /// Report with pseudonyms in place of subscriber data.
+    ///
+    /// The report is that of the capture as the command redact would write it under the same key: signatures
+    /// are not judged, and what was encrypted is left out.
+    #[arg(long, global = true)]
+    pub(super) redact: bool,
+    /// Key of the pseudonyms: the same gives the same [default: a random one].
+    #[arg(long, value_name = "KEY", global = true)]
+    pub(super) redact_key: Option<String>,
     /// How the reports for people print time.
     #[arg(long, value_enum, value_name = "STYLE", default_value_t = Time::Utc, global = true)]
     pub(super) time: Time,
@@ -276,6 +296,8 @@ pub(super) enum Format {
     Ndjson,
     /// The responses as rows, under tshark's field names.
     Csv,
+    /// One file for a browser, with a chart, ladders and a searchable list.
+    Html,
     /// A ticket to a carrier, or of `catalogue` a table.
     Markdown,
 }

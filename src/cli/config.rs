@@ -38,6 +38,8 @@ pub(super) struct Config {
     pub(super) table: table::Options,
     /// Where the report goes.
     pub(super) output: Output,
+    /// Subscriber data is to be replaced, under a key or a random one.
+    pub(super) redact: Option<Redact>,
     /// Where the annotated capture goes, if one is wanted.
     pub(super) annotate: Option<PathBuf>,
     /// What exits with 3.
@@ -50,6 +52,12 @@ pub(super) struct Config {
     pub(super) stderr_color: bool,
     /// Whether a bar shows how far the reading is.
     pub(super) progress: Show,
+}
+
+/// What is replaced by pseudonyms.
+pub(super) struct Redact {
+    /// Their key; a random one if none was given.
+    pub(super) key: Option<String>,
 }
 
 impl Config {
@@ -66,14 +74,27 @@ impl Config {
         if args.output.annotate.is_some() {
             annotate::check(&captures)?;
         }
+        let redact = args.output.redact || args.output.redact_key.is_some();
+        if redact && args.input.keylog.is_some() {
+            return Err(
+                Problem::usage("a redacted report leaves out what was encrypted")
+                    .hint("leave out --keylog, or --redact")
+                    .into(),
+            );
+        }
         let limits = Limits::default();
         let secrets = keys::read(args.input.keylog.as_deref(), &limits)?;
         let analysis = &args.analysis;
-        let certificates = certs::read(
+        let mut certificates = certs::read(
             analysis.certs.as_deref(),
             analysis.trust.as_deref(),
             &limits,
         )?;
+        if redact && (analysis.certs.is_some() || analysis.trust.is_some()) {
+            certificates.store = crate::stir::Store::default();
+            certificates.warnings =
+                vec!["signatures are not judged in a redacted report".to_owned()];
+        }
         let output = Output::open(args.output.file.as_deref(), &captures)?;
         let filter = Filter {
             codes: args.output.code.into_iter().map(|codes| codes.0).collect(),
@@ -126,6 +147,9 @@ impl Config {
             format: args.output.format,
             table,
             output,
+            redact: redact.then_some(Redact {
+                key: args.output.redact_key,
+            }),
             annotate: args.output.annotate,
             fail_on: args.analysis.fail_on,
             warnings: certificates.warnings,
@@ -158,6 +182,7 @@ pub(super) fn check_command(
         Command::Show(_) => "show",
         Command::Completions { .. } => "completions",
         Command::Man => "man",
+        Command::Redact { .. } => "redact",
     };
     let what = if name == "bundle" {
         "the captures of the command bundle stand behind it".to_owned()

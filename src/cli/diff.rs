@@ -56,6 +56,11 @@ fn check(format: Format, args: &Args) -> Result<(), Problem> {
         return Err(Problem::usage("diff is printed as table, json or markdown"));
     }
     let output = &args.output;
+    if output.redact || output.redact_key.is_some() {
+        return Err(Problem::usage("diff does not redact").hint(
+            "redact both captures first, under one key: sipannotate redact --redact-key KEY",
+        ));
+    }
     let narrows = !output.code.is_empty()
         || output.call_id.is_some()
         || output.host.is_some()

@@ -19,6 +19,7 @@ mod diff;
 mod reference;
 mod show;
 mod again;
+mod redact;
 mod color;
 mod progress;
 mod messages;

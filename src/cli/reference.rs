@@ -54,7 +54,7 @@ pub(super) fn explain(what: &[String], look: Look, out: &mut dyn Write) -> anyho
         Format::Table => reference::write_subjects(&subjects, &look.layout(), out)?,
         Format::Json => reference::write_subjects_json(&subjects, out)?,
         Format::Markdown => return Err(no_markdown()),
-        Format::Ndjson | Format::Csv => return Err(of_captures_only()),
+        Format::Html | Format::Ndjson | Format::Csv => return Err(of_captures_only()),
     }
     Ok(())
 }
@@ -71,7 +71,7 @@ pub(super) fn compare(
         Format::Table => reference::write_comparison(first, second, &look.layout(), out)?,
         Format::Json => reference::write_comparison_json(first, second, out)?,
         Format::Markdown => return Err(no_markdown()),
-        Format::Ndjson | Format::Csv => return Err(of_captures_only()),
+        Format::Html | Format::Ndjson | Format::Csv => return Err(of_captures_only()),
     }
     Ok(())
 }
@@ -83,7 +83,7 @@ pub(super) fn catalogue(codes: &[String], look: Look, out: &mut dyn Write) -> an
         Format::Table => reference::write_table(&entries, &look.layout(), out)?,
         Format::Json => reference::write_table_json(&entries, out)?,
         Format::Markdown => reference::write_table_markdown(&entries, look.lang, out)?,
-        Format::Ndjson | Format::Csv => return Err(of_captures_only()),
+        Format::Html | Format::Ndjson | Format::Csv => return Err(of_captures_only()),
     }
     Ok(())
 }
@@ -126,9 +126,9 @@ fn no_markdown() -> anyhow::Error {
         .into()
 }
 
-/// Lines and rows are made of responses.
+/// Pages, lines and rows are made of responses.
 fn of_captures_only() -> anyhow::Error {
-    Problem::usage("ndjson and csv are forms of a capture's report only")
+    Problem::usage("html, ndjson and csv are forms of a capture's report only")
         .hint("use -f table or -f json")
         .into()
 }

@@ -20,12 +20,12 @@ use super::output::Output;
 use super::progress::Progress;
 use super::reference::{self, Look};
 use super::values::FailOn;
-use super::{color, diff, messages, show};
+use super::{color, diff, messages, redact, show};
 use crate::capture;
 use crate::pipeline::{self, Outcome};
 use crate::report::comments::Comments;
 use crate::report::view::{Response, View};
-use crate::report::{Report, csv, json, markdown, ndjson, schema, table};
+use crate::report::{Report, csv, html, json, markdown, ndjson, schema, table};
 
 /// Carries out `args`.
 pub(super) fn run(mut args: Args) -> anyhow::Result<Exit> {
@@ -40,6 +40,12 @@ pub(super) fn run(mut args: Args) -> anyhow::Result<Exit> {
             diff::run(args, &before, &after)
         }
         Some(Command::Show(asked)) => show::run(args, asked),
+        Some(Command::Redact { capture }) => {
+            let mut captures = std::mem::take(&mut args.captures);
+            captures.extend(capture);
+            captures.append(&mut args.input.read);
+            redact::command(&captures, &args)
+        }
         Some(command) => {
             config::check_command(&args.captures, &args.input.read, &command)?;
             match command {
@@ -63,6 +69,17 @@ fn analyse(args: Args) -> anyhow::Result<Exit> {
     if inputs.is_empty() {
         return Ok(Exit::Failed);
     }
+    // What stands in for the captures is there as long as anything reads it.
+    let redacted = match &config.redact {
+        Some(redact) => redact::replace(inputs, redact.key.as_deref())?,
+        None => redact::Replaced::not(inputs),
+    };
+    if !config.quiet {
+        for warning in &redacted.warnings {
+            messages::warning(warning, config.stderr_color);
+        }
+    }
+    let inputs = redacted.inputs;
     let mut second = match &config.annotate {
         Some(path) => Some(Second::open(path, &inputs, &config)?),
         None => None,
@@ -91,6 +108,7 @@ fn analyse(args: Args) -> anyhow::Result<Exit> {
             }
         }
     }
+    drop(redacted.files);
     Ok(exit)
 }
 
@@ -165,7 +183,7 @@ struct Written {
 
 /// Whether a form of report needs the captures more than once.
 const fn reads_again(format: Format) -> bool {
-    matches!(format, Format::Markdown)
+    matches!(format, Format::Html | Format::Markdown)
 }
 
 fn write_report(
@@ -189,8 +207,11 @@ fn write_report(
         (Format::Json, _) => Box::new(json::Json::new(out)),
         (Format::Ndjson, _) => Box::new(ndjson::Ndjson::new(out)),
         (Format::Csv, _) => Box::new(csv::Csv::new(out, look.files > 1)),
+        (Format::Html, Some(again)) => Box::new(html::Html::new(out, look, again)),
         (Format::Markdown, Some(again)) => Box::new(markdown::Markdown::new(out, look, again)),
-        (Format::Table | Format::Markdown, _) => Box::new(table::Table::new(out, look)),
+        (Format::Table | Format::Html | Format::Markdown, _) => {
+            Box::new(table::Table::new(out, look))
+        }
     };
     let progress = Progress::start(config.progress, &inputs, &config.options.meter);
     let mut began = false;
@@ -206,6 +227,7 @@ fn write_report(
     };
     let mut each = |response: &Response<'_>| {
         began = true;
+        report.passed(response);
         if let Some(comments) = &mut comments {
             annotate::gather(comments, response)?;
         }
@@ -216,10 +238,13 @@ fn write_report(
         }
     };
     let Outcome {
-        view,
+        mut view,
         failed,
         damaged,
     } = pipeline::analyse(inputs, &config.options, &mut each).context(writing)?;
+    if config.redact.is_some() {
+        view.trust.push(redact::told());
+    }
     // The bar is gone before the report is on the terminal.
     drop(progress);
     // Once begun, a report is brought to its end, so that its JSON is whole.
@@ -249,6 +274,13 @@ fn bundled(mut args: Args, captures: Vec<PathBuf>) -> anyhow::Result<Exit> {
     };
     if args.output.annotate.is_some() {
         return Err(Problem::usage("-w is for captures, and bundle writes its own").into());
+    }
+    if args.output.redact || args.output.redact_key.is_some() {
+        return Err(
+            Problem::usage("bundle hands on what was captured, as it was captured")
+                .hint("redact the capture, and bundle that: sipannotate redact CAPTURE -o redacted.pcapng; sipannotate bundle redacted.pcapng -o DIR")
+                .into(),
+        );
     }
     args.captures = captures;
     let config = Config::from_args(args)?;
@@ -330,7 +362,10 @@ fn other(args: &Args, command: Command) -> anyhow::Result<Exit> {
             out.write_all(&script)?;
         }
         // They read captures, and have runs of their own.
-        Command::Diff { .. } | Command::Bundle { .. } | Command::Show(_) => {}
+        Command::Diff { .. }
+        | Command::Bundle { .. }
+        | Command::Show(_)
+        | Command::Redact { .. } => {}
         Command::Man => clap_mangen::Man::new(Args::command()).render(&mut out)?,
     }
     out.flush()?;

@@ -30,7 +30,17 @@ pub(super) fn run(mut args: Args, asked: Show) -> anyhow::Result<Exit> {
             .hint("leave show out: sipannotate -w OUT.pcapng CAPTURE")
             .into());
     }
-    if matches!(args.output.format, Format::Csv | Format::Ndjson) {
+    if args.output.redact || args.output.redact_key.is_some() {
+        return Err(Problem::usage("show prints messages as they were sent")
+            .hint(
+                "redact the capture, and show that: sipannotate redact CAPTURE -o redacted.pcapng",
+            )
+            .into());
+    }
+    if matches!(
+        args.output.format,
+        Format::Csv | Format::Html | Format::Ndjson
+    ) {
         return Err(Problem::usage("a ladder cannot be printed in this form")
             .hint("use -f table, json or markdown")
             .into());

@@ -4,6 +4,7 @@ use super::defrag::Defrag;
 use super::ip::{Envelope, Outer};
 use super::link::{self, Head, Peeled};
 use super::link_names;
+use super::trace::{Mark, Trace, What};
 use super::wlan_fragments::WlanFragments;
 use super::{Layer, Packet, esp, wlan};
 use crate::capture::Frame;
@@ -19,6 +20,8 @@ pub struct Decoder {
     /// A buffer to use again.
     pub(super) inflated: Vec<u8>,
     pub(super) message_bytes: usize,
+    /// Where heads were found, for who asked.
+    pub(super) trace: Option<Trace>,
 }
 
 /// One frame on its way through the layers.
@@ -68,6 +71,33 @@ impl Decoder {
             wlan_fragments: WlanFragments::new(limits),
             inflated: Vec::new(),
             message_bytes: limits.message_bytes,
+            trace: None,
+        }
+    }
+
+    /// A decoder that notes where the heads of a frame lie; see [`Self::take_trace`].
+    pub(crate) fn traced(limits: &Limits) -> Self {
+        Self {
+            trace: Some(Trace::new()),
+            ..Self::new(limits)
+        }
+    }
+
+    /// Where the heads of the frame pushed last lie. What is handed in will be used for the next.
+    pub(crate) fn take_trace(&mut self, mut spare: Trace) -> Trace {
+        spare.clear();
+        self.trace.replace(spare).unwrap_or_default()
+    }
+
+    /// Notes that a head begins at `layer`.
+    #[inline]
+    pub(super) fn mark(&mut self, what: impl FnOnce() -> What, layer: Layer<'_>) {
+        if let Some(trace) = &mut self.trace {
+            trace.push(Mark {
+                what: what(),
+                at: layer.bytes.as_ptr().addr(),
+                len: layer.bytes.len(),
+            });
         }
     }
 

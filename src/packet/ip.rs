@@ -16,6 +16,7 @@ use etherparse::{
 
 use super::decoder::{Decoder, Pass};
 use super::defrag::{Key, Piece};
+use super::trace::{self, What};
 use super::{Layer, MAX_NESTING, Packet};
 use crate::defect::{Defect, DefectKind};
 use crate::units::FrameRef;
@@ -91,6 +92,7 @@ impl Decoder {
         packet: Layer<'_>,
         outer: Outer<'_>,
     ) {
+        self.mark(|| What::Ip, packet);
         match packet.bytes.first().map(|first| first >> 4) {
             Some(4) => self.ipv4(pass, packet, outer),
             Some(6) => self.ipv6(pass, packet, outer),
@@ -251,6 +253,18 @@ impl Decoder {
         layer: Layer<'_>,
         depth: u8,
     ) {
+        self.mark(
+            || {
+                What::Fragment(trace::Piece {
+                    src: envelope.src,
+                    dst: envelope.dst,
+                    id: fragment.id,
+                    protocol: fragment.protocol,
+                    offset_bytes: usize::from(fragment.offset.byte_offset()),
+                })
+            },
+            layer,
+        );
         // The beginning of a datagram tells what it is, even if the snap length cut it; how long it
         // was only UDP says itself.
         if layer.is_snapped() && fragment.offset.value() == 0 && fragment.protocol == UDP {
@@ -294,6 +308,7 @@ impl Decoder {
                 bytes: &whole.data,
                 wire: whole.data.len(),
             };
+            self.mark(|| What::Whole(whole.data.clone()), layer);
             self.payload(
                 pass,
                 envelope,

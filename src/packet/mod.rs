@@ -23,6 +23,7 @@
 //! - <https://www.tcpdump.org/linktypes.html>
 
 mod layer;
+pub(crate) mod trace;
 mod wlan;
 mod ppp;
 mod recorder;

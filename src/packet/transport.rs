@@ -12,6 +12,7 @@ use etherparse::{Ipv4HeaderSlice, Ipv6HeaderSlice, TcpHeaderSlice, UdpHeaderSlic
 
 use super::decoder::{Decoder, Pass};
 use super::ip::{Envelope, extension_header, is_extension};
+use super::trace::What;
 use super::{Datagram, IcmpError, Layer, MAX_NESTING, Packet, Segment, TcpFlags, udp_tunnel};
 use crate::defect::{Defect, DefectKind};
 use crate::units::{Endpoint, Flow, Origin, Transport};
@@ -41,6 +42,7 @@ impl Decoder {
         layer: Layer<'_>,
         depth: u8,
     ) {
+        self.mark(|| What::Transport(protocol), layer);
         match protocol {
             UDP => self.udp(pass, envelope, layer, depth),
             TCP => Self::tcp(pass, envelope, layer),

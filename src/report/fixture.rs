@@ -108,7 +108,8 @@ impl Row {
     }
 }
 
-fn endpoint(addr: &str) -> Endpoint {
+/// Port 5060 of an address.
+pub(crate) fn endpoint(addr: &str) -> Endpoint {
     Endpoint::new(addr.parse().expect("an address of this file"), 5060)
 }
 

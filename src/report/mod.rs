@@ -28,10 +28,14 @@ pub mod table;
 pub mod comments;
 pub mod ladder;
 pub mod markdown;
+pub mod html;
 pub mod reference;
 
 /// A form of report.
 pub trait Report {
+    /// Sees every response of the run, in the order of the report, before a filter leaves some out.
+    fn passed(&mut self, _response: &view::Response<'_>) {}
+
     /// Takes the next response, in the order of the report.
     fn response(&mut self, response: &view::Response<'_>) -> io::Result<()>;
 

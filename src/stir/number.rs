@@ -226,7 +226,7 @@ fn differ_by_country_code(longer: &str, shorter: &str) -> bool {
 }
 
 /// Digits of the country code that an international number begins with (ITU-T E.164 zones).
-fn country_code_digits(number: &str) -> Option<usize> {
+pub(crate) fn country_code_digits(number: &str) -> Option<usize> {
     let mut digits = number.bytes();
     Some(match (digits.next(), digits.next()) {
         (Some(b'1' | b'7'), _) => 1,

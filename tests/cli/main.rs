@@ -7,6 +7,8 @@
     reason = "the helpers of tests are outside `#[test]` functions, and may panic all the same"
 )]
 
+mod redact;
+
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::path::Path;

@@ -1,0 +1,312 @@
+//! File: a capture written anew with pseudonyms.
+//!
+//! In: captures that can be read twice, and a [`Key`]. Out: a pcapng of its packets: their times,
+//! lengths, link types and redacted bytes, what the capturing machine says it dropped, and a comment
+//! that says what was done. Comments, names, secrets, descriptions of interfaces and blocks of other
+//! makers are not taken over.
+//!
+//! [`check`] reads it back and looks for what the input held.
+//!
+//! # References
+//! - draft-ietf-opsawg-pcapng
+
+use std::io::{self, Read, Write};
+
+use super::engine::{Engine, Held};
+use super::key::Key;
+use super::leaks::{Leak, Values};
+use super::pseudonyms::Pseudonyms;
+use crate::capture::{self, Next, Reader};
+use crate::defect::DefectKind;
+use crate::limits::Limits;
+use crate::packet::Decoder;
+use crate::packet::trace::{Trace, What};
+use crate::units::FileIndex;
+
+/// What the section's comment says.
+const COMMENT: &str = "Redacted by sipannotate: telephone numbers, users, hosts, names, addresses, \
+identifiers and secrets are pseudonyms; equal values stay equal, and other forms of a number stay that. \
+PASSporTs were encoded again and no longer verify. What carries no SIP, or could not be decoded, \
+is zeros behind its headers.";
+
+/// Interface of what has none of its own.
+const NO_INTERFACE: u32 = 0;
+
+/// Why a capture could not be redacted.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The capture could not be read.
+    #[error(transparent)]
+    Capture(#[from] capture::Error),
+    /// What is written could not be.
+    #[error("cannot write the redacted capture")]
+    Write(#[source] io::Error),
+    /// A value of the input stands in the output.
+    #[error("frame {frame} of the redacted capture still holds {leak}")]
+    Leak {
+        /// The frame.
+        frame: u64,
+        /// The value.
+        leak: Leak,
+    },
+}
+
+/// What was done to one capture.
+#[derive(Clone, Copy, Debug)]
+pub struct Told {
+    /// Packets written.
+    pub packets: u64,
+    /// The capture ends inside a packet.
+    pub cut_short: bool,
+}
+
+/// Captures that get the same pseudonyms: each is read once by [`Self::collect`], then, after
+/// [`Self::settle`], once by [`Self::write`].
+#[derive(Debug)]
+pub struct Redaction {
+    pseudonyms: Pseudonyms,
+    limits: Limits,
+}
+
+impl Redaction {
+    /// A redaction under a key.
+    pub fn new(key: Key, limits: &Limits) -> Self {
+        Self {
+            pseudonyms: Pseudonyms::new(key, limits),
+            limits: *limits,
+        }
+    }
+
+    /// Remembers what a capture holds; its interfaces are what [`Self::write`] is told.
+    pub fn collect(&mut self, capture: impl Read, path: &str) -> Result<Interfaces, Error> {
+        let mut engine = Engine::new(&self.limits);
+        let mut reader = Reader::open(capture, path, FileIndex(0), &self.limits)?;
+        let mut nowhere = |_| Ok::<_, Error>(());
+        loop {
+            match reader.next_frame()? {
+                Next::Frame(frame) => engine.push(&frame, &mut self.pseudonyms, &mut nowhere)?,
+                Next::Defect(_) | Next::Secrets { .. } | Next::CutShort { .. } => {}
+                Next::End => break,
+            }
+        }
+        engine.finish(&mut self.pseudonyms, &mut nowhere)?;
+        Ok(Interfaces::of(reader.summary()))
+    }
+
+    /// All captures were collected.
+    pub fn settle(&mut self) {
+        self.pseudonyms.settle();
+    }
+
+    /// Writes a capture that was collected, with pseudonyms.
+    pub fn write(
+        &mut self,
+        capture: impl Read,
+        path: &str,
+        interfaces: &Interfaces,
+        out: &mut dyn Write,
+    ) -> Result<Told, Error> {
+        let mut engine = Engine::new(&self.limits);
+        let mut reader = Reader::open(capture, path, FileIndex(0), &self.limits)?;
+        let mut file = File {
+            out,
+            packets: 0,
+            dropped: 0,
+        };
+        file.begin(interfaces).map_err(Error::Write)?;
+        let mut cut_short = false;
+        loop {
+            match reader.next_frame()? {
+                Next::Frame(frame) => {
+                    engine.push(&frame, &mut self.pseudonyms, &mut |held| {
+                        file.packet(&held).map_err(Error::Write)
+                    })?;
+                }
+                Next::Defect(defect) if defect.kind == DefectKind::Dropped => {
+                    file.dropped(defect.count).map_err(Error::Write)?;
+                }
+                Next::Defect(_) | Next::Secrets { .. } => {}
+                Next::CutShort { .. } => cut_short = true,
+                Next::End => break,
+            }
+        }
+        engine.finish(&mut self.pseudonyms, &mut |held| {
+            file.packet(&held).map_err(Error::Write)
+        })?;
+        let packets = file.packets;
+        out.flush().map_err(Error::Write)?;
+        Ok(Told { packets, cut_short })
+    }
+
+    /// The values that must not be left.
+    pub fn values(&self) -> &Values {
+        &self.pseudonyms.values
+    }
+
+    /// There were more values than are remembered: some pseudonym may be a value of the capture, and
+    /// some value was not looked for.
+    pub fn is_full(&self) -> bool {
+        self.pseudonyms.is_full
+    }
+
+    /// Values whose pseudonym is another value of the captures, as there was no other of its form.
+    pub fn met(&self) -> u64 {
+        self.pseudonyms.met
+    }
+}
+
+/// Link type and snap length of the interfaces of a capture.
+#[derive(Clone, Debug)]
+pub struct Interfaces(Vec<(u16, u32)>);
+
+impl Interfaces {
+    fn of(summary: &capture::Summary) -> Self {
+        let each = summary.interfaces.iter();
+        Self(
+            each.map(|interface| (interface.link.0, interface.snaplen))
+                .collect(),
+        )
+    }
+}
+
+/// Reads a redacted capture and looks for values that must not be left in it.
+pub fn check(
+    redacted: impl Read,
+    path: &str,
+    values: &Values,
+    limits: &Limits,
+) -> Result<(), Error> {
+    let mut reader = Reader::open(redacted, path, FileIndex(0), limits)?;
+    let mut decoder = Decoder::traced(limits);
+    let mut spare = Trace::new();
+    loop {
+        let frame = match reader.next_frame()? {
+            Next::Frame(frame) => frame,
+            Next::End => return Ok(()),
+            Next::Defect(_) | Next::Secrets { .. } | Next::CutShort { .. } => continue,
+        };
+        let no = frame.at.no.0;
+        let leak = |leak| Error::Leak { frame: no, leak };
+        decoder.push(&frame, &mut |_| {}, &mut |_| {});
+        let trace = decoder.take_trace(spare);
+        for mark in &trace {
+            let base = frame.captured.as_ptr().addr();
+            if let (What::Ip, Some(at)) = (&mark.what, mark.at.checked_sub(base))
+                && let Some(head) = frame.captured.get(at..)
+                && let Some(found) = head_leak(head, values)
+            {
+                return Err(leak(found));
+            }
+        }
+        spare = trace;
+        if let Some(found) = values.left_in(frame.captured) {
+            return Err(leak(found));
+        }
+    }
+}
+
+fn head_leak(head: &[u8], values: &Values) -> Option<Leak> {
+    match head.first()? >> 4 {
+        4 => [12, 16].iter().find_map(|at| {
+            let octets: [u8; 4] = *head.get(*at..)?.first_chunk()?;
+            Some(octets.into())
+                .filter(|it| values.has_address(*it))
+                .map(Leak::Address)
+        }),
+        _ => [8, 24].iter().find_map(|at| {
+            let octets: [u8; 16] = *head.get(*at..)?.first_chunk()?;
+            Some(octets.into())
+                .filter(|it| values.has_address(*it))
+                .map(Leak::Address)
+        }),
+    }
+}
+
+struct File<'o> {
+    out: &'o mut dyn Write,
+    packets: u64,
+    dropped: u64,
+}
+
+impl File<'_> {
+    /// The section, and all its interfaces.
+    fn begin(&mut self, interfaces: &Interfaces) -> io::Result<()> {
+        let mut body = Vec::new();
+        // Byte order, version 1.0, a length that is not told.
+        body.extend_from_slice(&0x1a2b_3c4d_u32.to_le_bytes());
+        body.extend_from_slice(&[1, 0, 0, 0]);
+        body.extend_from_slice(&u64::MAX.to_le_bytes());
+        option(&mut body, 1, COMMENT.as_bytes());
+        let program = concat!("sipannotate ", env!("CARGO_PKG_VERSION"));
+        option(&mut body, 4, program.as_bytes());
+        option(&mut body, 0, &[]);
+        self.block(0x0a0d_0d0a, &body)?;
+        for (link, snaplen) in &interfaces.0 {
+            let mut body = Vec::new();
+            body.extend_from_slice(&link.to_le_bytes());
+            body.extend_from_slice(&[0, 0]);
+            body.extend_from_slice(&snaplen.to_le_bytes());
+            // Nanoseconds.
+            option(&mut body, 9, &[9]);
+            option(&mut body, 0, &[]);
+            self.block(1, &body)?;
+        }
+        Ok(())
+    }
+
+    fn packet(&mut self, held: &Held) -> io::Result<()> {
+        // Frames that no network carried keep their number, and nothing else.
+        while self.packets + 1 < held.no {
+            self.enhanced(NO_INTERFACE, held, &[], 0)?;
+        }
+        self.enhanced(held.interface, held, &held.new, held.orig_len)
+    }
+
+    fn enhanced(
+        &mut self,
+        interface: u32,
+        held: &Held,
+        bytes: &[u8],
+        orig_len: u32,
+    ) -> io::Result<()> {
+        self.packets += 1;
+        let time = u64::try_from(held.time.nanos()).unwrap_or(0);
+        let high = u32::try_from(time >> 32).unwrap_or(0);
+        let low = u32::try_from(time & 0xffff_ffff).unwrap_or(0);
+        let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        let mut body = Vec::with_capacity(bytes.len() + 24);
+        for number in [interface, high, low, len, orig_len.max(len)] {
+            body.extend_from_slice(&number.to_le_bytes());
+        }
+        body.extend_from_slice(bytes);
+        body.resize(body.len().next_multiple_of(4), 0);
+        self.block(6, &body)
+    }
+
+    /// Statistics that say what the capturing machine dropped, so far.
+    fn dropped(&mut self, count: u64) -> io::Result<()> {
+        self.dropped += count;
+        let mut body = vec![0; 12];
+        option(&mut body, 5, &self.dropped.to_le_bytes());
+        option(&mut body, 0, &[]);
+        self.block(5, &body)
+    }
+
+    fn block(&mut self, kind: u32, body: &[u8]) -> io::Result<()> {
+        let len = u32::try_from(body.len() + 12)
+            .map_err(io::Error::other)?
+            .to_le_bytes();
+        self.out.write_all(&kind.to_le_bytes())?;
+        self.out.write_all(&len)?;
+        self.out.write_all(body)?;
+        self.out.write_all(&len)
+    }
+}
+
+fn option(body: &mut Vec<u8>, code: u16, value: &[u8]) {
+    let len = u16::try_from(value.len()).unwrap_or(0);
+    body.extend_from_slice(&code.to_le_bytes());
+    body.extend_from_slice(&len.to_le_bytes());
+    body.extend_from_slice(value);
+    body.resize(body.len().next_multiple_of(4), 0);
+}
