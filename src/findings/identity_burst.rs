@@ -53,7 +53,7 @@ impl IdentityBurst {
 }
 
 /// The code with which the identity was refused, if it was said so.
-fn said(ending: &Ending, so: impl Fn(Word) -> bool) -> Option<StatusCode> {
+fn said(ending: Ending, so: impl Fn(Word) -> bool) -> Option<StatusCode> {
     let (code, _) = ending.judged.filter(|(_, word)| so(*word))?;
     StatusCode::new(code)
 }

@@ -75,7 +75,7 @@ const EXAMPLES: usize = 100;
 const REACHED: [u16; 9] = [404, 410, 480, 484, 486, 487, 600, 603, 604];
 
 /// The code of the series to which an attempt belongs; `None` where it is none of the rule's.
-pub type Watches = fn(&Ending) -> Option<StatusCode>;
+pub type Watches = fn(Ending) -> Option<StatusCode>;
 
 /// An attempt as one rule sees it.
 #[derive(Clone, Copy)]
@@ -184,7 +184,7 @@ impl Refusals {
 
     /// Takes an attempt; `past` holds those before it.
     pub fn attempt(&mut self, attempt: &Attempt<'_>, signed: &Signed, past: &Past) {
-        let watched = (self.watches)(&Ending::of(attempt, signed));
+        let watched = (self.watches)(Ending::of(attempt, signed));
         self.begin(attempt.response.time);
         let first = self.first.unwrap_or_default();
         let time = self.finals.next(self.watched.steady(attempt.response.time));

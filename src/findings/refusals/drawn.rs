@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::super::burst::{Burst, per_minute};
 use super::super::onset::{self, Looked};
 use super::super::partition::{Compared, Dimension, Traits, compare};
+use super::super::past::Past;
 use super::super::rule::{BurstFacts, CallRef, Confidence, Finding, Peer, PeerCounts, Severity};
 use super::super::tried::Tried;
-use super::super::past::Past;
 use super::{Judged, Refusals, Refused, Said, identity_burst, share, words};
 use crate::stir::{CauseId, Grade};
 use crate::units::{FrameRef, StatusCode};
@@ -128,7 +128,7 @@ impl Refusals {
         let watches = self.watches;
         past.attempts.iter().map(move |one| Judged {
             one,
-            refused: watches(&one.ending),
+            refused: watches(one.ending),
         })
     }
 
