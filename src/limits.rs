@@ -2,6 +2,8 @@
 //!
 //! A table that reaches its cap gives up its oldest entry and says so with a
 //! [`crate::defect::DefectKind::Evicted`] defect; nothing grows without a line here.
+//!
+//! Caps of hash tables are seven eighths of a power of two: one entry more would double them.
 
 use crate::units::Span;
 
@@ -99,7 +101,7 @@ pub struct Limits {
     pub calls_per_finding: usize,
     /// Refusals remembered by all burst detectors of a rule together, 16 bytes each.
     pub burst_events: usize,
-    /// Attempts whose rounds are folded into one measure, on all hops; some 200 bytes each.
+    /// Attempts whose rounds are folded into one measure, on all hops; some 100 bytes each.
     pub measured_attempts: usize,
     /// Verifiers, and pairs of verifier and signer, whose custom is remembered.
     pub stir_verifiers: usize,
@@ -184,28 +186,28 @@ impl Default for Limits {
             sip_flows: 65_536,
             header_fields: 256,
             calls: 50_000,
-            counted_calls: 262_144,
+            counted_calls: 229_376,
             transactions_per_call: 64,
             dialogs_per_call: 32,
             copies_per_dialog: 32,
-            media_sockets: 65_536,
+            media_sockets: 57_344,
             media_sockets_per_call: 32,
             pending_responses: 50_000,
-            pending_text_bytes: 8 << 20,
-            calls_bytes: 32 << 20,
+            pending_text_bytes: 6 << 20,
+            calls_bytes: 24 << 20,
             call_id_bytes: 256,
             calls_per_finding: 10_000,
-            burst_events: 262_144,
-            measured_attempts: 32_768,
+            burst_events: 131_072,
+            measured_attempts: 14_336,
             stir_verifiers: 4096,
             stir_tokens: 32_768,
             stir_retries: 16_384,
             stir_signers: 2048,
             burst_series: 96,
-            host_pairs: 16_384,
-            watched_pairs: 2048,
-            waiting_events: 16_384,
-            registrations: 32_768,
+            host_pairs: 14_336,
+            watched_pairs: 1792,
+            waiting_events: 14_336,
+            registrations: 28_672,
             certificate_files: 16_384,
             certificate_bytes: 64 << 20,
             signers: 4096,

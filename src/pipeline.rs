@@ -9,6 +9,7 @@ mod clock;
 mod extract;
 mod ladders;
 mod loss;
+mod options;
 mod sinks;
 mod survey;
 mod wires;
@@ -19,11 +20,11 @@ use std::io;
 use std::sync::Arc;
 
 use crate::calls::{Calls, Moment, Sighted, Sighting};
-use crate::capture::{self, Border, Ended, Frame, Merge, Meter, Next, Source, Taps};
+use crate::capture::{self, Border, Ended, Frame, Merge, Meter, Next, Taps};
 use crate::defect::{Defect, DefectKind};
+use crate::findings::Findings;
 use crate::findings::rule::Rule;
 use crate::findings::trust::Trust;
-use crate::findings::{BurstOptions, Findings};
 use crate::ladder::Passed;
 use crate::limits::Limits;
 use crate::packet::hep;
@@ -40,6 +41,7 @@ use clock::{Clock, Relayed};
 pub use extract::{CallFrames, Extract, call_frames, extract};
 pub use ladders::{Gathered, gather};
 use loss::{is_loss, is_unread};
+pub use options::{Input, Options};
 use sinks::{Responses, Sinks};
 use survey::survey;
 pub use wires::Wires;
@@ -47,29 +49,6 @@ use wires::digest;
 
 /// Names of the rules there are, for `--fail-on`.
 pub use crate::findings::registry::RULES;
-
-/// One input of a run.
-pub struct Input {
-    /// As it was named.
-    pub path: String,
-    /// Where its bytes come from.
-    pub source: Source,
-}
-
-/// What a run is to do.
-#[derive(Clone, Debug, Default)]
-pub struct Options {
-    /// Caps.
-    pub limits: Limits,
-    /// Burst detector.
-    pub burst: BurstOptions,
-    /// TLS secrets known from the start.
-    pub secrets: Option<KeyLog>,
-    /// Signers' certificates, revocation lists and trust.
-    pub certificates: crate::stir::Store,
-    /// Told how much was read, for whoever watches.
-    pub meter: Arc<Meter>,
-}
 
 /// An error of one input.
 pub type InputError = Box<dyn std::error::Error + Send + Sync>;
@@ -193,6 +172,7 @@ impl Run {
                     limits,
                     options.burst,
                     Arc::new(options.certificates.clone()),
+                    options.told_responses,
                 ),
                 transports: BTreeMap::new(),
             },

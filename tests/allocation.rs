@@ -13,11 +13,11 @@
 mod common;
 
 use std::io::Cursor;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 
 use allocation_counter::measure;
 use common::ladder::Ladder;
-use common::pcap::{self, IpFields, Link, Order, flag};
+use common::pcap::{self, IpFields, Link, Order, Record, flag};
 use sipannotate::capture::{Frame, LinkType};
 use sipannotate::limits::Limits;
 use sipannotate::packet::{Decoder, Packet};
@@ -39,6 +39,15 @@ const PER_CALL_ID: u64 = 14;
 /// Bytes that an answered call without an ACK may take while it is open, its response and its
 /// place in a finding included: 2406 were measured.
 const PER_OPEN_CALL: u64 = 3000;
+
+/// One in so many of what the program sets aside: with all of it a flood takes a minute to be read.
+const SCALE: usize = 8;
+
+/// Clients that register in a flood: a few more than the rules watch then.
+const CLIENTS: u32 = 4000;
+
+/// Bytes in use at the most while they do: 6,864,955 were measured.
+const FLOOD: u64 = 7_500_000;
 
 /// The stages up to SIP, wired as the pipeline does.
 struct Stages {
@@ -199,12 +208,16 @@ fn pipeline_cost(ladder: &str) -> (u64, u64) {
 
 /// Analyses a capture; gives the number of its responses.
 fn run(capture: Vec<u8>) -> u64 {
+    run_with(capture, &Options::default())
+}
+
+fn run_with(capture: Vec<u8>, options: &Options) -> u64 {
     let input = Input {
         path: "ladder".to_owned(),
         source: sipannotate::capture::Source::Stream(Box::new(Cursor::new(capture))),
     };
     let mut responses = 0;
-    let outcome = pipeline::analyse(vec![input], &Options::default(), &mut |_| {
+    let outcome = pipeline::analyse(vec![input], options, &mut |_| {
         responses += 1;
         Ok(())
     })
@@ -295,4 +308,63 @@ fn an_open_call_takes_a_bounded_number_of_bytes() {
     // Tables grow by doubling, at the same sizes in both.
     let each = (most_bytes(4096) - most_bytes(2048)) / 2048;
     assert!(each <= PER_OPEN_CALL, "{each} bytes a call");
+}
+
+/// A capture of as many clients that register once and are granted an hour, a millisecond apart.
+fn registrations() -> Vec<u8> {
+    let registrar = socket("10.2.0.1:5060");
+    let mut records = Vec::new();
+    for n in 0..CLIENTS {
+        let client = SocketAddr::new(Ipv4Addr::from((11 << 24) + n).into(), 5060);
+        let fields = |tag: &str| {
+            format!(
+                "Via: SIP/2.0/UDP {client};branch=z9hG4bK{n}\r\nMax-Forwards: 70\r\n\
+                 From: <sip:+4930{n:08}@carrier.example.net>;tag=f{n}\r\n\
+                 To: <sip:+4930{n:08}@carrier.example.net>{tag}\r\n\
+                 Call-ID: {n:010}-5f3a-4c11@{client}\r\nCSeq: 1 REGISTER\r\n\
+                 Contact: <sip:u{n}@{client}>;expires=3600\r\nContent-Length: 0\r\n\r\n"
+            )
+        };
+        let ask = format!("REGISTER sip:carrier.example.net SIP/2.0\r\n{}", fields(""));
+        let grant = format!("SIP/2.0 200 OK\r\n{}", fields(";tag=x"));
+        let time_ns = 1_700_000_000_000_000_000 + u64::from(n) * 1_000_000;
+        for (src, dst, text) in [(client, registrar, ask), (registrar, client, grant)] {
+            let datagram = pcap::udp(src, dst, text.as_bytes());
+            let bytes = frame(src, dst, pcap::UDP, 1, &datagram);
+            records.push(Record { time_ns, bytes });
+        }
+    }
+    pcap::write(&records, &pcap::Options::default())
+}
+
+/// The caps that a flood of registrations meets, all by the same scale.
+fn scaled() -> Limits {
+    let all = Limits::default();
+    Limits {
+        calls: all.calls / SCALE,
+        calls_bytes: all.calls_bytes / SCALE,
+        counted_calls: all.counted_calls / SCALE,
+        pending_responses: all.pending_responses / SCALE,
+        pending_text_bytes: all.pending_text_bytes / SCALE,
+        burst_events: all.burst_events / SCALE,
+        measured_attempts: all.measured_attempts / SCALE,
+        host_pairs: all.host_pairs / SCALE,
+        watched_pairs: all.watched_pairs / SCALE,
+        waiting_events: all.waiting_events / SCALE,
+        registrations: all.registrations / SCALE,
+        ..all
+    }
+}
+
+#[test]
+fn a_flood_takes_no_more_memory_than_is_set_aside() {
+    let bytes = registrations();
+    let options = Options {
+        limits: scaled(),
+        ..Options::default()
+    };
+    let mut responses = 0;
+    let info = measure(|| responses = run_with(bytes, &options));
+    assert_eq!(responses, u64::from(CLIENTS));
+    assert!(info.bytes_max <= FLOOD, "{} bytes", info.bytes_max);
 }

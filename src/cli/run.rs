@@ -55,7 +55,12 @@ pub(super) fn run(mut args: Args) -> anyhow::Result<Exit> {
 }
 
 fn analyse(args: Args) -> anyhow::Result<Exit> {
-    let config = Config::from_args(args)?;
+    let mut config = Config::from_args(args)?;
+    // Whatever else is made of the responses needs them all.
+    if config.format == Format::Table && config.annotate.is_none() {
+        config.options.told_responses = config.table.shown_responses();
+    }
+    let config = config;
     warn_before(&config);
     let Opened { inputs, failed } = inputs::open(&config.captures)?;
     let mut unreadable = tell_unopened(&config, failed);

@@ -8,6 +8,7 @@ use super::codes::Codes;
 use super::examiner::Examiner;
 use super::metrics::{Measured, Metrics};
 use super::missed::{Missed, Share};
+use super::past::Past;
 use super::registry;
 use super::rule::{End, Finding, Rule};
 use crate::calls::Event;
@@ -24,6 +25,7 @@ pub struct Findings {
     metrics: Metrics,
     missed: Missed,
     examiner: Examiner,
+    past: Past,
     annotator: Annotator,
     has_begun: bool,
 }
@@ -50,15 +52,21 @@ pub struct Analysis {
 }
 
 impl Findings {
-    /// Ready for a capture.
-    pub fn new(limits: &Limits, burst: BurstOptions, certificates: Arc<Store>) -> Self {
+    /// Ready for a capture; of its responses the first `told_responses` are told.
+    pub fn new(
+        limits: &Limits,
+        burst: BurstOptions,
+        certificates: Arc<Store>,
+        told_responses: Option<u64>,
+    ) -> Self {
         Self {
             rules: registry::rules(limits, burst),
             codes: Codes::default(),
             metrics: Metrics::new(limits),
             missed: Missed::new(limits.host_pairs),
             examiner: Examiner::new(limits, certificates),
-            annotator: Annotator::new(limits),
+            past: Past::new(limits.host_pairs),
+            annotator: Annotator::new(limits, told_responses),
             has_begun: false,
         }
     }
@@ -73,6 +81,7 @@ impl Findings {
         if !self.has_begun {
             self.has_begun = true;
             self.missed.begin(first);
+            self.past.begin(first);
             for rule in &mut self.rules {
                 rule.begin(first);
             }
@@ -94,6 +103,7 @@ impl Findings {
             Event::Note(note) => self.annotator.note(note),
             Event::Clock(change) => {
                 self.missed.clock(*change);
+                self.past.clock(*change);
                 for rule in &mut self.rules {
                     rule.clock(*change);
                 }
@@ -101,8 +111,9 @@ impl Findings {
             Event::Attempt(attempt) => {
                 let signed = self.examiner.attempt(attempt);
                 for rule in &mut self.rules {
-                    rule.attempt(attempt, &signed);
+                    rule.attempt(attempt, &signed, &self.past);
                 }
+                self.past.attempt(attempt, &signed);
             }
             Event::Dialog(dialog) => {
                 for rule in &mut self.rules {
@@ -112,6 +123,7 @@ impl Findings {
             Event::Exchanged(exchanged) => {
                 self.metrics.exchanged(exchanged);
                 self.missed.exchanged(exchanged);
+                self.past.heard.exchanged(exchanged);
                 for rule in &mut self.rules {
                     rule.exchanged(exchanged);
                 }
@@ -142,11 +154,12 @@ impl Findings {
             last,
             missed,
         };
-        self.annotator.release(None, out);
+        self.annotator.finish(out);
         let mut findings = Vec::new();
-        let values = self.examiner.take_values();
+        self.past.values = self.examiner.take_values();
+        let past = Arc::new(self.past);
         for rule in &mut self.rules {
-            rule.name_values(&values);
+            rule.look_back(&past);
             rule.finish(&end, &mut |finding| findings.push(finding));
         }
         let given_up = self.rules.iter().map(|rule| rule.given_up()).sum();

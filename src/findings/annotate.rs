@@ -16,7 +16,7 @@ use crate::stir::Cause;
 use crate::units::{Flow, FrameRef, Span, StatusCode, Timestamp};
 
 /// The texts of a response that reports show.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Text<'a> {
     /// Call-ID; `None` where it is missing.
     pub call_id: Option<&'a [u8]>,
@@ -60,6 +60,12 @@ pub struct Annotated<'a> {
 /// Responses waiting for their context.
 #[derive(Debug)]
 pub struct Annotator {
+    /// So many are told; all where there is none.
+    most: Option<u64>,
+    /// Responses taken that are told.
+    taken: u64,
+    /// The first of those that are not, without its texts, and how many there are.
+    untold: Option<(Annotated<'static>, u64)>,
     cap: usize,
     text_cap: usize,
     /// Bytes waiting.
@@ -101,9 +107,13 @@ struct Waiting {
 const PARTS: usize = 6;
 
 impl Annotator {
-    /// An empty queue.
-    pub fn new(limits: &Limits) -> Self {
+    /// An empty queue. Of the responses only the first `most` are told, if it says how many; of the
+    /// others there is nothing to be had but that they were there, at the end.
+    pub fn new(limits: &Limits, most: Option<u64>) -> Self {
         Self {
+            most,
+            taken: 0,
+            untold: None,
             cap: limits.pending_responses,
             text_cap: limits.pending_text_bytes,
             text_bytes: 0,
@@ -122,6 +132,11 @@ impl Annotator {
         diagnosis: Option<&Arc<[Cause]>>,
         out: &mut dyn FnMut(&Annotated<'_>),
     ) {
+        if self.most.is_some_and(|most| self.taken >= most) {
+            self.leave(response);
+            return;
+        }
+        self.taken += 1;
         let message = response.message;
         let text = Text {
             call_id: message.call_id(),
@@ -178,6 +193,10 @@ impl Annotator {
             *end = u32::try_from(buffer.len()).unwrap_or(u32::MAX);
         }
         self.text_bytes += buffer.len() + size_of::<Waiting>();
+        // Entries are large, and there may be many: doubling would waste half of them.
+        if self.waiting.len() == self.waiting.capacity() {
+            self.waiting.reserve_exact((self.waiting.len() / 8).max(64));
+        }
         self.waiting.push_back(Waiting {
             at: response.raw.origin.at,
             time: response.raw.origin.time,
@@ -243,6 +262,39 @@ impl Annotator {
                 self.spare.push(front.text);
             }
         }
+    }
+
+    /// Ends the capture: hands out all that wait, then those that are not told.
+    pub fn finish(&mut self, out: &mut dyn FnMut(&Annotated<'_>)) {
+        self.release(None, out);
+        if let Some((untold, count)) = self.untold.take() {
+            for _ in 0..count {
+                out(&untold);
+            }
+        }
+    }
+
+    /// Counts a response that is not told.
+    fn leave(&mut self, response: &ResponseSeen<'_>) {
+        if let Some((_, count)) = &mut self.untold {
+            *count += 1;
+            return;
+        }
+        let origin = &response.raw.origin;
+        let untold = Annotated {
+            at: origin.at,
+            time: origin.time,
+            flow: response.raw.flow,
+            code: response.code,
+            cseq: response.message.cseq.number,
+            retransmission: response.retransmission,
+            duplicate: response.duplicate,
+            text: Text::default(),
+            context: None,
+            unneeded: None,
+            diagnosis: &[],
+        };
+        self.untold = Some((untold, 1));
     }
 }
 

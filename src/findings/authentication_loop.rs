@@ -10,7 +10,7 @@
 //! # References
 //! - RFC 3261 §22.2, §22.3: who was challenged with `stale=false` again should ask for new credentials
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::VecDeque;
 
 use super::grouping::{Gathered, Groups, Said};
 use super::in_order::InOrder;
@@ -18,6 +18,7 @@ use super::reading::{call_ref, digest, is_any, told, user};
 use super::rule::{
     CallRef, Confidence, End, Explanation, Finding, Peer, Rule, Severity, Topic, counted,
 };
+use super::table::{Set, Table};
 use crate::calls::{Exchanged, Final};
 use crate::limits::Limits;
 use crate::sip::MethodKind;
@@ -55,10 +56,10 @@ pub struct AuthenticationLoop {
     text_bytes: usize,
     cap: usize,
     events: InOrder<Event>,
-    attempts: HashMap<u64, Attempt>,
+    attempts: Table<u64, Attempt>,
     /// When each attempt, by its key, was challenged last, oldest first; may be stale.
     ages: VecDeque<(Timestamp, u64)>,
-    users: HashMap<u64, User>,
+    users: Table<u64, User>,
     user_ages: VecDeque<(Timestamp, u64)>,
     groups: Groups<Key>,
     given_up: u64,
@@ -92,7 +93,7 @@ struct Attempt {
     rounds: u64,
     user: Option<u64>,
     peer: Peer,
-    realms: HashSet<u64>,
+    realms: Set<u64>,
     all_stale: bool,
     loss: bool,
     call: CallRef,
@@ -145,7 +146,7 @@ impl Attempt {
             rounds: 1,
             user: refused.user,
             peer: refused.peer,
-            realms: HashSet::from([refused.realm]),
+            realms: Set::from_iter([refused.realm]),
             all_stale: refused.stale,
             loss: refused.loss,
             call: refused.call,
@@ -191,9 +192,9 @@ impl AuthenticationLoop {
             text_bytes: limits.call_id_bytes,
             cap: limits.waiting_events.max(1),
             events: InOrder::new(PATIENCE, limits.waiting_events),
-            attempts: HashMap::new(),
+            attempts: Table::default(),
             ages: VecDeque::new(),
-            users: HashMap::new(),
+            users: Table::default(),
             user_ages: VecDeque::new(),
             groups: Groups::new(limits),
             given_up: 0,

@@ -11,7 +11,6 @@
 //! # References
 //! - RFC 3261 §13.3.1.4: the callee gives up 64*T1 after its 2xx
 
-use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use super::burst::poisson_tail;
@@ -20,6 +19,7 @@ use super::reading::is_unjudged;
 use super::rule::{
     CallRef, Confidence, End, Explanation, Finding, Peer, Rule, Severity, Topic, counted, kept,
 };
+use super::table::{Table, place};
 use crate::calls::{Session, SessionEnd, Side};
 use crate::limits::Limits;
 use crate::units::{FrameRef, Span, Timestamp};
@@ -52,7 +52,7 @@ const CALLS: usize = 256;
 pub struct DropsAt32S {
     text_bytes: usize,
     cap: usize,
-    pairs: HashMap<Peer, Durations>,
+    pairs: Table<Peer, Durations>,
     given_up: u64,
 }
 
@@ -65,7 +65,7 @@ struct Durations {
     by_callee: u64,
     without_ack: u64,
     loss: bool,
-    reasons: HashMap<Box<[u8]>, u64>,
+    reasons: Table<Box<[u8]>, u64>,
     window: Option<(Timestamp, Timestamp)>,
     evidence: String,
     calls: Vec<CallRef>,
@@ -80,7 +80,7 @@ impl DropsAt32S {
         Self {
             text_bytes: limits.call_id_bytes,
             cap: limits.watched_pairs,
-            pairs: HashMap::new(),
+            pairs: Table::default(),
             given_up: 0,
         }
     }
@@ -98,11 +98,10 @@ impl Rule for DropsAt32S {
             return;
         }
         let peer = Peer::of(&session.flow);
-        if self.pairs.len() >= self.cap && !self.pairs.contains_key(&peer) {
+        let Some(pair) = place(&mut self.pairs, peer, self.cap) else {
             self.given_up += 1;
             return;
-        }
-        let pair = self.pairs.entry(peer).or_default();
+        };
         let SessionEnd::Bye {
             side, bye, reason, ..
         } = session.end

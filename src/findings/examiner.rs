@@ -14,7 +14,7 @@
 //! # References
 //! - RFC 8224 §6.2; RFC 9410 for refusals that let the call go on
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -24,6 +24,7 @@ mod verstat;
 use self::tokens::{Looked, size_class};
 use super::partition::{Dated, Dimension, Traits, Values};
 use super::rule::{Peer, kept};
+use super::table::Table;
 use crate::calls::{Attempt, InviteOn, ResponseSeen};
 use crate::limits::Limits;
 use crate::sip::{Indexer, Message, Name, StartLine};
@@ -68,6 +69,11 @@ impl Word {
             Self::Status | Self::Reason => None,
         }
     }
+
+    /// It is not the code with which the call was refused.
+    pub const fn is_soft(self) -> bool {
+        !matches!(self, Self::Status)
+    }
 }
 
 /// What was found out about a refused identity.
@@ -87,7 +93,7 @@ pub struct Judged {
 impl Judged {
     /// It is not the code with which the call was refused.
     pub fn is_soft(&self) -> bool {
-        self.word != Word::Status
+        self.word.is_soft()
     }
 }
 
@@ -107,7 +113,7 @@ pub struct Examiner {
     here: Indexer,
     before: Indexer,
     call_id_bytes: usize,
-    judged: HashMap<(Box<[u8]>, u32), Judged>,
+    judged: Table<(Box<[u8]>, u32), Judged>,
     order: VecDeque<(Box<[u8]>, u32)>,
     verifiers: BTreeSet<IpAddr>,
     precedents: Precedents,
@@ -125,7 +131,7 @@ impl Examiner {
             here: Indexer::new(limits.header_fields),
             before: Indexer::new(limits.header_fields),
             call_id_bytes: limits.call_id_bytes,
-            judged: HashMap::new(),
+            judged: Table::default(),
             order: VecDeque::new(),
             verifiers: BTreeSet::new(),
             precedents: Precedents::new(limits.stir_verifiers),
@@ -137,10 +143,10 @@ impl Examiner {
     }
 
     /// The names behind the traits, once all attempts have been taken.
-    pub fn take_values(&mut self) -> Arc<Values> {
+    pub fn take_values(&mut self) -> Values {
         let mut values = std::mem::take(&mut self.values);
         values.date(|x5u| dated(&self.store, x5u));
-        Arc::new(values)
+        values
     }
 
     /// The inventory, most INVITEs first, and how many INVITEs of further signers there were.
@@ -272,7 +278,6 @@ impl Examiner {
 
     /// Takes an attempt with its first final response.
     pub fn attempt(&mut self, attempt: &Attempt<'_>) -> Signed {
-        let key = (kept(attempt.call_id, self.call_id_bytes), attempt.cseq);
         // A refusal of an earlier try is not this one's.
         let is_own = |judged: &&Judged| {
             let mut hops = attempt.invites.iter().filter_map(|hop| hop.answer);
@@ -280,13 +285,17 @@ impl Examiner {
                 || attempt.code.get() == judged.code
                 || hops.any(|(code, _)| code.get() == judged.code)
         };
-        let refused = self.judged.get(&key).filter(is_own).cloned();
+        // Where no identity was refused, as is usual, there is nothing to look for.
+        let refused = if self.judged.is_empty() {
+            None
+        } else {
+            let key = (kept(attempt.call_id, self.call_id_bytes), attempt.cseq);
+            self.judged.get(&key).filter(is_own).cloned()
+        };
         let refused = refused.or_else(|| self.verstat(attempt));
         let mut traits = Traits::default();
         set_numbers(&mut traits, &Dialling::of_message(attempt.answer));
-        let peer = Peer::of(&attempt.flow).to_string();
-        self.values
-            .set(&mut traits, Dimension::Peer, peer.as_bytes());
+        self.values.set_peer(&mut traits, Peer::of(&attempt.flow));
         let Some(hop) = self.judging_hop(attempt) else {
             return Signed { traits, refused };
         };
@@ -301,9 +310,12 @@ impl Examiner {
             ..
         } = self;
         let verifier = hop.flow.dst.addr;
+        values.set_verifier(&mut traits, verifier);
         let mut set = |dimension, value: &[u8]| values.set(&mut traits, dimension, value);
-        set(Dimension::Verifier, verifier.to_string().as_bytes());
-        set(Dimension::Hop, format!("{} Via", hop.vias).as_bytes());
+        match hop.vias {
+            1 => set(Dimension::Hop, b"1 Via"),
+            vias => set(Dimension::Hop, format!("{vias} Via").as_bytes()),
+        }
         set(Dimension::Size, size_class(hop.bytes).as_bytes());
         set(
             Dimension::Fragmented,

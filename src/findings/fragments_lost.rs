@@ -11,13 +11,12 @@
 //! - RFC 3261 §18.1.1: above 1300 bytes, or within 200 bytes of the path's MTU, a request goes over
 //!   TCP
 
-use std::collections::HashMap;
-
 use super::grouping::{Gathered, Said};
 use super::reading::{Silence, call_ref, first_answer, next, silence, time_of, told};
 use super::rule::{
     CallRef, Confidence, End, Explanation, Finding, Peer, Rule, Severity, Topic, counted,
 };
+use super::table::{Table, place};
 use crate::calls::{Exchanged, Hop};
 use crate::limits::Limits;
 use crate::units::{Timestamp, Transport};
@@ -41,7 +40,7 @@ const CALLS: usize = 64;
 pub struct FragmentsLost {
     text_bytes: usize,
     cap: usize,
-    pairs: HashMap<Peer, Sizes>,
+    pairs: Table<Peer, Sizes>,
     given_up: u64,
 }
 
@@ -51,16 +50,16 @@ struct Sizes {
     small: Counts,
     large: Counts,
     /// Of the large ones, those that were seen in fragments.
-    fragmented: u64,
+    fragmented: u32,
     loss: bool,
     /// The large ones without answer.
-    lost: Option<Lost>,
+    lost: Option<Box<Lost>>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Counts {
-    answered: u64,
-    lost: u64,
+    answered: u32,
+    lost: u32,
 }
 
 #[derive(Debug)]
@@ -72,8 +71,16 @@ struct Lost {
 }
 
 impl Counts {
+    const fn answered(self) -> u64 {
+        self.answered as u64
+    }
+
+    const fn lost(self) -> u64 {
+        self.lost as u64
+    }
+
     const fn all(self) -> u64 {
-        self.answered + self.lost
+        self.answered() + self.lost()
     }
 }
 
@@ -83,7 +90,7 @@ impl FragmentsLost {
         Self {
             text_bytes: limits.call_id_bytes,
             cap: limits.host_pairs,
-            pairs: HashMap::new(),
+            pairs: Table::default(),
             given_up: 0,
         }
     }
@@ -102,11 +109,10 @@ impl FragmentsLost {
             return;
         }
         let peer = Peer::of(&hop.flow);
-        if self.pairs.len() >= self.cap && !self.pairs.contains_key(&peer) {
+        let Some(sizes) = place(&mut self.pairs, peer, self.cap) else {
             self.given_up += 1;
             return;
-        }
-        let sizes = self.pairs.entry(peer).or_default();
+        };
         let is_large = hop.request_bytes > LARGE || hop.fragmented;
         let counts = if is_large {
             &mut sizes.large
@@ -114,21 +120,23 @@ impl FragmentsLost {
             &mut sizes.small
         };
         if !is_lost {
-            counts.answered += 1;
+            counts.answered = counts.answered.saturating_add(1);
             return;
         }
-        counts.lost += 1;
+        counts.lost = counts.lost.saturating_add(1);
         if !is_large {
             return;
         }
-        sizes.fragmented += u64::from(hop.fragmented);
+        sizes.fragmented = sizes.fragmented.saturating_add(u32::from(hop.fragmented));
         sizes.loss |= exchanged.observed.loss;
         let time = time_of(hop);
-        let lost = sizes.lost.get_or_insert_with(|| Lost {
-            start: time,
-            end: time,
-            evidence: format!("{} bytes: {}", hop.request_bytes, told(exchanged, hop)),
-            calls: Vec::new(),
+        let lost = sizes.lost.get_or_insert_with(|| {
+            Box::new(Lost {
+                start: time,
+                end: time,
+                evidence: format!("{} bytes: {}", hop.request_bytes, told(exchanged, hop)),
+                calls: Vec::new(),
+            })
         });
         lost.start = lost.start.min(time);
         lost.end = lost.end.max(time);
@@ -158,10 +166,10 @@ impl Rule for FragmentsLost {
             };
             lost.calls.sort_by_key(|call| call.time);
             let gathered = Gathered {
-                count: sizes.large.lost,
+                count: sizes.large.lost(),
                 start: lost.start,
                 end: lost.end,
-                peers: vec![(peer, sizes.large.lost)],
+                peers: vec![(peer, sizes.large.lost())],
                 evidence: lost.evidence,
                 calls: lost.calls,
             };
@@ -178,15 +186,15 @@ impl Rule for FragmentsLost {
 /// and at most a tenth of the small ones.
 const fn is_partition(sizes: &Sizes) -> bool {
     let (small, large) = (sizes.small, sizes.large);
-    large.lost >= LEAST_LOST
-        && large.lost * 2 >= large.all()
-        && small.answered >= LEAST_ANSWERED
-        && small.lost * 10 <= small.all()
+    large.lost() >= LEAST_LOST
+        && large.lost() * 2 >= large.all()
+        && small.answered() >= LEAST_ANSWERED
+        && small.lost() * 10 <= small.all()
 }
 
 fn said(peer: Peer, sizes: &Sizes) -> Said {
     let (small, large) = (sizes.small, sizes.large);
-    let lost = counted(large.lost, "large request", "large requests");
+    let lost = counted(large.lost(), "large request", "large requests");
     let fragments = match sizes.fragmented {
         0 => "None of them came to this tap in fragments, so that they are cut, or dropped whole, behind it.".to_owned(),
         some => format!("{some} of them came to this tap in fragments, all of which were seen."),

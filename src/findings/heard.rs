@@ -5,19 +5,17 @@
 //!
 //! Capped: [`crate::limits::Limits::host_pairs`]; of further pairs nothing is known.
 
-use std::collections::HashMap;
-use std::net::IpAddr;
-
 use super::rule::Peer;
+use super::table::{Table, place};
 use crate::calls::{Exchanged, Hop};
 use crate::units::Timestamp;
 
 /// Directions that were seen.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Heard {
     cap: usize,
     /// By direction, when something was seen last.
-    ways: HashMap<(IpAddr, IpAddr), Timestamp>,
+    ways: Table<Peer, Option<Timestamp>>,
 }
 
 impl Heard {
@@ -25,7 +23,7 @@ impl Heard {
     pub fn new(cap: usize) -> Self {
         Self {
             cap,
-            ways: HashMap::new(),
+            ways: Table::default(),
         }
     }
 
@@ -37,31 +35,31 @@ impl Heard {
     }
 
     fn hop(&mut self, hop: &Hop) {
-        let (src, dst) = (hop.flow.src.addr, hop.flow.dst.addr);
+        let there = Peer::of(&hop.flow);
+        let back = Peer::of(&hop.flow.reversed());
         let provisional = [hop.trying, hop.progress.map(|(_, seen)| seen)];
         let finals = hop.finals.iter().map(|last_word| last_word.last);
         let answer = provisional.into_iter().flatten().chain(finals);
         let answer = answer.map(|seen| seen.time).max();
         let request = [hop.last_request, hop.ack].into_iter().flatten();
         let request = request.map(|seen| seen.time).max();
-        for (way, seen) in [((src, dst), request), ((dst, src), answer)] {
+        for (way, seen) in [(there, request), (back, answer)] {
             let Some(seen) = seen else { continue };
-            if self.ways.len() < self.cap || self.ways.contains_key(&way) {
-                let last = self.ways.entry(way).or_insert(seen);
-                *last = seen.max(*last);
+            if let Some(last) = place(&mut self.ways, way, self.cap) {
+                *last = Some(seen).max(*last);
             }
         }
     }
 
     /// Whether anything was ever seen from the receiver of a pair's requests to their sender.
     pub fn is_answering(&self, peer: Peer) -> bool {
-        self.ways.contains_key(&(peer.dst, peer.src))
+        self.ways.contains_key(&peer.reversed())
     }
 
     /// Whether that was seen after `time`.
     pub fn is_answering_after(&self, peer: Peer, time: Timestamp) -> bool {
-        let last = self.ways.get(&(peer.dst, peer.src));
-        last.is_some_and(|last| *last > time)
+        let last = self.ways.get(&peer.reversed()).copied().flatten();
+        last.is_some_and(|last| last > time)
     }
 }
 

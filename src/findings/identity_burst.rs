@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use super::burst::BurstOptions;
 use super::examiner::{Signed, Word};
-use super::partition::Values;
+use super::past::{Ending, Past};
 use super::refusals::{Refusals, Said};
 use super::rule::{End, Explanation, Finding, Rule, Severity, Topic};
 use crate::calls::{Attempt, ClockChange};
@@ -39,11 +39,23 @@ impl IdentityBurst {
     /// A rule for one capture.
     pub fn new(limits: &Limits, options: BurstOptions) -> Self {
         Self {
-            refusals: Refusals::new(limits, options),
-            soft: Refusals::new(limits, options),
-            verstat: Refusals::new(limits, options),
+            refusals: Refusals::new(limits, options, |ending| {
+                Some(ending.code).filter(|code| code.get() == CODE)
+            }),
+            soft: Refusals::new(limits, options, |ending| {
+                said(ending, |word| word == Word::Reason)
+            }),
+            verstat: Refusals::new(limits, options, |ending| {
+                said(ending, |word| word.verstat().is_some())
+            }),
         }
     }
+}
+
+/// The code with which the identity was refused, if it was said so.
+fn said(ending: Ending, so: impl Fn(Word) -> bool) -> Option<StatusCode> {
+    let (code, _) = ending.judged.filter(|(_, word)| so(*word))?;
+    StatusCode::new(code)
 }
 
 const REMEDIATION: &str = "Stop automatic retries and alternate routing on 438: the next element will refuse the same token. Take one \
@@ -70,23 +82,16 @@ impl Rule for IdentityBurst {
         self.verstat.clock(change);
     }
 
-    fn attempt(&mut self, attempt: &Attempt<'_>, signed: &Signed) {
-        let hard = Some(attempt.code).filter(|code| code.get() == CODE);
-        self.refusals.attempt(attempt, signed, hard);
-        let of = |word: &dyn Fn(Word) -> bool| {
-            let judged = signed.refused.as_ref().filter(|judged| word(judged.word));
-            judged.and_then(|judged| StatusCode::new(judged.code))
-        };
-        let soft = of(&|word| word == Word::Reason);
-        self.soft.attempt(attempt, signed, soft);
-        let verstat = of(&|word| word.verstat().is_some());
-        self.verstat.attempt(attempt, signed, verstat);
+    fn attempt(&mut self, attempt: &Attempt<'_>, signed: &Signed, past: &Past) {
+        self.refusals.attempt(attempt, signed, past);
+        self.soft.attempt(attempt, signed, past);
+        self.verstat.attempt(attempt, signed, past);
     }
 
-    fn name_values(&mut self, values: &Arc<Values>) {
-        self.refusals.name_values(values);
-        self.soft.name_values(values);
-        self.verstat.name_values(values);
+    fn look_back(&mut self, past: &Arc<Past>) {
+        self.refusals.look_back(past);
+        self.soft.look_back(past);
+        self.verstat.look_back(past);
     }
 
     fn finish(&mut self, end: &End, out: &mut dyn FnMut(Finding)) {

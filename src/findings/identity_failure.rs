@@ -10,6 +10,7 @@
 
 use super::examiner::{Judged, Signed};
 use super::grouping::{Gathered, Groups, Said};
+use super::past::Past;
 use super::refusals::call_ref;
 use super::rule::{Confidence, End, Explanation, Finding, Peer, Rule, Severity, Topic, counted};
 use crate::calls::Attempt;
@@ -112,7 +113,7 @@ impl Rule for IdentityFailure {
         if self.soft { SOFT_TOPICS } else { TOPICS }
     }
 
-    fn attempt(&mut self, attempt: &Attempt<'_>, signed: &Signed) {
+    fn attempt(&mut self, attempt: &Attempt<'_>, signed: &Signed, _: &Past) {
         let Some(judged) = signed
             .refused
             .as_ref()

@@ -19,12 +19,12 @@ mod attempts;
 mod measures;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use attempts::{Attempt, Attempts, Key};
+use attempts::{Attempt, Attempts, Key, Place};
 pub use measures::{Mean, Measures, Ratio};
 
-use super::rule::{Peer, kept};
+use super::rule::Peer;
+use super::table::Table;
 use crate::calls::{Exchanged, Hop, Session, SessionEnd, Side};
 use crate::limits::Limits;
 use crate::sip::MethodKind;
@@ -61,9 +61,8 @@ pub enum Scope {
 pub struct Metrics {
     attempts: Attempts,
     all: Measures,
-    peers: BTreeMap<Peer, Measures>,
+    peers: Peers,
     minutes: BTreeMap<i64, Measures>,
-    call_id_bytes: usize,
     is_full: bool,
 }
 
@@ -73,9 +72,8 @@ impl Metrics {
         Self {
             attempts: Attempts::new(limits.measured_attempts),
             all: Measures::default(),
-            peers: BTreeMap::new(),
+            peers: Peers::new(limits.host_pairs),
             minutes: BTreeMap::new(),
-            call_id_bytes: limits.call_id_bytes,
             is_full: false,
         }
     }
@@ -87,36 +85,40 @@ impl Metrics {
 
     /// Takes a settled request.
     pub fn exchanged(&mut self, exchanged: &Exchanged<'_>) {
-        let is_register = match exchanged.method {
-            MethodKind::Invite if exchanged.initial => false,
-            MethodKind::Register => true,
+        match exchanged.method {
+            MethodKind::Invite if exchanged.initial => {}
+            MethodKind::Register => {}
             _ => return,
-        };
-        let call_id: Arc<[u8]> = kept(exchanged.call_id, self.call_id_bytes).into();
-        let key = |peer| Key {
-            call_id: Arc::clone(&call_id),
-            from_tag: if is_register { 0 } else { exchanged.from_tag },
-            is_register,
-            peer,
-        };
+        }
+        let key = self.attempts.key(exchanged);
         for (index, hop) in exchanged.hops.iter().enumerate() {
             let peer = Peer::of(&hop.flow);
             // Two sockets of one pair of hosts are one hop to whoever looks at the pair.
             let is_seen = |earlier: &Hop| Peer::of(&earlier.flow) == peer;
-            if !exchanged.hops.iter().take(index).any(is_seen) {
-                self.hop(exchanged, hop, key(Some(peer)));
+            let attempt = Attempt::of(exchanged, hop);
+            if !exchanged.hops.iter().take(index).any(is_seen)
+                && let Some(number) = self.number(peer)
+            {
+                self.attempt(key, Place::Peer(number), attempt, exchanged.goes_on);
             }
             if index == 0 {
-                self.hop(exchanged, hop, key(None));
+                self.attempt(key, Place::All, attempt, exchanged.goes_on);
             }
         }
     }
 
-    fn hop(&mut self, exchanged: &Exchanged<'_>, hop: &Hop, key: Key) {
-        let attempt = Attempt::of(exchanged, hop);
-        for (key, done) in self.attempts.push(key, attempt, exchanged.goes_on) {
-            self.count(&key, &done);
-        }
+    fn attempt(&mut self, key: Key, place: Place, attempt: Attempt, goes_on: bool) {
+        let Self {
+            attempts,
+            all,
+            peers,
+            minutes,
+            is_full,
+            ..
+        } = self;
+        attempts.push(key, place, attempt, goes_on, |(place, done)| {
+            count(all, peers, minutes, is_full, place, &done);
+        });
     }
 
     /// Takes a session.
@@ -143,8 +145,11 @@ impl Metrics {
         let began = session.invite.unwrap_or(session.answered).time;
         self.all.ended(&ended);
         let peer = Peer::of(&session.flow);
-        if let Some(measures) = self.of_peer(peer) {
+        let number = self.number(peer);
+        if let Some(measures) = number.and_then(|number| self.peers.measures(number)) {
             measures.ended(&ended);
+        } else {
+            self.is_full = true;
         }
         if let Some(measures) = self.of_minute(began) {
             measures.ended(&ended);
@@ -153,14 +158,22 @@ impl Metrics {
 
     /// Ends the capture: all, then peers by attempts, then minutes in order.
     pub fn finish(mut self) -> Vec<Measured> {
-        for (key, done) in self.attempts.take_all() {
-            self.count(&key, &done);
+        let Self {
+            attempts,
+            all,
+            peers,
+            minutes,
+            is_full,
+            ..
+        } = &mut self;
+        for (place, done) in attempts.take_all() {
+            count(all, peers, minutes, is_full, place, &done);
         }
         let mut measured = vec![Measured {
             scope: Scope::All,
             measures: self.all,
         }];
-        let mut peers: Vec<_> = self.peers.into_iter().collect();
+        let mut peers = self.peers.measured();
         peers.sort_by_key(|(peer, measures)| (std::cmp::Reverse(measures.weight()), *peer));
         measured.extend(peers.into_iter().map(|(peer, measures)| Measured {
             scope: Scope::Peer(peer),
@@ -174,35 +187,104 @@ impl Metrics {
         measured
     }
 
-    fn count(&mut self, key: &Key, attempt: &Attempt) {
-        if let Some(peer) = key.peer {
-            if let Some(measures) = self.of_peer(peer) {
-                measures.attempted(attempt, key.is_register);
-            }
-            return;
-        }
-        self.all.attempted(attempt, key.is_register);
-        if let Some(measures) = self.of_minute(attempt.began()) {
-            measures.attempted(attempt, key.is_register);
-        }
-    }
-
-    fn of_peer(&mut self, peer: Peer) -> Option<&mut Measures> {
-        if self.peers.len() >= PEERS && !self.peers.contains_key(&peer) {
-            self.is_full = true;
-            return None;
-        }
-        Some(self.peers.entry(peer).or_default())
+    /// The number of a pair of hosts, if there is room for it.
+    fn number(&mut self, peer: Peer) -> Option<u16> {
+        let number = self.peers.number(peer);
+        self.is_full |= number.is_none();
+        number
     }
 
     fn of_minute(&mut self, time: Timestamp) -> Option<&mut Measures> {
-        let minute = time.nanos().div_euclid(MINUTE);
-        if self.minutes.len() >= MINUTES && !self.minutes.contains_key(&minute) {
-            self.is_full = true;
+        of_minute(&mut self.minutes, &mut self.is_full, time)
+    }
+}
+
+/// Pairs of hosts by number, and what was measured of the first of them of which anything was.
+#[derive(Debug)]
+struct Peers {
+    cap: usize,
+    all: Vec<(Peer, Option<Box<Measures>>)>,
+    numbers: Table<Peer, u16>,
+    measured: usize,
+}
+
+impl Peers {
+    fn new(cap: usize) -> Self {
+        Self {
+            cap: cap.min(usize::from(u16::MAX)),
+            all: Vec::new(),
+            numbers: Table::default(),
+            measured: 0,
+        }
+    }
+
+    /// The number of a pair, if there is room for it.
+    fn number(&mut self, peer: Peer) -> Option<u16> {
+        if let Some(number) = self.numbers.get(&peer) {
+            return Some(*number);
+        }
+        if self.all.len() >= self.cap {
             return None;
         }
-        Some(self.minutes.entry(minute).or_default())
+        let number = u16::try_from(self.all.len()).ok()?;
+        self.all.push((peer, None));
+        self.numbers.insert(peer, number);
+        Some(number)
     }
+
+    /// What is measured of the pair of a number, if there is room for it.
+    fn measures(&mut self, number: u16) -> Option<&mut Measures> {
+        let (_, measures) = self.all.get_mut(usize::from(number))?;
+        if measures.is_none() {
+            if self.measured >= PEERS {
+                return None;
+            }
+            self.measured += 1;
+        }
+        Some(measures.get_or_insert_default())
+    }
+
+    fn measured(self) -> Vec<(Peer, Measures)> {
+        let all = self.all.into_iter();
+        all.filter_map(|(peer, measures)| Some((peer, *measures?)))
+            .collect()
+    }
+}
+
+/// Counts an attempt where it is measured.
+fn count(
+    all: &mut Measures,
+    peers: &mut Peers,
+    minutes: &mut BTreeMap<i64, Measures>,
+    is_full: &mut bool,
+    place: Place,
+    attempt: &Attempt,
+) {
+    match place {
+        Place::Peer(number) => match peers.measures(number) {
+            Some(measures) => measures.attempted(attempt),
+            None => *is_full = true,
+        },
+        Place::All => {
+            all.attempted(attempt);
+            if let Some(measures) = of_minute(minutes, is_full, attempt.began()) {
+                measures.attempted(attempt);
+            }
+        }
+    }
+}
+
+fn of_minute<'a>(
+    minutes: &'a mut BTreeMap<i64, Measures>,
+    is_full: &mut bool,
+    time: Timestamp,
+) -> Option<&'a mut Measures> {
+    let minute = time.nanos().div_euclid(MINUTE);
+    if minutes.len() >= MINUTES && !minutes.contains_key(&minute) {
+        *is_full = true;
+        return None;
+    }
+    Some(minutes.entry(minute).or_default())
 }
 
 /// Nanoseconds in a minute.

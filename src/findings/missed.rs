@@ -10,10 +10,9 @@
 //!
 //! Capped: [`crate::limits::Limits::host_pairs`] pairs of sockets; of further pairs nothing is known.
 
-use std::collections::HashMap;
-
 use super::burst::poisson_tail;
 use super::reading::first_answer;
+use super::table::Table;
 use super::watched::Watched;
 use crate::calls::{ClockChange, Exchanged, Hop};
 use crate::defect::{Defect, DefectKind};
@@ -33,7 +32,7 @@ const CHANCE: f64 = 0.01;
 #[derive(Debug)]
 pub struct Missed {
     cap: usize,
-    pairs: HashMap<(Endpoint, Endpoint), Pair>,
+    pairs: Table<(Endpoint, Endpoint), Pair>,
     watched: Watched,
     /// Requests may have come before, in steady time.
     since: Timestamp,
@@ -64,7 +63,7 @@ impl Missed {
     pub fn new(cap: usize) -> Self {
         Self {
             cap,
-            pairs: HashMap::new(),
+            pairs: Table::default(),
             watched: Watched::default(),
             since: Timestamp::default(),
             is_blind: false,

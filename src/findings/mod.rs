@@ -8,6 +8,9 @@
 //! - RFC 3261 §13.3.1.4, RFC 8224 §6.2.2; the detectors and decision tables are our own
 
 pub mod rule;
+mod table;
+mod packed;
+pub mod past;
 mod context;
 pub mod annotate;
 pub mod grouping;

@@ -14,18 +14,22 @@
 //!   transport errors count as 408 and 503); RFC 3263 §4.3
 
 use std::cmp::Reverse;
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::net::IpAddr;
+use std::sync::Arc;
+
+use smallvec::SmallVec;
 
 use super::grouping::{Groups, Said};
-use super::heard::Heard;
 use super::in_order::InOrder;
+use super::past::Past;
 use super::reading::{
     Silence, TIMEOUT, call_ref, digest, is_any, next, silence, time_of, told, user,
 };
 use super::rule::{
     CallRef, Confidence, End, Explanation, Finding, Peer, Rule, Severity, Topic, counted,
 };
+use super::table::{Table, place};
 use crate::calls::{Exchanged, Hop};
 use crate::limits::Limits;
 use crate::sip::MethodKind;
@@ -43,7 +47,7 @@ const PATIENCE: Span = Span::from_secs(240);
 /// An attempt is remembered so long: before a failure of it is told, and while that waits.
 const MEMORY: Span = Span::from_secs(360);
 
-/// Attempts remembered for each failure that may wait: a hundred bytes each.
+/// Attempts remembered for each failure that may wait: some fifty bytes each.
 const ATTEMPTS: usize = 4;
 
 /// Targets told apart of a sender.
@@ -51,6 +55,9 @@ const TARGETS: usize = 16;
 
 /// Digits of a number that stay the same when prefixes are put before it.
 const DIGITS: usize = 8;
+
+/// Attempts of one sender at one number: when, and the target's [`host`]. Mostly there is one.
+type Tries = SmallVec<[(Timestamp, u64); 1]>;
 
 /// The rule.
 #[derive(Debug)]
@@ -60,14 +67,14 @@ pub struct NoFailover {
     hosts: usize,
     latest: Timestamp,
     /// Attempts by sender and numbers.
-    attempts: HashMap<u64, Vec<(Timestamp, IpAddr)>>,
+    attempts: Table<u64, Tries>,
     /// Their keys by age.
     order: VecDeque<(Timestamp, u64)>,
     /// Attempts before this are no longer all known.
     forgotten: Option<Timestamp>,
     failures: InOrder<Failure>,
-    senders: HashMap<IpAddr, Sender>,
-    heard: Heard,
+    senders: Table<IpAddr, Sender>,
+    past: Arc<Past>,
     groups: Groups<How>,
     given_up: u64,
 }
@@ -115,12 +122,12 @@ impl NoFailover {
             cap: limits.waiting_events.saturating_mul(ATTEMPTS).max(1),
             hosts: limits.host_pairs,
             latest: Timestamp::default(),
-            attempts: HashMap::new(),
+            attempts: Table::default(),
             order: VecDeque::new(),
             forgotten: None,
             failures: InOrder::new(PATIENCE, limits.waiting_events),
-            senders: HashMap::new(),
-            heard: Heard::new(limits.host_pairs),
+            senders: Table::default(),
+            past: Arc::default(),
             groups: Groups::new(limits),
             given_up: 0,
         }
@@ -130,11 +137,11 @@ impl NoFailover {
     fn tried(&mut self, key: u64, hop: &Hop) {
         let Some(request) = hop.request else { return };
         let (src, dst) = (hop.flow.src.addr, hop.flow.dst.addr);
-        if self.senders.len() < self.hosts || self.senders.contains_key(&src) {
-            let sender = self.senders.entry(src).or_default();
-            if sender.targets.len() < TARGETS && !sender.targets.contains(&dst) {
-                sender.targets.push(dst);
-            }
+        if let Some(sender) = place(&mut self.senders, src, self.hosts)
+            && sender.targets.len() < TARGETS
+            && !sender.targets.contains(&dst)
+        {
+            sender.targets.push(dst);
         }
         while self.order.len() >= self.cap
             && let Some((time, oldest)) = self.order.pop_front()
@@ -143,12 +150,12 @@ impl NoFailover {
             self.forgotten = self.forgotten.max(Some(time));
         }
         let known = self.attempts.entry(key).or_default();
-        if !known.contains(&(request.time, dst)) {
+        let attempt = (request.time, host(dst));
+        if !known.contains(&attempt) {
             if known.len() >= TARGETS {
                 known.remove(0);
             }
-            known.reserve_exact(1);
-            known.push((request.time, dst));
+            known.push(attempt);
             self.order.push_back((request.time, key));
         }
     }
@@ -177,12 +184,13 @@ impl NoFailover {
             self.given_up += 1;
             return;
         }
+        let refused_by = host(failure.peer.dst);
         let elsewhere = self
             .attempts
             .get(&failure.key)
             .into_iter()
             .flatten()
-            .filter(|(_, target)| *target != failure.peer.dst);
+            .filter(|(_, target)| *target != refused_by);
         let mut times = elsewhere.map(|(time, _)| *time).filter(|time| {
             let before = failure.sent.since(*time);
             let after = time.since(failure.failed);
@@ -214,7 +222,6 @@ impl Rule for NoFailover {
     }
 
     fn exchanged(&mut self, exchanged: &Exchanged<'_>) {
-        self.heard.exchanged(exchanged);
         if exchanged.method != MethodKind::Invite || !exchanged.initial || exchanged.from.is_empty()
         {
             return;
@@ -249,13 +256,17 @@ impl Rule for NoFailover {
         self.forget();
     }
 
+    fn look_back(&mut self, past: &Arc<Past>) {
+        self.past = Arc::clone(past);
+    }
+
     fn finish(&mut self, _end: &End, out: &mut dyn FnMut(Finding)) {
         let mut due = Vec::new();
         self.failures.finish(|_, failure| due.push(failure));
         for failure in due {
             self.judge(failure, true);
         }
-        let (senders, heard) = (&self.senders, &self.heard);
+        let (senders, heard) = (&self.senders, &self.past.heard);
         let mut groups = self.groups.regroup(|how, peer, _, since| {
             let how = match how {
                 How::Quiet if !heard.is_answering_after(peer, since) => return None,
@@ -278,6 +289,14 @@ impl Rule for NoFailover {
 
     fn given_up(&self) -> u64 {
         self.given_up
+    }
+}
+
+/// A host in a word; of the longer addresses a digest.
+fn host(addr: IpAddr) -> u64 {
+    match addr {
+        IpAddr::V4(addr) => u64::from(addr.to_bits()),
+        IpAddr::V6(addr) => digest(&[&addr.octets()]),
     }
 }
 

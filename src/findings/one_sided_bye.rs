@@ -10,17 +10,20 @@
 //! - RFC 3261 §15.1.1, §15.1.2
 
 use std::cmp::Reverse;
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::VecDeque;
+use std::sync::Arc;
 
 use super::grouping::{Groups, Said};
 use super::heard::Heard;
 use super::missing_ack;
+use super::past::Past;
 use super::reading::{
     Silence, call_ref, digest, first_answer, is_unjudged, next, silence, time_of, told,
 };
 use super::rule::{
     CallRef, Confidence, End, Explanation, Finding, Peer, Rule, Severity, Topic, counted,
 };
+use super::table::{Set, Table};
 use crate::calls::{AnsweredDialog, Exchanged, Hop};
 use crate::limits::Limits;
 use crate::sip::MethodKind;
@@ -37,21 +40,22 @@ const UNKNOWN: &str = "bye-unknown-dialog";
 pub struct OneSidedBye {
     text_bytes: usize,
     cap: usize,
-    heard: Heard,
+    past: Arc<Past>,
     /// Who hung up in the Call-IDs seen last, and the case that waits to know whether the other
     /// side did as well.
-    hung_up: HashMap<u64, HungUp>,
+    hung_up: Table<u64, HungUp>,
     /// The same Call-IDs, the oldest first.
     order: VecDeque<u64>,
     /// Call-IDs of callees that were gone after their 2xx.
-    died: HashSet<u64>,
+    died: Set<u64>,
     groups: Groups<Case>,
 }
 
 #[derive(Debug)]
 struct HungUp {
     from_tag: u64,
-    case: Option<Waiting>,
+    /// Rare, and large.
+    case: Option<Box<Waiting>>,
 }
 
 #[derive(Debug)]
@@ -92,10 +96,10 @@ impl OneSidedBye {
         Self {
             text_bytes: limits.call_id_bytes,
             cap: limits.waiting_events.max(1),
-            heard: Heard::new(limits.host_pairs),
-            hung_up: HashMap::new(),
+            past: Arc::default(),
+            hung_up: Table::default(),
             order: VecDeque::new(),
-            died: HashSet::new(),
+            died: Set::default(),
             groups: Groups::new(limits),
         }
     }
@@ -139,11 +143,10 @@ impl Rule for OneSidedBye {
     }
 
     fn exchanged(&mut self, exchanged: &Exchanged<'_>) {
-        self.heard.exchanged(exchanged);
         if exchanged.method != MethodKind::Bye {
             return;
         }
-        let case = self.case(exchanged);
+        let case = self.case(exchanged).map(Box::new);
         let id = digest(&[exchanged.call_id]);
         if let Some(known) = self.hung_up.get_mut(&id) {
             if known.from_tag == exchanged.from_tag {
@@ -163,7 +166,7 @@ impl Rule for OneSidedBye {
                 case: Some(case), ..
             }) = self.hung_up.remove(&oldest)
         {
-            self.settle(oldest, case);
+            self.settle(oldest, *case);
         }
         self.order.push_back(id);
         let from_tag = exchanged.from_tag;
@@ -176,16 +179,20 @@ impl Rule for OneSidedBye {
         }
     }
 
+    fn look_back(&mut self, past: &Arc<Past>) {
+        self.past = Arc::clone(past);
+    }
+
     fn finish(&mut self, _end: &End, out: &mut dyn FnMut(Finding)) {
         for id in std::mem::take(&mut self.order) {
             if let Some(HungUp {
                 case: Some(case), ..
             }) = self.hung_up.remove(&id)
             {
-                self.settle(id, case);
+                self.settle(id, *case);
             }
         }
-        let heard = &self.heard;
+        let heard = &self.past.heard;
         let mut groups = self
             .groups
             .regroup(|case, peer, _, since| weigh(*case, is_one_way(heard, *case, peer, since)));

@@ -12,8 +12,11 @@
 //! # References
 //! - DOMAIN G.5; E. B. Wilson, "Probable inference", 1927, for the intervals
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
 
+use super::rule::Peer;
+use super::table::Table;
 use crate::units::Span;
 
 /// Values told apart in one dimension.
@@ -104,6 +107,12 @@ pub struct Traits {
 }
 
 impl Traits {
+    fn set(&mut self, dimension: Dimension, id: ValueId) {
+        if let Some(place) = self.values.get_mut(dimension as usize) {
+            *place = id;
+        }
+    }
+
     /// The number of its value in a dimension, if that has a name.
     pub(super) fn id(&self, dimension: Dimension) -> Option<ValueId> {
         self.values
@@ -170,8 +179,11 @@ impl Digits {
 /// The values seen, by dimension.
 #[derive(Debug, Default)]
 pub struct Values {
-    ids: [HashMap<Box<[u8]>, ValueId>; COUNT],
+    ids: [Table<Box<[u8]>, ValueId>; COUNT],
     names: [Vec<Box<[u8]>>; COUNT],
+    /// Of those that every attempt has the numbers again, by what is quicker than their names.
+    peers: Table<Peer, ValueId>,
+    verifiers: Table<IpAddr, ValueId>,
     /// Of an x5u the certificate that was given for it, where it is the only one.
     certificates: BTreeMap<Box<[u8]>, Dated>,
 }
@@ -194,26 +206,50 @@ pub struct Dated {
 impl Values {
     /// Sets one trait of an attempt; numbers go to [`Values::set_number`].
     pub fn set(&mut self, traits: &mut Traits, dimension: Dimension, value: &[u8]) {
+        let id = self.number(dimension, value);
+        traits.set(dimension, id);
+    }
+
+    /// The number of a value; 0 where there is no room for one more.
+    fn number(&mut self, dimension: Dimension, value: &[u8]) -> ValueId {
         let index = dimension as usize;
-        let (Some(ids), Some(names), Some(place)) = (
-            self.ids.get_mut(index),
-            self.names.get_mut(index),
-            traits.values.get_mut(index),
-        ) else {
-            return;
+        let (Some(ids), Some(names)) = (self.ids.get_mut(index), self.names.get_mut(index)) else {
+            return 0;
         };
         if let Some(id) = ids.get(value) {
-            *place = *id;
-            return;
+            return *id;
         }
         if names.len() >= VALUES {
-            *place = 0;
-            return;
+            return 0;
         }
         names.push(value.into());
         let id = ValueId::try_from(names.len()).unwrap_or(0);
         ids.insert(value.into(), id);
-        *place = id;
+        id
+    }
+
+    /// Sets the pair of hosts, whose name is written the first time only.
+    pub fn set_peer(&mut self, traits: &mut Traits, peer: Peer) {
+        let id = self.peers.get(&peer).copied().unwrap_or_else(|| {
+            let id = self.number(Dimension::Peer, peer.to_string().as_bytes());
+            if id != 0 {
+                self.peers.insert(peer, id);
+            }
+            id
+        });
+        traits.set(Dimension::Peer, id);
+    }
+
+    /// The same of who judges the call.
+    pub fn set_verifier(&mut self, traits: &mut Traits, verifier: IpAddr) {
+        let id = self.verifiers.get(&verifier).copied().unwrap_or_else(|| {
+            let id = self.number(Dimension::Verifier, verifier.to_string().as_bytes());
+            if id != 0 {
+                self.verifiers.insert(verifier, id);
+            }
+            id
+        });
+        traits.set(Dimension::Verifier, id);
     }
 
     /// Sets the calling or the called number.

@@ -14,7 +14,7 @@
 //! - RFC 3261 §11 (OPTIONS), §17.1.1.2, §17.1.2.2, §18.4, §21.5.4
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
@@ -24,6 +24,7 @@ use super::rule::{
     CallRef, Confidence, End, Explanation, Finding, Peer, PeerCounts, Rule, Severity, Topic,
     counted, readable,
 };
+use super::table::{Table, place};
 use crate::calls::{Exchanged, Hop, ResponseSeen, Seen};
 use crate::limits::Limits;
 use crate::sip::MethodKind;
@@ -65,7 +66,7 @@ const CALLS: usize = 64;
 pub struct PeerOutage {
     text_bytes: usize,
     cap: usize,
-    pairs: HashMap<Peer, Watched>,
+    pairs: Table<Peer, Watched>,
     given_up: u64,
 }
 
@@ -257,17 +258,15 @@ impl PeerOutage {
         Self {
             text_bytes: limits.call_id_bytes,
             cap: limits.watched_pairs,
-            pairs: HashMap::new(),
+            pairs: Table::default(),
             given_up: 0,
         }
     }
 
     fn watched(&mut self, peer: Peer) -> Option<&mut Watched> {
-        if self.pairs.len() >= self.cap && !self.pairs.contains_key(&peer) {
-            self.given_up += 1;
-            return None;
-        }
-        Some(self.pairs.entry(peer).or_default())
+        let watched = place(&mut self.pairs, peer, self.cap);
+        self.given_up += u64::from(watched.is_none());
+        watched
     }
 }
 

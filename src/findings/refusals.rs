@@ -6,10 +6,12 @@
 //!
 //! Capped: [`crate::limits::Limits::burst_series`] codes; [`crate::limits::Limits::burst_events`]
 //! refusals of all codes together, of which the longest series gives up its oldest; `RECENT`
-//! attempts, and calls refused. Counts stay exact.
+//! calls refused, and as many attempts in the [`Past`]. Counts stay exact.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+
+use smallvec::SmallVec;
 
 mod drawn;
 mod words;
@@ -19,17 +21,16 @@ use super::burst::{Burst, BurstOptions, Detector, Finals};
 use super::examiner::Signed;
 use super::identity_burst;
 use super::key_bursts::{KeyBurst, KeyBursts};
-use super::partition::{Traits, Values};
+use super::packed::Packed;
+use super::partition::Traits;
+use super::past::{Attempted, Ending, Past, RECENT};
 use super::reading::is_any;
-use super::rule::{CallRef, Finding, Peer, Severity, kept};
+use super::rule::{CallRef, Finding, Severity, kept};
 use super::watched::Watched;
 use crate::calls::{Attempt, ClockChange};
 use crate::limits::Limits;
 use crate::stir::{CauseId, Grade};
-use crate::units::{FrameRef, Span, StatusCode, Timestamp};
-
-/// Attempts, and refusals, remembered: half an hour of 18 attempts a second.
-const RECENT: usize = 32_768;
+use crate::units::{FrameNo, Span, StatusCode, Timestamp};
 
 /// How often the refusals of all series are counted, in refusals.
 const COUNTED: u64 = 1024;
@@ -38,6 +39,7 @@ const COUNTED: u64 = 1024;
 #[derive(Debug)]
 pub struct Refusals {
     options: BurstOptions,
+    watches: Watches,
     events: usize,
     codes: usize,
     calls_per_finding: usize,
@@ -52,12 +54,10 @@ pub struct Refusals {
     count: u64,
     /// The last of them, of all codes.
     refused: VecDeque<Refused>,
-    /// The last attempts: when, whose, how they ended.
-    attempts: VecDeque<Attempted>,
     /// The same for each peer, signer, verifier and range of numbers.
     keys: BTreeMap<StatusCode, KeyBursts>,
-    /// Names of what attempts share.
-    values: Arc<Values>,
+    /// All attempts, once the capture has ended.
+    past: Arc<Past>,
     /// When bursts that are over were last looked for.
     looked_at: Timestamp,
     /// Calls of bursts that are over for which there is room.
@@ -74,21 +74,33 @@ const EXAMPLES: usize = 100;
 /// Codes by which the called side shows that a call came that far.
 const REACHED: [u16; 9] = [404, 410, 480, 484, 486, 487, 600, 603, 604];
 
-/// An attempt, as far as it is remembered.
-#[derive(Debug)]
-struct Attempted {
-    /// Steady.
-    time: Timestamp,
-    at: FrameRef,
-    peer: Peer,
+/// The code of the series to which an attempt belongs; `None` where it is none of the rule's.
+pub type Watches = fn(Ending) -> Option<StatusCode>;
+
+/// An attempt as one rule sees it.
+#[derive(Clone, Copy)]
+struct Judged<'a> {
+    one: &'a Attempted,
     /// The code of the series it belongs to.
     refused: Option<StatusCode>,
-    /// It is one to compare the refused with: it was answered, or the called side had its say.
-    is_passed: bool,
+}
+
+impl Judged<'_> {
     /// Its identity was refused otherwise than this series tells: with which code, and whether the
     /// call went on.
-    otherwise: Option<(u16, bool)>,
-    traits: Traits,
+    fn otherwise(&self) -> Option<(u16, bool)> {
+        // A soft refusal that this series does not tell is none of its own.
+        let judged = self.one.ending.judged;
+        judged
+            .filter(|(code, _)| self.refused.is_none_or(|refused| refused.get() != *code))
+            .map(|(code, word)| (code, word.is_soft()))
+    }
+
+    /// It is one to compare the refused with: it was answered, or the called side had its say.
+    fn is_passed(&self) -> bool {
+        let Ending { code, judged } = self.one.ending;
+        self.refused.is_none() && judged.is_none() && (code.class() < 4 || is_any(code, &REACHED))
+    }
 }
 
 #[derive(Debug)]
@@ -104,7 +116,7 @@ struct Refused {
     code: StatusCode,
     /// Steady.
     time: Timestamp,
-    call: CallRef,
+    call: Packed,
     traits: Traits,
     /// Why, as far as the capture shows: the cause to look at first.
     cause: Option<(CauseId, Option<Grade>)>,
@@ -129,9 +141,10 @@ pub struct Said {
 
 impl Refusals {
     /// None yet.
-    pub fn new(limits: &Limits, options: BurstOptions) -> Self {
+    pub fn new(limits: &Limits, options: BurstOptions, watches: Watches) -> Self {
         Self {
             options,
+            watches,
             events: limits.burst_events,
             codes: limits.burst_series,
             calls_per_finding: limits.calls_per_finding,
@@ -143,9 +156,8 @@ impl Refusals {
             unjudged: Vec::new(),
             count: 0,
             refused: VecDeque::new(),
-            attempts: VecDeque::new(),
             keys: BTreeMap::new(),
-            values: Arc::default(),
+            past: Arc::default(),
             looked_at: Timestamp::default(),
             room: RECENT,
             given_up: 0,
@@ -165,13 +177,14 @@ impl Refusals {
         self.watched.change(change);
     }
 
-    /// What attempts share is named so.
-    pub fn name_values(&mut self, values: &Arc<Values>) {
-        self.values = Arc::clone(values);
+    /// What to look back on.
+    pub fn look_back(&mut self, past: &Arc<Past>) {
+        self.past = Arc::clone(past);
     }
 
-    /// Takes an attempt; `watched` is the code of its refusal where that is one of the rule's.
-    pub fn attempt(&mut self, attempt: &Attempt<'_>, signed: &Signed, watched: Option<StatusCode>) {
+    /// Takes an attempt; `past` holds those before it.
+    pub fn attempt(&mut self, attempt: &Attempt<'_>, signed: &Signed, past: &Past) {
+        let watched = (self.watches)(Ending::of(attempt, signed));
         self.begin(attempt.response.time);
         let first = self.first.unwrap_or_default();
         let time = self.finals.next(self.watched.steady(attempt.response.time));
@@ -183,30 +196,10 @@ impl Refusals {
             }
             if time.since(self.looked_at) >= LOOK {
                 self.looked_at = time;
-                self.draw_over(time);
+                self.draw_over(past, time);
             }
         }
         self.finals.push(time);
-        if self.attempts.len() >= RECENT {
-            self.attempts.pop_front();
-        }
-        // A soft refusal that this series does not tell is none of its own.
-        let judged = signed.refused.as_ref();
-        let otherwise = judged
-            .map(|judged| (judged.code, judged.is_soft()))
-            .filter(|(code, _)| watched.is_none_or(|watched| watched.get() != *code));
-        let code = attempt.code;
-        self.attempts.push_back(Attempted {
-            time,
-            at: attempt.response.at,
-            peer: Peer::of(&attempt.flow),
-            refused: watched,
-            is_passed: watched.is_none()
-                && otherwise.is_none()
-                && (code.class() < 4 || is_any(code, &REACHED)),
-            otherwise,
-            traits: signed.traits,
-        });
         for (code, keys) in &mut self.keys {
             let is_refused = watched == Some(*code);
             keys.push(&signed.traits, time, is_refused, (first, &self.watched));
@@ -243,7 +236,7 @@ impl Refusals {
         self.refused.push_back(Refused {
             code,
             time,
-            call: call_ref(attempt, self.call_id_bytes),
+            call: packed(attempt, self.call_id_bytes),
             traits: signed.traits,
             cause: signed
                 .refused
@@ -260,13 +253,13 @@ impl Refusals {
     }
 
     /// Keeps what the bursts that are over looked like.
-    fn draw_over(&mut self, now: Timestamp) {
+    fn draw_over(&mut self, past: &Past, now: Timestamp) {
         let codes: Vec<_> = self.series.keys().copied().collect();
         for code in codes {
             while let Some(series) = self.series.get(&code)
                 && let Some(burst) = series.detector.over(series.drawn.len(), now)
             {
-                let mut drawn = self.draw(code, &burst, &|_| true);
+                let mut drawn = self.draw(past, code, &burst, &|_| true);
                 drawn.calls.truncate(self.room.max(EXAMPLES));
                 self.room = self.room.saturating_sub(drawn.calls.len());
                 if let Some(series) = self.series.get_mut(&code) {
@@ -307,11 +300,11 @@ impl Refusals {
         said: impl Fn(StatusCode) -> Said,
         out: &mut dyn FnMut(Finding),
     ) {
-        let values = Arc::clone(&self.values);
+        let past = &*Arc::clone(&self.past);
         let end = self.watched.steady(end);
         let mut by_key: BTreeMap<StatusCode, Vec<KeyBurst>> = std::mem::take(&mut self.keys)
             .into_iter()
-            .map(|(code, mut keys)| (code, keys.finish(end, &self.watched, &values)))
+            .map(|(code, mut keys)| (code, keys.finish(end, &self.watched, &past.values)))
             .collect();
         for (code, series) in std::mem::take(&mut self.series) {
             let mut keys = by_key.remove(&code).unwrap_or_default();
@@ -326,7 +319,7 @@ impl Refusals {
                     .into_iter()
                     .partition(|key| is_overlap(&key.burst, &burst));
                 keys = rest;
-                let drawn = drawn.unwrap_or_else(|| self.draw(code, &burst, &|_| true));
+                let drawn = drawn.unwrap_or_else(|| self.draw(past, code, &burst, &|_| true));
                 out(self.finding(code, &burst, said(code), &inside, &drawn));
             }
             // What only one key shows is told once, with the other keys that show the same.
@@ -335,7 +328,7 @@ impl Refusals {
                     .into_iter()
                     .partition(|key| is_overlap(&key.burst, &first.burst));
                 keys = rest;
-                let drawn = self.draw(code, &first.burst, &|traits| first.has(traits));
+                let drawn = self.draw(past, code, &first.burst, &|traits| first.has(traits));
                 out(self.finding(code, &first.burst, said(code), &same, &drawn));
             }
         }
@@ -372,16 +365,47 @@ pub(super) fn call_ref(attempt: &Attempt<'_>, text_bytes: usize) -> CallRef {
     }
 }
 
+/// The same, packed.
+fn packed(attempt: &Attempt<'_>, text_bytes: usize) -> Packed {
+    let response = attempt.response.at;
+    let invite = attempt.invite.map(|invite| invite.at);
+    let invite = invite.filter(|invite| invite.file == response.file);
+    let frames: SmallVec<[FrameNo; 2]> = invite
+        .into_iter()
+        .chain([response])
+        .map(|at| at.no)
+        .collect();
+    let call_id = attempt.call_id.get(..text_bytes);
+    Packed::of(
+        (attempt.response.time, response.file, attempt.cseq),
+        &frames,
+        &[],
+        call_id.unwrap_or(attempt.call_id),
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::findings::testing::{self, at};
 
-    fn attempt(refusals: &mut Refusals, seconds: f64, code: u16, call: &str) {
+    /// Refusals with the past that goes with them.
+    struct Both(Refusals, Past);
+
+    fn attempt(both: &mut Both, seconds: f64, code: u16, call: &str) {
         testing::attempt(call, seconds, code, |attempt| {
-            let watched = Some(attempt.code).filter(|code| code.class() >= 4);
-            refusals.attempt(attempt, &Signed::default(), watched);
+            let Both(refusals, past) = both;
+            refusals.attempt(attempt, &Signed::default(), past);
+            past.attempt(attempt, &Signed::default());
         });
+    }
+
+    /// Of all codes of a failure.
+    fn refusals(limits: &Limits) -> Both {
+        let refusals = Refusals::new(limits, BurstOptions::default(), |ending| {
+            Some(ending.code).filter(|code| code.class() >= 4)
+        });
+        Both(refusals, Past::default())
     }
 
     const SAID: Said = Said {
@@ -395,8 +419,8 @@ mod tests {
 
     #[test]
     fn each_code_is_a_series_of_its_own_and_names_its_own_calls() {
-        let mut refusals = Refusals::new(&Limits::default(), BurstOptions::default());
-        refusals.begin(at(0.0));
+        let mut both = refusals(&Limits::default());
+        both.0.begin(at(0.0));
         for no in 0..1000_u32 {
             let second = f64::from(no);
             let code = match no {
@@ -404,8 +428,10 @@ mod tests {
                 700..730 => 404,
                 _ => 200,
             };
-            attempt(&mut refusals, second, code, &format!("c{no}"));
+            attempt(&mut both, second, code, &format!("c{no}"));
         }
+        let Both(mut refusals, past) = both;
+        refusals.look_back(&Arc::new(past));
         let mut found = Vec::new();
         refusals.finish(at(1000.0), |_| SAID, &mut |finding| found.push(finding));
         let found: Vec<_> = found
@@ -429,11 +455,12 @@ mod tests {
             burst_events: 2048,
             ..Limits::default()
         };
-        let mut refusals = Refusals::new(&limits, BurstOptions::default());
+        let mut both = refusals(&limits);
         for no in 0..20_000_u32 {
             let code = if no % 4 == 0 { 486 } else { 503 };
-            attempt(&mut refusals, f64::from(no) * 0.01, code, "c");
+            attempt(&mut both, f64::from(no) * 0.01, code, "c");
         }
+        let refusals = both.0;
         let remembered = |series: &Series| series.detector.remembered();
         let all: usize = refusals.series.values().map(remembered).sum();
         assert!(
@@ -454,10 +481,10 @@ mod tests {
             burst_series: 2,
             ..Limits::default()
         };
-        let mut refusals = Refusals::new(&limits, BurstOptions::default());
+        let mut both = refusals(&limits);
         for code in [400, 401, 402, 400, 403] {
-            attempt(&mut refusals, 1.0, code, "c");
+            attempt(&mut both, 1.0, code, "c");
         }
-        assert_eq!(refusals.given_up(), 2);
+        assert_eq!(both.0.given_up(), 2);
     }
 }

@@ -11,21 +11,23 @@
 //! - RFC 3261 §10.2.1, §10.2.4, §10.3
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::grouping::{Groups, Said};
 use super::in_order::InOrder;
+use super::packed::Packed;
 use super::reading::{
     address_of_record, call_ref, digest, first_final, is_any, is_unjudged, silence, time_of, told,
 };
 use super::rule::{
-    CallRef, Confidence, End, Explanation, Finding, Peer, Rule, Severity, Topic, counted, readable,
+    Confidence, End, Explanation, Finding, Peer, Rule, Severity, Topic, counted, readable,
 };
+use super::table::{Table, place};
 use crate::calls::Exchanged;
 use crate::limits::Limits;
 use crate::sip::MethodKind;
-use crate::units::{Span, Timestamp};
+use crate::units::{FrameRef, Span, StatusCode, Timestamp};
 
 /// The rule's name.
 pub const NAME: &str = "registration-lapsed";
@@ -53,47 +55,49 @@ pub struct RegistrationLapsed {
     hosts: usize,
     events: InOrder<Event>,
     now: Option<Timestamp>,
-    bindings: HashMap<u64, Binding>,
+    bindings: Table<u64, Binding>,
     /// When to look at which address next.
     due: BTreeSet<(Timestamp, u64)>,
     /// When each registrar was last seen to get a request.
-    registrars: HashMap<IpAddr, Timestamp>,
+    registrars: Table<IpAddr, Option<Timestamp>>,
     groups: Groups<Key>,
     given_up: u64,
 }
 
 #[derive(Debug)]
 enum Event {
-    Granted(Box<Grant>),
+    Granted(u64, Box<Grant>),
     /// Removed, or granted for a time that is not said.
     Gone(u64),
     /// A renewal failed.
-    Failed(u64, String),
+    Failed(u64, Box<str>),
     /// A call to the address was refused as if nobody were registered.
-    Refused(u64, String),
+    Refused(u64, Box<str>),
     /// A registrar is still seen.
     Seen(IpAddr),
 }
 
 #[derive(Debug)]
 struct Grant {
-    address: u64,
-    text: Box<[u8]>,
     seconds: u32,
     peer: Peer,
     loss: bool,
-    call: CallRef,
-    evidence: String,
+    /// The call of the registration, with the address of record as its label.
+    call: Packed,
+    /// The answer that grants it.
+    code: StatusCode,
+    at: FrameRef,
 }
 
+/// Of which there are many: what few have is kept elsewhere.
 #[derive(Debug)]
 struct Binding {
-    grant: Grant,
+    grant: Box<Grant>,
     granted: Timestamp,
     expires: Timestamp,
     has_lapsed: bool,
-    failed: Option<String>,
-    refused: Option<String>,
+    failed: Option<Box<str>>,
+    refused: Option<Box<str>>,
 }
 
 /// What a finding shares.
@@ -115,9 +119,9 @@ impl RegistrationLapsed {
             hosts: limits.host_pairs,
             events: InOrder::new(PATIENCE, limits.waiting_events),
             now: None,
-            bindings: HashMap::new(),
+            bindings: Table::default(),
             due: BTreeSet::new(),
-            registrars: HashMap::new(),
+            registrars: Table::default(),
             groups: Groups::new(limits),
             given_up: 0,
         }
@@ -136,14 +140,13 @@ impl RegistrationLapsed {
         }
         self.now = self.now.max(Some(time));
         if let Event::Seen(registrar) = &event
-            && (self.registrars.len() < self.hosts || self.registrars.contains_key(registrar))
+            && let Some(seen) = place(&mut self.registrars, *registrar, self.hosts)
         {
-            let seen = self.registrars.entry(*registrar).or_insert(time);
-            *seen = time.max(*seen);
+            *seen = Some(time).max(*seen);
         }
         self.pass(time);
         match event {
-            Event::Granted(grant) => self.granted(time, *grant),
+            Event::Granted(address, grant) => self.granted(time, address, grant),
             Event::Gone(address) => {
                 if let Some(binding) = self.bindings.remove(&address)
                     && binding.has_lapsed
@@ -169,34 +172,35 @@ impl RegistrationLapsed {
         }
     }
 
-    fn granted(&mut self, time: Timestamp, grant: Grant) {
-        let address = grant.address;
+    fn granted(&mut self, time: Timestamp, address: u64, grant: Box<Grant>) {
         let expires = time.plus(Span::from_secs(i64::from(grant.seconds)));
-        if let Some(binding) = self.bindings.remove(&address) {
-            if binding.has_lapsed {
-                self.found(binding, Some(time));
-            } else if binding.expires > expires {
+        let new = Binding {
+            grant,
+            granted: time,
+            expires,
+            has_lapsed: false,
+            failed: None,
+            refused: None,
+        };
+        // In its place: who takes out and puts in makes a table grow.
+        if let Some(binding) = self.bindings.get_mut(&address) {
+            if !binding.has_lapsed && binding.expires > expires {
                 // Another client's registration of the address lasts longer.
-                self.bindings.insert(address, binding);
                 return;
             }
+            let before = std::mem::replace(binding, new);
+            self.due.insert((expires.plus(GRACE), address));
+            if before.has_lapsed {
+                self.found(before, Some(time));
+            }
+            return;
         }
         if self.bindings.len() >= self.cap {
             self.given_up += 1;
             return;
         }
         self.due.insert((expires.plus(GRACE), address));
-        self.bindings.insert(
-            address,
-            Binding {
-                grant,
-                granted: time,
-                expires,
-                has_lapsed: false,
-                failed: None,
-                refused: None,
-            },
-        );
+        self.bindings.insert(address, new);
     }
 
     /// Lets time pass: addresses lapse, and lapsed ones are told.
@@ -237,17 +241,18 @@ impl RegistrationLapsed {
             || self
                 .registrars
                 .get(&grant.peer.dst)
-                .is_some_and(|seen| *seen > expires);
+                .is_some_and(|seen| *seen > Some(expires));
         if !is_seen {
             // Nobody registers there any more, or this tap does not show it.
             return;
         }
         let key = weigh(failed.is_some(), refused.is_some(), grant.loss);
         let mut evidence = format!(
-            "{} granted for {} s: {}",
-            String::from_utf8_lossy(&grant.text),
+            "{} granted for {} s: {} in frame {}",
+            String::from_utf8_lossy(grant.call.label()),
             grant.seconds,
-            grant.evidence
+            grant.code,
+            grant.at
         );
         let more = [
             failed.map(|what| format!("renewal that failed: {what}")),
@@ -263,9 +268,8 @@ impl RegistrationLapsed {
             evidence.push_str("; ");
             evidence.push_str(&part);
         }
-        let call = grant.call;
         self.groups
-            .add(key, grant.peer, expires, || call, || evidence);
+            .add(key, grant.peer, expires, || grant.call.call(), || evidence);
     }
 }
 
@@ -324,21 +328,26 @@ impl Rule for RegistrationLapsed {
 /// What an exchange means for an address, and when.
 fn event(exchanged: &Exchanged<'_>, text_bytes: usize) -> Option<(Timestamp, Event)> {
     let hop = exchanged.counting()?;
-    let mut text = address_of_record(exchanged.to);
-    let address = digest(&[&text]);
+    if !matches!(exchanged.method, MethodKind::Invite | MethodKind::Register) {
+        return None;
+    }
+    let address_of = |text: &[u8]| digest(&[text]);
     if exchanged.method == MethodKind::Invite {
         let refusal = exchanged
             .answer()
             .filter(|last| is_any(last.code, &[404, 410, 480]))?;
+        let address = address_of(&address_of_record(exchanged.to));
         let what = format!("{} in frame {}", refusal.code, refusal.first.at);
-        return Some((refusal.first.time, Event::Refused(address, what)));
+        return Some((refusal.first.time, Event::Refused(address, what.into())));
     }
-    if exchanged.method != MethodKind::Register || exchanged.to.is_empty() {
+    if exchanged.to.is_empty() {
         return None;
     }
+    let mut text = address_of_record(exchanged.to);
+    let address = address_of(&text);
     if let Some(silence_since) = silence(exchanged, hop).and(hop.request) {
         let what = told(exchanged, hop);
-        return Some((silence_since.time, Event::Failed(address, what)));
+        return Some((silence_since.time, Event::Failed(address, what.into())));
     }
     let answer = first_final(hop)?;
     let time = answer.first.time;
@@ -346,7 +355,7 @@ fn event(exchanged: &Exchanged<'_>, text_bytes: usize) -> Option<(Timestamp, Eve
         // A first challenge, and 423, are answered by the client itself.
         let is_usual = !exchanged.credentials && is_any(answer.code, &[401, 407])
             || is_any(answer.code, &[423]);
-        return (!is_usual).then(|| (time, Event::Failed(address, told(exchanged, hop))));
+        return (!is_usual).then(|| (time, Event::Failed(address, told(exchanged, hop).into())));
     }
     let seconds = answer.expires.filter(|seconds| *seconds > 0);
     let Some(seconds) = seconds.filter(|_| !is_unjudged(&exchanged.observed)) else {
@@ -354,15 +363,14 @@ fn event(exchanged: &Exchanged<'_>, text_bytes: usize) -> Option<(Timestamp, Eve
     };
     text.truncate(ADDRESS);
     let grant = Grant {
-        address,
-        text: text.into(),
         seconds,
         peer: Peer::of(&hop.flow),
         loss: exchanged.observed.loss,
-        call: call_ref(exchanged, [hop], text_bytes),
-        evidence: format!("{} in frame {}", answer.code, answer.first.at),
+        call: Packed::labelled(&call_ref(exchanged, [hop], text_bytes), &text),
+        code: answer.code,
+        at: answer.first.at,
     };
-    Some((time, Event::Granted(Box::new(grant))))
+    Some((time, Event::Granted(address, Box::new(grant))))
 }
 
 fn weigh(failed: bool, call_refused: bool, loss: bool) -> Key {

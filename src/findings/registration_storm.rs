@@ -11,12 +11,16 @@
 //! # References
 //! - RFC 3261 §10.2.4 (refreshing), §10.2.7 (after a failure); RFC 5626 §4.5 (flow recovery)
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::VecDeque;
+use std::hash::BuildHasher as _;
+
+use smallvec::SmallVec;
 
 use super::burst::{Burst, BurstOptions, Detector, Finals, per_minute};
 use super::grouping::{Gathered, Groups, Said};
 use super::heard::Heard;
 use super::in_order::InOrder;
+use super::packed::Packed;
 use super::reading::{
     Silence, address_of_record, call_ref, digest, is_any, silence, time_of, told,
 };
@@ -24,6 +28,7 @@ use super::rule::{
     CallRef, Confidence, End, Explanation, Finding, Peer, PeerCounts, Rule, Severity, Topic,
     counted, readable,
 };
+use super::table::{Set, Table};
 use super::watched::Watched;
 use crate::calls::{ClockChange, Exchanged, Hop};
 use crate::limits::Limits;
@@ -57,7 +62,7 @@ const HARMFUL: Span = Span::from_secs(10);
 const ADDRESSES: u32 = 50;
 
 /// Registrations remembered.
-const RECENT: usize = 32_768;
+const RECENT: usize = 16_384;
 
 /// Exchanges may be handed out so late.
 const PATIENCE: Span = Span::from_secs(150);
@@ -70,7 +75,9 @@ const CALLS: usize = 64;
 pub struct RegistrationStorm {
     text_bytes: usize,
     cap: usize,
-    clients: HashMap<u64, Client>,
+    /// By the digest of the address and the pair of hosts, made by chance.
+    clients: Table<u64, Client>,
+    digests: foldhash::quality::RandomState,
     groups: Groups<Key>,
     heard: Heard,
     events: InOrder<Attempt>,
@@ -87,8 +94,15 @@ pub struct RegistrationStorm {
 /// One address of record as one host registers it.
 #[derive(Debug, Default)]
 struct Client {
-    /// The last renewals: when, and the digest of the Call-ID.
-    renewals: VecDeque<(Timestamp, u64)>,
+    /// The last renewals: when, and the digest of the Call-ID. Most are seen once.
+    renewals: SmallVec<[(Timestamp, u64); 1]>,
+    /// Of those that are seen more often, or fail.
+    more: Option<Box<More>>,
+}
+
+/// What is counted of a client beyond its first renewal.
+#[derive(Debug, Default)]
+struct More {
     /// Renewals since a time, for those whose Call-IDs change.
     of_any: Count,
     failures: Count,
@@ -129,7 +143,7 @@ struct Attempt {
     address: u64,
     peer: Peer,
     has_failed: bool,
-    call: CallRef,
+    call: Packed,
 }
 
 impl RegistrationStorm {
@@ -138,7 +152,8 @@ impl RegistrationStorm {
         Self {
             text_bytes: limits.call_id_bytes,
             cap: limits.registrations,
-            clients: HashMap::new(),
+            clients: Table::default(),
+            digests: foldhash::quality::RandomState::default(),
             groups: Groups::new(limits),
             heard: Heard::new(limits.host_pairs),
             events: InOrder::new(PATIENCE, limits.waiting_events),
@@ -159,8 +174,8 @@ impl RegistrationStorm {
 
     fn client(&mut self, exchanged: &Exchanged<'_>, hop: &Hop, address: u64) {
         let peer = Peer::of(&hop.flow);
-        let hosts = format!("{peer}");
-        let key = digest(&[&address.to_ne_bytes(), hosts.as_bytes()]);
+        let key = (address, peer);
+        let key = self.digests.hash_one(key);
         if self.clients.len() >= self.cap && !self.clients.contains_key(&key) {
             self.given_up += 1;
             return;
@@ -212,7 +227,7 @@ impl RegistrationStorm {
                 .filter(|(_, number)| (first..=last).contains(number))
                 .map(|((_, attempt), _)| attempt)
         };
-        let addresses: HashSet<u64> = inside().map(|attempt| attempt.address).collect();
+        let addresses: Set<u64> = inside().map(|attempt| attempt.address).collect();
         let addresses = u64::try_from(addresses.len()).unwrap_or(u64::MAX);
         let remembered = u64::try_from(inside().count()).unwrap_or(u64::MAX);
         if addresses < u64::from(ADDRESSES) || addresses * 2 < remembered {
@@ -225,7 +240,7 @@ impl RegistrationStorm {
         let failed = inside().filter(|attempt| attempt.has_failed).count();
         let failed = u64::try_from(failed).unwrap_or(u64::MAX);
         let calls: Vec<_> = inside()
-            .map(|attempt| attempt.call.clone())
+            .map(|attempt| attempt.call.call())
             .take(CALLS)
             .collect();
         let gathered = Gathered {
@@ -254,22 +269,26 @@ impl Client {
     /// A renewal was granted for `lifetime`.
     fn renews(&mut self, time: Timestamp, lifetime: Span, call_id: &[u8]) -> Option<Key> {
         if self.renewals.len() >= RENEWALS {
-            self.renewals.pop_front();
+            self.renewals.remove(0);
         }
-        self.renewals.push_back((time, digest(&[call_id])));
+        self.renewals.push((time, digest(&[call_id])));
         let part = |of: i64| Span::from_nanos(lifetime.nanos() / of);
-        let of_any = self.of_any.add(time, part(20));
-        let first = self.renewals.front()?.0;
+        let first = self.renewals.first()?.0;
+        if self.renewals.len() == 1 && self.more.is_none() {
+            return None;
+        }
+        let more = more(&mut self.more, Some(first));
+        let of_any = more.of_any.add(time, part(20));
         let mut calls: Vec<u64> = self.renewals.iter().map(|(_, call)| *call).collect();
         calls.sort_unstable();
         calls.dedup();
         let spread = time.since(first);
         let is_eager =
             self.renewals.len() >= RENEWALS && spread <= part(2) && calls.len() <= CALL_IDS;
-        if self.is_told_eager || !(is_eager || of_any >= RENEWALS_OF_ANY) {
+        if more.is_told_eager || !(is_eager || of_any >= RENEWALS_OF_ANY) {
             return None;
         }
-        self.is_told_eager = true;
+        more.is_told_eager = true;
         let gaps = i64::try_from(RENEWALS - 1).unwrap_or(1);
         Some(Key {
             verdict: EAGER,
@@ -279,16 +298,29 @@ impl Client {
 
     /// A registration failed.
     fn fails(&mut self, time: Timestamp) -> Option<Key> {
-        let count = self.failures.add(time, MINUTE);
-        if self.is_told_retries || count < FAILURES {
+        let first = self.renewals.first().map(|first| first.0);
+        let more = more(&mut self.more, first);
+        let count = more.failures.add(time, MINUTE);
+        if more.is_told_retries || count < FAILURES {
             return None;
         }
-        self.is_told_retries = true;
+        more.is_told_retries = true;
         Some(Key {
             verdict: RETRIES,
             is_harmful: true,
         })
     }
+}
+
+/// What is counted of a client, of which at most one renewal was seen, at `first`, if nothing was yet.
+fn more(more: &mut Option<Box<More>>, first: Option<Timestamp>) -> &mut More {
+    more.get_or_insert_with(|| {
+        let of_any = first.map(|since| Count { since, count: 1 });
+        Box::new(More {
+            of_any: of_any.unwrap_or_default(),
+            ..More::default()
+        })
+    })
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -348,7 +380,7 @@ impl Rule for RegistrationStorm {
             address,
             peer: Peer::of(&hop.flow),
             has_failed: matches!(self.outcome(exchanged, hop), Some(Outcome::Failed)),
-            call: call_ref(exchanged, [hop], self.text_bytes),
+            call: Packed::new(&call_ref(exchanged, [hop], self.text_bytes)),
         };
         let mut due = Vec::new();
         self.events.push(time_of(hop), attempt, |time, attempt| {

@@ -9,16 +9,18 @@
 //! - RFC 3261 §17.1.1.2 (Timer B), §17.1.2.2 (Timer F), §8.2.6.1 (100)
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::grouping::{Groups, Said};
 use super::heard::Heard;
+use super::past::Past;
 use super::reading::{
     Silence, TIMEOUT, call_ref, first_answer, is_any, is_unjudged, next, silence, time_of, told,
 };
 use super::rule::{
     Confidence, End, Explanation, Finding, Peer, Rule, Severity, Topic, counted, readable,
 };
+use super::table::Table;
 use crate::calls::{Exchanged, Hop};
 use crate::limits::Limits;
 use crate::sip::MethodKind;
@@ -38,10 +40,10 @@ const PATIENCE: Span = Span::from_secs(15);
 #[derive(Debug)]
 pub struct RequestUnanswered {
     text_bytes: usize,
-    heard: Heard,
+    past: Arc<Past>,
     pairs: usize,
     /// Pairs of hosts with an INVITE that was answered from behind the receiver, and when last.
-    passing: HashMap<Peer, Timestamp>,
+    passing: Table<Peer, Timestamp>,
     groups: Groups<Case>,
 }
 
@@ -91,9 +93,9 @@ impl RequestUnanswered {
     pub fn new(limits: &Limits) -> Self {
         Self {
             text_bytes: limits.call_id_bytes,
-            heard: Heard::new(limits.host_pairs),
+            past: Arc::default(),
             pairs: limits.host_pairs,
-            passing: HashMap::new(),
+            passing: Table::default(),
             groups: Groups::new(limits),
         }
     }
@@ -105,7 +107,6 @@ impl Rule for RequestUnanswered {
     }
 
     fn exchanged(&mut self, exchanged: &Exchanged<'_>) {
-        self.heard.exchanged(exchanged);
         if matches!(exchanged.method, MethodKind::Ack | MethodKind::Bye) {
             return;
         }
@@ -139,8 +140,12 @@ impl Rule for RequestUnanswered {
         }
     }
 
+    fn look_back(&mut self, past: &Arc<Past>) {
+        self.past = Arc::clone(past);
+    }
+
     fn finish(&mut self, _end: &End, out: &mut dyn FnMut(Finding)) {
-        let (heard, passing) = (&self.heard, &self.passing);
+        let (heard, passing) = (&self.past.heard, &self.passing);
         let mut groups = self.groups.regroup(|case, peer, count, since| {
             let is_one_way = is_one_way(heard, *case, peer, since);
             // One among others of the capture is one silent target; several with none between them

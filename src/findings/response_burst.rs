@@ -13,7 +13,7 @@ use std::sync::Arc;
 use super::burst::BurstOptions;
 use super::examiner::Signed;
 use super::identity_burst;
-use super::partition::Values;
+use super::past::Past;
 use super::reading::is_any;
 use super::refusals::{Refusals, Said};
 use super::rule::{End, Explanation, Finding, Rule, Severity, Topic};
@@ -42,7 +42,9 @@ impl ResponseBurst {
     /// A rule for one capture.
     pub fn new(limits: &Limits, options: BurstOptions) -> Self {
         Self {
-            refusals: Refusals::new(limits, options),
+            refusals: Refusals::new(limits, options, |ending| {
+                Some(ending.code).filter(|code| is_watched(*code))
+            }),
         }
     }
 }
@@ -60,13 +62,12 @@ impl Rule for ResponseBurst {
         self.refusals.clock(change);
     }
 
-    fn attempt(&mut self, attempt: &Attempt<'_>, signed: &Signed) {
-        let watched = Some(attempt.code).filter(|code| is_watched(*code));
-        self.refusals.attempt(attempt, signed, watched);
+    fn attempt(&mut self, attempt: &Attempt<'_>, signed: &Signed, past: &Past) {
+        self.refusals.attempt(attempt, signed, past);
     }
 
-    fn name_values(&mut self, values: &Arc<Values>) {
-        self.refusals.name_values(values);
+    fn look_back(&mut self, past: &Arc<Past>) {
+        self.refusals.look_back(past);
     }
 
     fn finish(&mut self, end: &End, out: &mut dyn FnMut(Finding)) {
@@ -135,11 +136,14 @@ mod tests {
     fn found(code: impl Fn(u32) -> u16) -> Vec<Finding> {
         let mut rule = ResponseBurst::new(&Limits::default(), BurstOptions::default());
         rule.begin(at(0.0));
+        let mut past = Past::default();
         for no in 0..1200_u32 {
             testing::attempt(&format!("c{no}"), f64::from(no), code(no), |attempt| {
-                rule.attempt(attempt, &Signed::default());
+                rule.attempt(attempt, &Signed::default(), &past);
+                past.attempt(attempt, &Signed::default());
             });
         }
+        rule.look_back(&Arc::new(past));
         finish(rule)
     }
 

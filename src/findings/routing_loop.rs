@@ -181,6 +181,10 @@ fn pass(hop: &Hop) -> Pass {
 /// The pair of sockets that the request passed most often, its first hop there, and how often:
 /// different numbers of Via values, so that neither repeats nor forks count.
 fn most_passed<'a>(exchanged: &Exchanged<'a>) -> Option<(&'a Hop, usize)> {
+    // Most requests are seen on one hop.
+    if let [hop] = exchanged.hops {
+        return Some((hop, usize::from(hop.request.is_some())));
+    }
     let mut pairs: BTreeMap<Pass, (Vec<usize>, &Hop)> = BTreeMap::new();
     for hop in exchanged.hops.iter().filter(|hop| hop.request.is_some()) {
         let (vias, _) = pairs.entry(pass(hop)).or_insert_with(|| (Vec::new(), hop));

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -9,7 +10,8 @@ use super::examiner::Signed;
 use super::key_bursts::KeyBurst;
 use super::missed::Share;
 use super::onset::Onset;
-use super::partition::{Partition, Values};
+use super::partition::Partition;
+use super::past::Past;
 use super::tried::Tried;
 use crate::calls::{AnsweredDialog, Attempt, ClockChange, Exchanged, ResponseSeen, Session};
 use crate::stir::{CauseId, Grade};
@@ -66,7 +68,7 @@ impl Confidence {
 }
 
 /// Two hosts: who sent the request, who received it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Peer {
     /// Source address of the request.
     pub src: IpAddr,
@@ -80,6 +82,31 @@ impl Peer {
         Self {
             src: flow.src.addr,
             dst: flow.dst.addr,
+        }
+    }
+
+    /// The same hosts the other way.
+    #[must_use]
+    pub const fn reversed(self) -> Self {
+        Self {
+            src: self.dst,
+            dst: self.src,
+        }
+    }
+}
+
+/// In one or two words: most rules look a pair up for every request.
+impl Hash for Peer {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        if let (IpAddr::V4(src), IpAddr::V4(dst)) = (self.src, self.dst) {
+            state.write_u64(u64::from(src.to_bits()) << 32 | u64::from(dst.to_bits()));
+            return;
+        }
+        for addr in [self.src, self.dst] {
+            state.write_u128(match addr {
+                IpAddr::V4(addr) => addr.to_ipv6_mapped().to_bits(),
+                IpAddr::V6(addr) => addr.to_bits(),
+            });
         }
     }
 }
@@ -234,10 +261,11 @@ pub trait Rule: fmt::Debug {
     fn clock(&mut self, _change: ClockChange) {}
 
     /// An INVITE got its first final response; `signed` says what its identity has to do with it.
-    fn attempt(&mut self, _attempt: &Attempt<'_>, _signed: &Signed) {}
+    /// `past` holds those before it.
+    fn attempt(&mut self, _attempt: &Attempt<'_>, _signed: &Signed, _past: &Past) {}
 
-    /// The names behind the traits of attempts, before the capture ends.
-    fn name_values(&mut self, _values: &Arc<Values>) {}
+    /// What there is to look back on for all rules, before [`Self::finish`].
+    fn look_back(&mut self, _past: &Arc<Past>) {}
 
     /// An answered dialog is settled.
     fn dialog(&mut self, _dialog: &AnsweredDialog<'_>) {}

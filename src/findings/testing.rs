@@ -3,6 +3,9 @@
 
 use super::missed::Share;
 use super::reading::{Silence, silence};
+use std::sync::Arc;
+
+use super::past::Past;
 use super::rule::{End, Finding, Rule};
 use crate::calls::{Attempt, Exchanged, Final, Hop, Observed, Seen, Session, SessionEnd, Side};
 use crate::sip::{Indexer, MethodKind};
@@ -398,9 +401,14 @@ pub(crate) fn lines(findings: &[Finding]) -> Vec<String> {
 /// What a rule finds in these exchanges, in a capture from 0 to [`END`].
 pub(crate) fn findings(mut rule: impl Rule, made: &[Made]) -> Vec<Finding> {
     rule.begin(at(0.0));
+    let mut past = Past::new(1024);
     for made in made {
-        made.with(|exchanged| rule.exchanged(exchanged));
+        made.with(|exchanged| {
+            past.heard.exchanged(exchanged);
+            rule.exchanged(exchanged);
+        });
     }
+    rule.look_back(&Arc::new(past));
     finish(rule)
 }
 

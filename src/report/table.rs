@@ -57,6 +57,13 @@ pub struct Options {
     pub narrowed: bool,
 }
 
+impl Options {
+    /// How many responses, the first ones, are shown at the most, if not all are.
+    pub fn shown_responses(&self) -> Option<u64> {
+        (!self.all && !self.narrowed).then_some(SHOWN_RESPONSES as u64)
+    }
+}
+
 impl Default for Options {
     fn default() -> Self {
         Self {

@@ -10,7 +10,7 @@
 
 use super::Message;
 use super::field::Name;
-use super::value::{find_outside, is_space, list, trim};
+use super::value::{find_outside, is_space, trim};
 
 /// What an answer asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,11 +20,17 @@ pub struct Challenge<'a>(Parts<'a>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Credentials<'a>(Parts<'a>);
 
-/// A scheme and `name=value` pairs behind it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A scheme and what is read of the `name=value` pairs behind it, each the first of its name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Parts<'a> {
     scheme: &'a [u8],
-    params: &'a [u8],
+    realm: Option<&'a [u8]>,
+    nonce: Option<&'a [u8]>,
+    algorithm: Option<&'a [u8]>,
+    qop: Option<&'a [u8]>,
+    stale: Option<&'a [u8]>,
+    username: Option<&'a [u8]>,
+    userhash: Option<&'a [u8]>,
 }
 
 impl<'a> Parts<'a> {
@@ -33,20 +39,51 @@ impl<'a> Parts<'a> {
     fn first(text: &'a [u8]) -> Option<(Self, &'a [u8])> {
         let text = trim(text);
         let blank = text.iter().position(|&b| is_space(b));
-        let (scheme, params) = text.split_at(blank.unwrap_or(text.len()));
+        let (scheme, mut params) = text.split_at(blank.unwrap_or(text.len()));
         if scheme.is_empty() {
             return None;
         }
-        let mut at = 0;
-        while let Some(comma) = params.get(at..).and_then(|rest| find_outside(rest, b',')) {
-            let end = at + comma;
-            at = end + 1;
-            let (params, rest) = (params.get(..end)?, params.get(at..)?);
+        let mut parts = Self {
+            scheme,
+            ..Self::default()
+        };
+        while let Some(comma) = find_outside(params, b',') {
+            let (pair, rest) = (params.get(..comma)?, params.get(comma + 1..)?);
+            parts.pair(pair);
             if begins_scheme(rest) {
-                return Some((Self { scheme, params }, rest));
+                return Some((parts, rest));
             }
+            params = rest;
         }
-        Some((Self { scheme, params }, &[]))
+        parts.pair(params);
+        Some((parts, &[]))
+    }
+
+    /// Takes a pair, if it is one.
+    fn pair(&mut self, pair: &'a [u8]) {
+        let pair = trim(pair);
+        let equals = pair.iter().position(|&b| b == b'=');
+        let Some((key, value)) = equals.and_then(|at| pair.split_at_checked(at)) else {
+            return;
+        };
+        let key = trim(key);
+        let names = [
+            (b"realm".as_slice(), &mut self.realm),
+            (b"nonce", &mut self.nonce),
+            (b"algorithm", &mut self.algorithm),
+            (b"qop", &mut self.qop),
+            (b"stale", &mut self.stale),
+            (b"username", &mut self.username),
+            (b"userhash", &mut self.userhash),
+        ];
+        let mut names = names.into_iter();
+        if let Some((_, place)) = names.find(|(name, _)| key.eq_ignore_ascii_case(name)) {
+            let value = trim(value.get(1..).unwrap_or_default());
+            let unquoted = value
+                .strip_prefix(b"\"")
+                .and_then(|value| value.strip_suffix(b"\""));
+            place.get_or_insert(unquoted.unwrap_or(value));
+        }
     }
 
     fn all(mut text: &'a [u8]) -> impl Iterator<Item = Self> {
@@ -57,25 +94,12 @@ impl<'a> Parts<'a> {
         })
     }
 
-    fn is_digest(self) -> bool {
+    fn is_digest(&self) -> bool {
         self.scheme.eq_ignore_ascii_case(b"Digest")
     }
 
-    fn param(self, name: &[u8]) -> Option<&'a [u8]> {
-        list(self.params).find_map(|pair| {
-            let (key, value) = pair.split_at(memchr::memchr(b'=', pair)?);
-            let value = trim(value.get(1..)?);
-            let unquoted = value
-                .strip_prefix(b"\"")
-                .and_then(|value| value.strip_suffix(b"\""));
-            trim(key)
-                .eq_ignore_ascii_case(name)
-                .then(|| unquoted.unwrap_or(value))
-        })
-    }
-
-    fn of_digest(self, name: &[u8]) -> Option<&'a [u8]> {
-        self.is_digest().then(|| self.param(name)).flatten()
+    fn of_digest(&self, value: Option<&'a [u8]>) -> Option<&'a [u8]> {
+        value.filter(|_| self.is_digest())
     }
 }
 
@@ -114,17 +138,17 @@ macro_rules! parts {
 
             /// What the digest is to be made with.
             pub fn nonce(&self) -> Option<&'a [u8]> {
-                self.0.of_digest(b"nonce")
+                self.0.of_digest(self.0.nonce)
             }
 
             /// The digest's algorithm; MD5 where none is named (RFC 7616 §3.3).
             pub fn algorithm(&self) -> &'a [u8] {
-                self.0.of_digest(b"algorithm").unwrap_or(b"MD5")
+                self.0.of_digest(self.0.algorithm).unwrap_or(b"MD5")
             }
 
             /// `auth`, `auth-int`; in a challenge a list of what may be chosen.
             pub fn qop(&self) -> Option<&'a [u8]> {
-                self.0.of_digest(b"qop")
+                self.0.of_digest(self.0.qop)
             }
         }
     };
@@ -136,13 +160,13 @@ parts!(Credentials);
 impl<'a> Challenge<'a> {
     /// Where the password counts.
     pub fn realm(&self) -> Option<&'a [u8]> {
-        self.0.param(b"realm")
+        self.0.realm
     }
 
     /// The digest was right, and only its nonce too old (RFC 7616 §3.3).
     pub fn is_stale(&self) -> bool {
         self.0
-            .of_digest(b"stale")
+            .of_digest(self.0.stale)
             .is_some_and(|stale| stale.eq_ignore_ascii_case(b"true"))
     }
 }
@@ -150,16 +174,16 @@ impl<'a> Challenge<'a> {
 impl<'a> Credentials<'a> {
     /// Where the password counts.
     pub fn realm(&self) -> Option<&'a [u8]> {
-        self.0.of_digest(b"realm")
+        self.0.of_digest(self.0.realm)
     }
 
     /// Whose password was used; `None` also where only a hash of the name is told.
     pub fn username(&self) -> Option<&'a [u8]> {
         let is_hashed = self
             .0
-            .of_digest(b"userhash")
+            .of_digest(self.0.userhash)
             .is_some_and(|hashed| hashed.eq_ignore_ascii_case(b"true"));
-        self.0.of_digest(b"username").filter(|_| !is_hashed)
+        self.0.of_digest(self.0.username).filter(|_| !is_hashed)
     }
 }
 

@@ -215,6 +215,41 @@ impl MediaKind {
     ];
 }
 
+/// The first `a=rtpmap` lines of a medium: what they map, and to what. Read once for all formats.
+#[derive(Clone, Copy, Debug, Default)]
+struct Maps<'a> {
+    first: [Option<(u32, &'a [u8])>; 12],
+    /// There are more of them.
+    is_cut: bool,
+}
+
+impl<'a> Maps<'a> {
+    fn of(media: &Media<'a>) -> Self {
+        let mut maps = Self::default();
+        let mut all = mapped(media);
+        for (place, map) in maps.first.iter_mut().zip(&mut all) {
+            *place = Some(map);
+        }
+        maps.is_cut = all.next().is_some();
+        maps
+    }
+
+    /// What the payload type `number` is mapped to.
+    fn find(&self, media: &Media<'a>, number: u32) -> Option<&'a [u8]> {
+        let is_it = |map: &(u32, &[u8])| map.0 == number;
+        let found = self.first.iter().flatten().copied().find(is_it);
+        let found = found.or_else(|| self.is_cut.then(|| mapped(media).find(is_it)).flatten());
+        found.map(|map| map.1)
+    }
+}
+
+fn mapped<'a>(media: &Media<'a>) -> impl Iterator<Item = (u32, &'a [u8])> + use<'a> {
+    media.attributes(b"rtpmap").filter_map(|value| {
+        let (format, map) = first_word(value);
+        Some((digits(format)?, map))
+    })
+}
+
 /// One `m=` line and the lines under it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Media<'a> {
@@ -270,28 +305,24 @@ impl<'a> Media<'a> {
     pub fn formats(&self) -> impl Iterator<Item = Format<'a>> + use<'a> {
         let media = *self;
         let mut rest = self.formats;
+        let maps = Maps::of(self);
         std::iter::from_fn(move || {
             let (text, behind) = first_word(rest);
             rest = behind;
-            (!text.is_empty()).then(|| media.format(text))
+            (!text.is_empty()).then(|| media.format(text, &maps))
         })
         .take(FORMATS)
     }
 
     /// What `text` of the `m=` line stands for: by its `a=rtpmap`, else by RFC 3551 §6.
-    fn format(&self, text: &'a [u8]) -> Format<'a> {
+    fn format(&self, text: &'a [u8], maps: &Maps<'a>) -> Format<'a> {
         let payload_type = self
             .is_rtp()
             .then(|| digits(text))
             .flatten()
             .and_then(|number| u8::try_from(number).ok())
             .filter(|number| *number < 128);
-        let map = payload_type.and_then(|number| {
-            self.attributes(b"rtpmap").find_map(|value| {
-                let (format, map) = first_word(value);
-                (digits(format) == Some(u32::from(number))).then_some(map)
-            })
-        });
+        let map = payload_type.and_then(|number| maps.find(self, u32::from(number)));
         let mut parts = map.unwrap_or_default().splitn(3, |byte| *byte == b'/');
         let name = trim(parts.next().unwrap_or_default());
         let rate = parts.next().and_then(|rate| digits(trim(rate)));
@@ -501,20 +532,32 @@ fn line(text: &[u8]) -> Option<(u8, &[u8])> {
 
 /// The lines that can be read.
 fn lines(text: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
-    text.split(|byte| *byte == b'\n')
-        .take(LINES)
-        .filter_map(line)
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let Some(end) = memchr::memchr(b'\n', text) else {
+            return rest.take();
+        };
+        rest = text.get(end + 1..);
+        text.get(..end)
+    })
+    .take(LINES)
+    .filter_map(line)
 }
 
 /// The values of attribute `name`; empty for a flag.
 fn attributes<'a>(text: &'a [u8], name: &'static [u8]) -> impl Iterator<Item = &'a [u8]> {
     lines(text).filter_map(move |(kind, value)| {
-        let (key, value) = match memchr::memchr(b':', value) {
-            Some(at) => (value.get(..at)?, value.get(at + 1..)?),
-            None => (value, &[] as &[u8]),
-        };
+        let (key, rest) = value.split_at_checked(name.len())?;
         // Attribute names are case-sensitive (RFC 8866 §5.13); some senders do not know.
-        (kind == b'a' && trim(key).eq_ignore_ascii_case(name)).then(|| trim(value))
+        if kind != b'a' || !key.eq_ignore_ascii_case(name) {
+            return None;
+        }
+        match trim(rest) {
+            [] => Some(&[] as &[u8]),
+            [b':', value @ ..] => Some(trim(value)),
+            _ => None,
+        }
     })
 }
 

@@ -2,25 +2,43 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::BuildHasher as _;
-use std::sync::Arc;
 
 use rustc_hash::FxBuildHasher;
 
-use super::super::rule::Peer;
 use crate::calls::{Exchanged, Hop};
+use crate::sip::MethodKind;
 use crate::units::{Span, StatusCode, Timestamp};
 
 /// 64*T1: a client that has no answer by then gives up (RFC 3261 §17.1.1.2 and §17.1.2.2).
 pub(super) const TIMER_B: Span = Span::from_secs(32);
 
-/// What an attempt is told apart by.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Key {
-    pub(super) call_id: Arc<[u8]>,
-    pub(super) from_tag: u64,
-    pub(super) is_register: bool,
-    /// Measured on which pair of hosts; `None`: on the hop nearest the caller.
-    pub(super) peer: Option<Peer>,
+/// Where an attempt is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// On the hop nearest the caller.
+    All,
+    /// Between two hosts: their number.
+    Peer(u16),
+}
+
+/// A time that may be unknown, in a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Maybe(i64);
+
+impl Maybe {
+    const NONE: Self = Self(i64::MIN);
+
+    fn of(time: Option<Timestamp>) -> Self {
+        time.map_or(Self::NONE, |time| Self(time.nanos()))
+    }
+
+    fn get(self) -> Option<Timestamp> {
+        (self != Self::NONE).then(|| Timestamp::from_nanos(self.0))
+    }
+
+    fn or(self, other: Self) -> Self {
+        if self == Self::NONE { other } else { self }
+    }
 }
 
 /// An attempt so far.
@@ -28,16 +46,18 @@ pub(super) struct Key {
 pub(super) struct Attempt {
     /// CSeq number of its latest round.
     cseq: u32,
-    /// Its first request; `None` where the capture starts after it.
-    pub(super) start: Option<Timestamp>,
+    /// A 18x was seen.
+    pub(super) rang: bool,
+    /// A REGISTER; an INVITE otherwise.
+    pub(super) is_register: bool,
+    /// Its first request; none where the capture starts after it.
+    start: Maybe,
     /// Something of it was seen.
     seen: Timestamp,
     /// First provisional response but 100.
-    pub(super) progress: Option<Timestamp>,
+    progress: Maybe,
     /// First 180, or 183 with a body.
-    pub(super) ringing: Option<Timestamp>,
-    /// A 18x was seen.
-    pub(super) rang: bool,
+    ringing: Maybe,
     pub(super) outcome: Outcome,
 }
 
@@ -96,10 +116,11 @@ impl Attempt {
         let answered = decisive.map(|decisive| decisive.first.time);
         Self {
             cseq: exchanged.cseq.unwrap_or_default(),
-            start,
+            is_register: exchanged.method == MethodKind::Register,
+            start: Maybe::of(start),
             seen: start.or(answered).unwrap_or(until),
-            progress: hop.progress.map(|(_, seen)| seen.time),
-            ringing: hop.ringing.map(|(_, seen)| seen.time),
+            progress: Maybe::of(hop.progress.map(|(_, seen)| seen.time)),
+            ringing: Maybe::of(hop.ringing.map(|(_, seen)| seen.time)),
             rang: hop
                 .progress
                 .is_some_and(|(code, _)| (180..=189).contains(&code.get())),
@@ -109,7 +130,22 @@ impl Attempt {
 
     /// When it began, as far as the capture tells.
     pub(super) fn began(&self) -> Timestamp {
-        self.start.unwrap_or(self.seen)
+        self.start().unwrap_or(self.seen)
+    }
+
+    /// Its first request; `None` where the capture starts after it.
+    pub(super) fn start(&self) -> Option<Timestamp> {
+        self.start.get()
+    }
+
+    /// First provisional response but 100.
+    pub(super) fn progress(&self) -> Option<Timestamp> {
+        self.progress.get()
+    }
+
+    /// First 180, or 183 with a body.
+    pub(super) fn ringing(&self) -> Option<Timestamp> {
+        self.ringing.get()
     }
 
     /// Takes another round of the same attempt, an earlier or a later one.
@@ -121,6 +157,7 @@ impl Attempt {
         };
         *self = Self {
             cseq: later.cseq,
+            is_register: later.is_register,
             start: earlier.start,
             seen: earlier.seen,
             progress: earlier.progress.or(later.progress),
@@ -146,18 +183,31 @@ fn is_blocked(code: StatusCode, reason: &[u8]) -> bool {
     }
 }
 
+/// What an attempt is told apart by: two digests made by chance, since strangers choose Call-IDs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Key(u64, u64);
+
 /// The attempts in progress; the oldest leave first.
 #[derive(Debug)]
 pub(super) struct Attempts {
     cap: usize,
     /// By age. Their numbers follow each other from `first` on.
-    open: VecDeque<(Key, Attempt)>,
+    open: VecDeque<Open>,
     first: u64,
-    /// The number of each, by the digest of its key; never gone through.
-    numbers: HashMap<u64, u64, FxBuildHasher>,
-    /// Digests are made by chance, as strangers choose Call-IDs.
-    digests: foldhash::quality::RandomState,
+    /// The number of each, by the first digest of its key; never gone through.
+    numbers: HashMap<u64, u32, FxBuildHasher>,
+    digests: [foldhash::quality::RandomState; 2],
 }
+
+#[derive(Clone, Copy, Debug)]
+struct Open {
+    key: Key,
+    place: Place,
+    attempt: Attempt,
+}
+
+/// An attempt to which nothing can be added any more, and where it is measured.
+pub(super) type Done = (Place, Attempt);
 
 impl Attempts {
     pub(super) fn new(cap: usize) -> Self {
@@ -166,63 +216,101 @@ impl Attempts {
             open: VecDeque::new(),
             first: 0,
             numbers: HashMap::default(),
-            digests: foldhash::quality::RandomState::default(),
+            digests: <[foldhash::quality::RandomState; 2]>::default(),
         }
+    }
+
+    /// What the rounds of an exchange's attempt have in common: Call-ID, and of a call From tag.
+    pub(super) fn key(&self, exchanged: &Exchanged<'_>) -> Key {
+        let is_register = exchanged.method == MethodKind::Register;
+        let from_tag = if is_register { 0 } else { exchanged.from_tag };
+        let parts = (exchanged.call_id, from_tag, is_register);
+        let [one, other] = &self.digests;
+        Key(one.hash_one(parts), other.hash_one(parts))
     }
 
     /// Takes a round; hands out attempts to which nothing can be added any more.
     pub(super) fn push(
         &mut self,
-        key: Key,
+        call: Key,
+        place: Place,
         attempt: Attempt,
         goes_on: bool,
-    ) -> Vec<(Key, Attempt)> {
-        let mut done = Vec::new();
-        let digest = self.digests.hash_one(&key);
-        let index = self.numbers.get(&digest).and_then(|number| {
-            let index = number.checked_sub(self.first)?;
-            usize::try_from(index).ok()
-        });
+        mut done: impl FnMut(Done),
+    ) {
+        let key = of_place(call, place);
+        let index = self.numbers.get(&key.0).map(|number| self.index(*number));
         let known = index.and_then(|index| self.open.get_mut(index));
-        if let Some((_, known)) = known.filter(|known| known.0 == key) {
+        if let Some(known) = known.filter(|known| known.key == key) {
             // A later round that does not go on is a new attempt: a retry after a refusal, or the
             // next refresh of a registration. An earlier one was only settled later.
-            if goes_on || attempt.cseq <= known.cseq {
-                known.fold(attempt);
-                return done;
+            if goes_on || attempt.cseq <= known.attempt.cseq {
+                known.attempt.fold(attempt);
+                return;
             }
-            let before = std::mem::replace(known, attempt);
-            done.push((key, before));
-            return done;
+            done((place, std::mem::replace(&mut known.attempt, attempt)));
+            return;
         }
         // What goes on with something unseen began before the capture, or was given up: its
         // start is not its own.
         let attempt = Attempt {
-            start: attempt.start.filter(|_| !goes_on),
+            start: if goes_on { Maybe::NONE } else { attempt.start },
             ..attempt
         };
         // Room is made first: one more than the cap would double the list.
         while self.open.len() >= self.cap
             && let Some(oldest) = self.open.pop_front()
         {
-            let digest = self.digests.hash_one(&oldest.0);
-            if self.numbers.get(&digest) == Some(&self.first) {
-                self.numbers.remove(&digest);
+            if self.numbers.get(&oldest.key.0) == Some(&low(self.first)) {
+                self.numbers.remove(&oldest.key.0);
             }
             self.first += 1;
-            done.push(oldest);
+            done((oldest.place, oldest.attempt));
         }
-        let number = self.first + self.open.len() as u64;
-        self.numbers.insert(digest, number);
-        self.open.push_back((key, attempt));
-        done
+        let number = low(self.first + self.open.len() as u64);
+        self.numbers.insert(key.0, number);
+        if self.open.len() == self.open.capacity() {
+            let room = (self.open.len() / 8).max(64);
+            self.open.reserve_exact(room.min(self.cap));
+        }
+        self.open.push_back(Open {
+            key,
+            place,
+            attempt,
+        });
     }
 
-    /// Takes all of them out, in the order of their keys.
-    pub(super) fn take_all(&mut self) -> Vec<(Key, Attempt)> {
-        self.numbers.clear();
-        let mut all: Vec<_> = std::mem::take(&mut self.open).into();
-        all.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-        all
+    /// The place in `open` of the attempt whose number ends so.
+    fn index(&self, number: u32) -> usize {
+        usize::try_from(number.wrapping_sub(low(self.first))).unwrap_or(usize::MAX)
     }
+
+    /// Takes all of them out, the oldest first.
+    pub(super) fn take_all(&mut self) -> impl Iterator<Item = Done> + use<> {
+        self.numbers.clear();
+        let all = std::mem::take(&mut self.open);
+        all.into_iter().map(|open| (open.place, open.attempt))
+    }
+}
+
+/// The last bits of a number: more than there are attempts in progress.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "attempts in progress are told apart by their last bits"
+)]
+const fn low(number: u64) -> u32 {
+    number as u32
+}
+
+/// The key of a call's attempt where it is measured.
+const fn of_place(call: Key, place: Place) -> Key {
+    let number = match place {
+        Place::All => 0,
+        Place::Peer(number) => number as u64 + 1,
+    };
+    // Odd multiples keep what differs different.
+    Key(
+        call.0 ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15),
+        call.1 ^ number.wrapping_mul(0xd6e8_feb8_6659_fd93),
+    )
 }

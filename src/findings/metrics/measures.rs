@@ -184,7 +184,7 @@ impl Measures {
         }
     }
 
-    pub(super) fn attempted(&mut self, attempt: &Attempt, is_register: bool) {
+    pub(super) fn attempted(&mut self, attempt: &Attempt) {
         let (code, at) = match attempt.outcome {
             Outcome::Open => return,
             Outcome::Final { code, at, .. } => {
@@ -193,7 +193,7 @@ impl Measures {
             }
             Outcome::TimedOut | Outcome::Cancelled => (None, None),
         };
-        if is_register {
+        if attempt.is_register {
             self.registered(attempt, code, at);
         } else {
             self.called(attempt, code, at);
@@ -209,7 +209,7 @@ impl Measures {
         self.registrations += 1;
         self.ineffective += u64::from(number >= 400);
         if code.is_some_and(StatusCode::is_success)
-            && let Some(took) = delay(attempt.start, at)
+            && let Some(took) = delay(attempt.start(), at)
         {
             self.registration.add(took);
         }
@@ -242,16 +242,16 @@ impl Measures {
             matches!(number, 480 | 486 | 600 | 603 | 607) || (number == 487 && attempt.rang);
         self.effective += u64::from(is_answer || (is_users && !is_blocked));
 
-        let first = attempt.progress.or(at);
-        if let Some(took) = delay(attempt.start, first) {
+        let first = attempt.progress().or(at);
+        if let Some(took) = delay(attempt.start(), first) {
             if is_answer || is_redirect {
                 self.request_ok.add(took);
             } else {
                 self.request_failed.add(took);
             }
         }
-        let alerted = attempt.ringing.or(at.filter(|_| is_answer));
-        if let Some(took) = delay(attempt.start, alerted) {
+        let alerted = attempt.ringing().or(at.filter(|_| is_answer));
+        if let Some(took) = delay(attempt.start(), alerted) {
             self.post_dial.add(took);
         }
     }

@@ -6,9 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::super::burst::{Burst, per_minute};
 use super::super::onset::{self, Looked};
 use super::super::partition::{Compared, Dimension, Traits, compare};
+use super::super::past::Past;
 use super::super::rule::{BurstFacts, CallRef, Confidence, Finding, Peer, PeerCounts, Severity};
 use super::super::tried::Tried;
-use super::{Refusals, Refused, Said, identity_burst, share, words};
+use super::{Judged, Refusals, Refused, Said, identity_burst, share, words};
 use crate::stir::{CauseId, Grade};
 use crate::units::{FrameRef, StatusCode};
 
@@ -49,6 +50,7 @@ impl Refusals {
     /// A burst of the attempts that `belongs` is true of.
     pub(super) fn draw(
         &self,
+        past: &Past,
         code: StatusCode,
         burst: &Burst,
         belongs: &dyn Fn(&Traits) -> bool,
@@ -59,54 +61,54 @@ impl Refusals {
                 refused.code == code && is_in(refused.time) && belongs(&refused.traits)
             })
         };
-        let attempts = || self.attempts.iter().filter(|one| is_in(one.time));
+        let all = || self.judged(past);
+        let attempts = || all().filter(|judged| is_in(judged.one.time));
         // Refused with another code, or before a verifier saw it, is neither.
-        let two_sides = attempts().filter(|one| one.refused == Some(code) || one.is_passed);
-        let sides = two_sides.map(|one| (&one.traits, one.refused == Some(code)));
+        let two_sides =
+            attempts().filter(|judged| judged.refused == Some(code) || judged.is_passed());
+        let sides = two_sides.map(|judged| (&judged.one.traits, judged.refused == Some(code)));
         let compared = compare(&sides);
         let mut exceptions = Exceptions::default();
         if let Some(strongest) = compared.strongest() {
-            for one in attempts() {
-                let is_refused = one.refused == Some(code);
-                let list = match (is_refused, strongest.is_of(&one.traits)) {
+            for judged in attempts() {
+                let is_refused = judged.refused == Some(code);
+                let list = match (is_refused, strongest.is_of(&judged.one.traits)) {
                     (true, false) => &mut exceptions.refused,
-                    (false, true) if one.is_passed => &mut exceptions.passed,
+                    (false, true) if judged.is_passed() => &mut exceptions.passed,
                     _ => continue,
                 };
                 if list.len() < EXCEPTIONS {
-                    list.push(one.at);
+                    list.push(judged.one.at);
                 }
             }
         }
         let mut otherwise: BTreeMap<(u16, bool), u64> = BTreeMap::new();
         let mut by_peer: BTreeMap<Peer, (u64, u64)> = BTreeMap::new();
-        for one in attempts().filter(|one| belongs(&one.traits)) {
-            if let Some(other) = one.otherwise {
+        for judged in attempts().filter(|judged| belongs(&judged.one.traits)) {
+            if let Some(other) = judged.otherwise() {
                 *otherwise.entry(other).or_default() += 1;
             }
-            let counts = by_peer.entry(one.peer).or_default();
+            let counts = by_peer.entry(judged.one.peer).or_default();
             counts.0 += 1;
-            counts.1 += u64::from(one.refused == Some(code));
+            counts.1 += u64::from(judged.refused == Some(code));
         }
         let behind = burst.end.plus(self.options.quiet);
-        let after = self
-            .attempts
-            .iter()
-            .filter(|one| burst.end < one.time && one.time <= behind && belongs(&one.traits));
-        let after = after.fold((0, 0), |(refused, all), one| {
-            (refused + u64::from(one.refused == Some(code)), all + 1)
+        let after = all().filter(|Judged { one, .. }| {
+            burst.end < one.time && one.time <= behind && belongs(&one.traits)
+        });
+        let after = after.fold((0, 0), |(refused, all), judged| {
+            (refused + u64::from(judged.refused == Some(code)), all + 1)
         });
         let signers: BTreeSet<_> = refusals()
             .filter_map(|one| one.traits.id(Dimension::X5u))
             .collect();
-        let timed = self.attempts.iter();
-        let timed = timed
-            .filter(|one| one.time <= burst.end)
-            .map(|one| (one.time, &one.traits, one.refused == Some(code)));
+        let timed = all()
+            .filter(|judged| judged.one.time <= burst.end)
+            .map(|Judged { one, refused }| (one.time, &one.traits, refused == Some(code)));
         let calls = refusals().take(self.calls_per_finding);
         Drawn {
-            calls: calls.map(|refused| refused.call.clone()).collect(),
-            tried: Tried::of(refusals().map(|one| (&*one.call.call_id, &one.traits, one.time))),
+            calls: calls.map(|refused| refused.call.call()).collect(),
+            tried: Tried::of(refusals().map(|one| (one.call.call_id(), &one.traits, one.time))),
             by_peer,
             compared,
             exceptions,
@@ -121,6 +123,15 @@ impl Refusals {
         }
     }
 
+    /// The attempts, oldest first.
+    fn judged<'a>(&self, past: &'a Past) -> impl Iterator<Item = Judged<'a>> + Clone + use<'a> {
+        let watches = self.watches;
+        past.attempts.iter().map(move |one| Judged {
+            one,
+            refused: watches(one.ending),
+        })
+    }
+
     /// The finding of a burst, with the bursts of `keys` inside it.
     pub(super) fn finding(
         &self,
@@ -130,7 +141,7 @@ impl Refusals {
         keys: &[super::KeyBurst],
         drawn: &Drawn,
     ) -> Finding {
-        let partition = drawn.compared.named(&self.values);
+        let partition = drawn.compared.named(&self.past.values);
         let causes = &drawn.causes;
         let main = causes.first().filter(|one| one.2 * 2 >= burst.count);
         let of_identity = said.rule == identity_burst::NAME
@@ -138,7 +149,7 @@ impl Refusals {
             || !causes.is_empty();
         let captured = |steady| self.watched.captured(steady);
         let onset = drawn.looked.named(
-            (&self.values, &captured),
+            (&self.past.values, &captured),
             main.map(|(id, grade, _)| (*id, *grade)),
             of_identity,
         );

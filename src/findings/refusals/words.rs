@@ -34,7 +34,9 @@ pub(super) fn title(code: StatusCode, burst: &Burst, said: &Said, tried: &Tried)
     } else {
         format!(" {}", said.phrase)
     };
-    let retried = if tried.is_storm() {
+    let retried = if tried.is_storm() && tried.refusals < burst.count {
+        format!("; calls tried {} each", tried.times())
+    } else if tried.is_storm() {
         let calls = counted(tried.calls, "call", "calls");
         format!("; {calls}, tried {} each", tried.times())
     } else {
@@ -170,7 +172,11 @@ fn push_tried(detail: &mut String, told: &Told<'_>) {
     if !tried.is_storm() {
         return;
     }
-    let (calls, each) = if tried.calls == 1 {
+    let (calls, each) = if tried.refusals < told.burst.count {
+        // The first ones are forgotten.
+        let of = counted(tried.calls, "call", "calls");
+        (format!("The last of them are {of}"), "each")
+    } else if tried.calls == 1 {
         ("It is 1 call".to_owned(), "it")
     } else {
         (format!("They are {} calls", tried.calls), "each")
