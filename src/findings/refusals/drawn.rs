@@ -63,7 +63,8 @@ impl Refusals {
         // Refused with another code, or before a verifier saw it, is neither.
         let two_sides = attempts().filter(|one| one.refused == Some(code) || one.is_passed);
         let sides = two_sides.map(|one| (&one.traits, one.refused == Some(code)));
-        let compared = compare(&sides);
+        let tried = Tried::of(refusals().map(|one| (&*one.call.call_id, &one.traits, one.time)));
+        let compared = compare(&sides, tried.calls);
         let mut exceptions = Exceptions::default();
         if let Some(strongest) = compared.strongest() {
             for one in attempts() {
@@ -106,7 +107,7 @@ impl Refusals {
         let calls = refusals().take(self.calls_per_finding);
         Drawn {
             calls: calls.map(|refused| refused.call.clone()).collect(),
-            tried: Tried::of(refusals().map(|one| (&*one.call.call_id, &one.traits, one.time))),
+            tried,
             by_peer,
             compared,
             exceptions,
