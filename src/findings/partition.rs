@@ -30,6 +30,9 @@ const PREFIX_SHARE: f64 = 0.8;
 /// Less than this difference of shares explains nothing.
 const LEAST_DIFFERENCE: f64 = 0.2;
 
+/// Of fewer refused calls nothing is compared: what one call has is no pattern.
+const FEWEST: u64 = 5;
+
 /// One value separates the two sides if it holds this share of the refused at least …
 const SEPARATES_INSIDE: f64 = 0.8;
 
@@ -402,7 +405,7 @@ pub(super) fn compare<'a>(
         return Compared::default();
     }
     let calls = calls.min(refused);
-    if wilson(1.0, calls).0 <= wilson(0.0, passed).1 {
+    if calls < FEWEST || wilson(1.0, calls).0 <= wilson(0.0, passed).1 {
         return Compared {
             too_few: true,
             ..Compared::default()
@@ -640,7 +643,7 @@ mod tests {
     fn a_call_that_is_tried_again_is_one_sample() {
         let mut values = Values::default();
         let mut attempts = Vec::new();
-        for n in 0..80 {
+        for n in 0..440 {
             let mut traits = Traits::default();
             let peer = if n < 40 { "east" } else { "west" };
             values.set(&mut traits, Dimension::Peer, peer.as_bytes());
