@@ -576,9 +576,12 @@ fn a_try_that_passes_after_a_refused_one_is_not_refused_and_no_precedent_is_lost
     let signer = Signer::new(X5U);
     let mut ladder = format!("{SCENE}{GATEWAYS}");
     for call in 0..10 {
-        let fields = signer.fields(ORIG, DEST, call * 5);
+        // Ten callees: the same two numbers again would be one call, tried again.
+        let dest = format!("1777123{call:04}");
+        let fields = signer.fields(ORIG, &dest, call * 5);
         let name = format!("c{call}");
-        ladder += &one_after_the_other(&name, call * 5, &fields, [438, 200, 0]);
+        ladder +=
+            &one_after_the_other(&name, call * 5, &fields, [438, 200, 0]).replace(DEST, &dest);
     }
     let report = report(&ladder, Store::default());
     let burst = one(&report, "identity-burst");
