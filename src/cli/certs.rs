@@ -36,7 +36,7 @@ pub(super) fn read(
     if let Some(folder) = certs {
         let mut found = Found::default();
         found
-            .folder(folder, limits, DEEPEST)
+            .folder(folder, limits, &mut Vec::new())
             .with_context(|| format!("cannot read {}", folder.display()))?;
         loaded.files(folder, found, limits);
         if loaded.store.is_empty() {
@@ -71,26 +71,40 @@ struct Found {
 }
 
 impl Found {
-    fn folder(&mut self, folder: &Path, limits: &Limits, deepest: usize) -> std::io::Result<()> {
+    /// Below `above`, the folders on the way here by their true names: one that links back to one
+    /// of them is not read again.
+    fn folder(
+        &mut self,
+        folder: &Path,
+        limits: &Limits,
+        above: &mut Vec<PathBuf>,
+    ) -> std::io::Result<()> {
+        let own = fs::canonicalize(folder)?;
+        if above.contains(&own) {
+            return Ok(());
+        }
+        if above.len() > DEEPEST {
+            self.is_capped = true;
+            return Ok(());
+        }
         let mut entries = fs::read_dir(folder)?
             .map(|entry| entry.map(|entry| entry.path()))
             .collect::<Result<Vec<_>, _>>()?;
         entries.sort();
+        above.push(own);
         for path in entries {
             if self.files.len() >= limits.certificate_files {
                 self.is_capped = true;
-                return Ok(());
+                break;
             }
             if path.is_dir() {
-                match deepest.checked_sub(1) {
-                    // A folder that cannot be read hides its own files only.
-                    Some(deepest) => self.folder(&path, limits, deepest).unwrap_or_default(),
-                    None => self.is_capped = true,
-                }
+                // A folder that cannot be read hides its own files only.
+                self.folder(&path, limits, above).unwrap_or_default();
             } else if path.is_file() {
                 self.files.push(path);
             }
         }
+        above.pop();
         Ok(())
     }
 }
@@ -100,6 +114,11 @@ impl Loaded {
         let mut left = u64::try_from(limits.certificate_bytes).unwrap_or(u64::MAX);
         let mut is_capped = found.is_capped;
         for path in found.files {
+            // One that is too large, as a capture that lies there, does not hide those behind it.
+            if fs::metadata(&path).is_ok_and(|about| about.len() > left) {
+                is_capped = true;
+                continue;
+            }
             let mut bytes = Vec::new();
             let opened = fs::File::open(&path);
             let read = opened.and_then(|file| file.take(left + 1).read_to_end(&mut bytes));
@@ -217,6 +236,31 @@ mod tests {
             assert_eq!(loaded.store.files(), 1);
             assert!(loaded.warnings[0].contains("the rest was passed over"));
         }
+    }
+
+    #[test]
+    fn a_file_that_is_too_large_does_not_hide_those_behind_it() {
+        let pem = sample("sti-ca.pem");
+        let folder = folder(&[("a.pcap", &vec![0; pem.len() + 1]), ("b.pem", &pem)]);
+        let limits = Limits {
+            certificate_bytes: pem.len(),
+            ..Limits::default()
+        };
+        let loaded = read(Some(folder.path()), None, &limits).unwrap();
+        assert_eq!(loaded.store.files(), 1);
+        assert!(loaded.warnings[0].contains("the rest was passed over"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn folders_that_link_back_to_themselves_are_read_once() {
+        let pem = sample("sti-ca.pem");
+        let folder = folder(&[("a.pem", &pem)]);
+        for name in ["x", "y", "z"] {
+            std::os::unix::fs::symlink(folder.path(), folder.path().join(name)).unwrap();
+        }
+        let loaded = read(Some(folder.path()), None, &Limits::default()).unwrap();
+        assert_eq!((loaded.store.files(), loaded.warnings.len()), (1, 0));
     }
 
     #[test]

@@ -246,6 +246,7 @@ impl Examiner {
             reuse: reuse(replay, &here_facts, call_id),
             skew: first_x5u(&here_facts).and_then(|x5u| signers.skew(&x5u)),
             retries: retries.attempt(&attempt),
+            is_name_shared: is_name_shared(signers, &here_facts),
         };
         retries.refused(&attempt);
         let case = Case {
@@ -526,6 +527,14 @@ fn reuse(
     reuse
 }
 
+/// Whether one of the call's certificates has the file name of another signer's.
+fn is_name_shared(signers: &Signers, facts: &Facts<'_>) -> bool {
+    facts.parsed().iter().any(|identity| {
+        x5u_of(identity, Passport::of(identity).as_ref())
+            .is_some_and(|x5u| signers.is_name_shared(&x5u))
+    })
+}
+
 fn first_x5u(facts: &Facts<'_>) -> Option<String> {
     let identity = facts.parsed().into_iter().next()?;
     x5u_of(&identity, Passport::of(&identity).as_ref())
@@ -562,6 +571,7 @@ fn accepted(
             reuse: tools.reuse.clone(),
             skew: x5u.as_deref().and_then(|x5u| signers.skew(x5u)),
             retries: 0,
+            is_name_shared: is_name_shared(signers, facts),
         };
         let examined = examine(&Case {
             here: facts,

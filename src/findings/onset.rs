@@ -6,13 +6,16 @@
 //! before, the full hour. It says what coincides, with the refused and all attempts before and
 //! since, of whom it concerns and of all others; where nothing fits nothing is said.
 //!
+//! Where the ages of tokens scatter there is no step, and a call's retries, which may bring its token
+//! again, do not count; another signer than before is one only where the one before is gone.
+//!
 //! A certificate is no onset where another cause is proven of most calls, or where calls with it
 //! go on to pass.
 //!
 //! # References
 //! - DOMAIN G.5
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::partition::{Dimension, Traits, ValueId, Values};
 use crate::stir::{CauseId, Grade, date};
@@ -41,6 +44,9 @@ const TOKENS: usize = 5;
 
 /// A step of the tokens' age (DOMAIN G.5).
 const STEP: Span = Span::from_secs(10);
+
+/// A signer whose calls passed for longer than [`NEW`], and more than so many, was taken as it is.
+const TAKEN: u64 = 5;
 
 /// A change at the full hour is so exact.
 const EXACT: Span = Span::from_secs(2);
@@ -170,15 +176,35 @@ pub(super) fn look<'a>(
         let peer = looked.of(Dimension::Peer).map(|peer| peer.id);
         let same_peer =
             |traits: &Traits| peer.is_none_or(|peer| traits.id(Dimension::Peer) == Some(peer));
-        let earlier = attempts().filter(|one| one.0 < x5u.first && same_peer(one.1));
-        looked.x5u_before = most(earlier.filter_map(|one| one.1.id(Dimension::X5u)).map(Some));
+        let signers = |is_since: bool| {
+            let of_peer =
+                attempts().filter(move |one| (one.0 >= x5u.first) == is_since && same_peer(one.1));
+            of_peer.filter_map(|one| one.1.id(Dimension::X5u))
+        };
+        // One that goes on was not changed for another.
+        let (mut old, mut all) = (0_u64, 0_u64);
+        looked.x5u_before = most(signers(false).map(Some)).filter(|before| {
+            for id in signers(true) {
+                all += 1;
+                old += u64::from(id == *before);
+            }
+            old * 5 <= all
+        });
         let ages = |is_since: bool| {
+            let mut dialled = HashSet::new();
             let of_signer = attempts().filter(|one| {
                 (one.0 >= start) == is_since && one.1.id(Dimension::X5u) == Some(x5u.id)
             });
-            median(of_signer.filter_map(|one| one.1.age()).collect())
+            of_signer
+                .filter(|one| {
+                    one.1
+                        .numbers()
+                        .is_none_or(|numbers| dialled.insert(numbers))
+                })
+                .filter_map(|one| one.1.age())
+                .collect()
         };
-        looked.ages = ages(false).zip(ages(true)).map(|(a, b)| [a, b]);
+        looked.ages = apart(ages(false), ages(true));
     }
     looked
 }
@@ -199,13 +225,26 @@ fn most(ids: impl Iterator<Item = Option<ValueId>>) -> Option<ValueId> {
     (share >= MOST).then_some(id)
 }
 
-fn median(mut ages: Vec<Span>) -> Option<(Span, usize)> {
+fn median(ages: &mut [Span]) -> Option<(Span, usize)> {
     let count = ages.len();
     if count < TOKENS {
         return None;
     }
     let (_, middle, _) = ages.select_nth_unstable(count / 2);
     Some((*middle, count))
+}
+
+/// The medians of two samples, and their sizes, where nine of ten of either lie on its own side of
+/// what is between them: a clock that is set moves all of them, and those that scatter differ by
+/// chance.
+fn apart(mut before: Vec<Span>, mut since: Vec<Span>) -> Option<[(Span, usize); 2]> {
+    let medians = [median(&mut before)?, median(&mut since)?];
+    let [(low, _), (high, _)] = medians;
+    let between = low.nanos().midpoint(high.nanos());
+    let is_below = |age: &&Span| (age.nanos() < between) == (low < high);
+    let fit = before.iter().filter(is_below).count() * 10 >= before.len() * 9
+        && since.iter().filter(|age| !is_below(age)).count() * 10 >= since.len() * 9;
+    fit.then_some(medians)
 }
 
 impl Looked {
@@ -306,7 +345,9 @@ impl Looked {
             .filter(|one| one.mine.has_turned())?;
         let x5u = values.name(Dimension::X5u, signer.id)?;
         let before = values.name(Dimension::X5u, self.x5u_before?)?;
-        if !self.is_new(signer, LATE) {
+        let (refused, all) = signer.mine.before;
+        let is_taken = self.start.since(signer.first) > NEW && all.saturating_sub(refused) > TAKEN;
+        if is_taken || !self.is_new(signer, LATE) {
             return None;
         }
         Some(Onset {

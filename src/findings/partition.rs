@@ -7,7 +7,9 @@
 //! a name, which never contributes.
 //!
 //! A share of a few calls is no share: a value is named only where the difference is beyond what
-//! chance gives two samples of these sizes (their Wilson intervals of 99 % do not meet).
+//! chance gives two samples of these sizes (their Wilson intervals of 99 % do not meet). A call that
+//! was tried again is one sample. Where even what all refused and no passed calls share would not be
+//! beyond chance, nothing is said either way.
 //!
 //! # References
 //! - DOMAIN G.5; E. B. Wilson, "Probable inference", 1927, for the intervals
@@ -30,6 +32,9 @@ const PREFIX_SHARE: f64 = 0.8;
 
 /// Less than this difference of shares explains nothing.
 const LEAST_DIFFERENCE: f64 = 0.2;
+
+/// Of fewer refused calls nothing is compared: what one call has is no pattern.
+const FEWEST: u64 = 5;
 
 /// One value separates the two sides if it holds this share of the refused at least …
 const SEPARATES_INSIDE: f64 = 0.8;
@@ -340,15 +345,19 @@ impl Contributor {
 pub struct Partition {
     /// The strongest separation first, one value a dimension.
     pub contributors: Vec<Contributor>,
-    /// Whether one of them separates the two sides; `None` where nothing passed to compare with.
+    /// Whether one of them separates the two sides; `None` where nothing passed to compare with, or
+    /// too little of either side to tell.
     pub separable: Option<bool>,
+    /// There are both sides, and too few calls to tell them apart.
+    pub too_few: bool,
 }
 
 /// The same before names are known: they are all there only when the capture has ended.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Compared {
     found: Vec<Unnamed>,
-    has_both_sides: bool,
+    is_enough: bool,
+    too_few: bool,
 }
 
 /// A value by its number, or leading digits.
@@ -412,21 +421,31 @@ impl Compared {
             .collect();
         Partition {
             separable: self
-                .has_both_sides
+                .is_enough
                 .then(|| contributors.iter().any(Contributor::separates)),
             contributors,
+            too_few: self.too_few,
         }
     }
 }
 
-/// Compares the attempts of a window: traits, and whether refused.
+/// Compares the attempts of a window: traits, and whether refused; the refused are `calls`, some of
+/// them tried again.
 pub(super) fn compare<'a>(
     attempts: &(impl Iterator<Item = (&'a Traits, bool)> + Clone),
+    calls: u64,
 ) -> Compared {
     let refused = attempts.clone().filter(|one| one.1).count() as u64;
     let passed = attempts.clone().filter(|one| !one.1).count() as u64;
     if passed == 0 || refused == 0 {
         return Compared::default();
+    }
+    let calls = calls.min(refused);
+    if calls < FEWEST || wilson(1.0, calls).0 <= wilson(0.0, passed).1 {
+        return Compared {
+            too_few: true,
+            ..Compared::default()
+        };
     }
     let mut found = Vec::new();
     for &dimension in Dimension::ALL {
@@ -439,12 +458,13 @@ pub(super) fn compare<'a>(
             }
             _ => best_value(dimension, attempts, refused, passed),
         };
-        found.extend(best.filter(is_beyond_chance));
+        found.extend(best.filter(|one| is_beyond_chance(one, calls)));
     }
     found.sort_by(|a, b| b.strength().total_cmp(&a.strength()));
     Compared {
         found,
-        has_both_sides: true,
+        is_enough: true,
+        too_few: false,
     }
 }
 
@@ -516,9 +536,9 @@ fn best_prefix<'a>(
 }
 
 /// Whether the shares differ by more than samples of these sizes do by chance.
-fn is_beyond_chance(one: &Unnamed) -> bool {
-    let (low, _) = wilson(one.refused);
-    let (_, high) = wilson(one.passed);
+fn is_beyond_chance(one: &Unnamed, calls: u64) -> bool {
+    let (low, _) = wilson(share(one.refused), calls);
+    let (_, high) = wilson(share(one.passed), one.passed.1);
     low > high && one.strength() >= LEAST_DIFFERENCE
 }
 
@@ -534,18 +554,17 @@ fn share((part, whole): (u64, u64)) -> f64 {
     }
 }
 
-/// The 99 % interval of a share.
+/// The 99 % interval of a share of so many.
 #[expect(
     clippy::cast_precision_loss,
     reason = "counts of calls are far below 2^52"
 )]
-fn wilson((part, whole): (u64, u64)) -> (f64, f64) {
+fn wilson(p: f64, whole: u64) -> (f64, f64) {
     const Z: f64 = 2.576;
     if whole == 0 {
         return (0.0, 1.0);
     }
     let n = whole as f64;
-    let p = part as f64 / n;
     let denominator = 1.0 + Z * Z / n;
     let centre = (p + Z * Z / (2.0 * n)) / denominator;
     let half = Z * (p * (1.0 - p) / n + Z * Z / (4.0 * n * n)).sqrt() / denominator;
@@ -570,7 +589,13 @@ mod tests {
                 attempts.push((traits, refused));
             }
         }
-        compare(&attempts.iter().map(|(traits, refused)| (traits, *refused))).named(&values)
+        let calls = attempts.iter().filter(|one| one.1).count() as u64;
+        tried(&values, &attempts, calls)
+    }
+
+    fn tried(values: &Values, attempts: &[(Traits, bool)], calls: u64) -> Partition {
+        let sides = attempts.iter().map(|(traits, refused)| (traits, *refused));
+        compare(&sides, calls).named(values)
     }
 
     fn named(partition: &Partition) -> Vec<(&'static str, &str)> {
@@ -634,6 +659,36 @@ mod tests {
             (false, "west", "B", "14155550", 3),
         ]);
         assert_eq!(named(&found), []);
+    }
+
+    #[test]
+    fn where_no_difference_could_be_beyond_chance_nothing_is_called_inseparable() {
+        let found = of(&[
+            (true, "east", "A", "12015550", 5),
+            (false, "west", "B", "14155550", 2),
+        ]);
+        assert_eq!((found.separable, found.too_few), (None, true));
+        let found = of(&[
+            (true, "east", "A", "12015550", 5),
+            (false, "west", "B", "14155550", 20),
+        ]);
+        assert_eq!((found.separable, found.too_few), (Some(true), false));
+    }
+
+    #[test]
+    fn a_call_that_is_tried_again_is_one_sample() {
+        let mut values = Values::default();
+        let mut attempts = Vec::new();
+        for n in 0..440 {
+            let mut traits = Traits::default();
+            let peer = if n < 40 { "east" } else { "west" };
+            values.set(&mut traits, Dimension::Peer, peer.as_bytes());
+            attempts.push((traits, n < 40));
+        }
+        assert_eq!(named(&tried(&values, &attempts, 40)), [("peer", "east")]);
+        let retried = tried(&values, &attempts, 1);
+        assert_eq!((named(&retried), retried.separable), (vec![], None));
+        assert!(retried.too_few);
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //!
 //! In: the refusals in order, with Call-ID, numbers and time. Out: [`Tried`]. Refusals with one
 //! Call-ID are one call, and so are those of the same two numbers that come within 30 s of each
-//! other: a B2BUA dials again with a Call-ID of its own. So a few calls that are tried again and
+//! other: a B2BUA dials again with a Call-ID of its own, and callers behind one number look the same,
+//! which is said. So a few calls that are tried again and
 //! again are told from a failure that hits many.
 //!
 //! # References
@@ -27,6 +28,8 @@ const FEW: u64 = 5;
 pub struct Tried {
     /// Different calls.
     pub calls: u64,
+    /// Different Call-IDs: more than calls where the same numbers came again under another.
+    pub call_ids: u64,
     /// Their refusals.
     pub refusals: u64,
     /// Median of the times from one try of a call to its next.
@@ -69,6 +72,7 @@ impl Tried {
         gaps.sort_unstable();
         Self {
             calls: u64::try_from(last.len()).unwrap_or(u64::MAX),
+            call_ids: u64::try_from(by_id.len()).unwrap_or(u64::MAX),
             refusals: count,
             gap: gaps.get(gaps.len() / 2).copied(),
         }
@@ -87,6 +91,11 @@ impl Tried {
     /// Whether retries make much of the burst.
     pub fn is_storm(&self) -> bool {
         self.factor() > STORM
+    }
+
+    /// Whether calls were told by their numbers, which many callers may share.
+    pub const fn is_by_numbers(&self) -> bool {
+        self.call_ids > self.calls
     }
 
     /// Whether it is a few calls that are tried again and again, and no failure of many.
@@ -127,6 +136,7 @@ mod tests {
         let found = tried(&[("a", "", 0.0), ("a", "", 100.0), ("b", "", 101.0)]);
         assert_eq!((found.calls, found.refusals), (2, 3));
         assert_eq!(found.gap, Some(span(100.0)));
+        assert!(!found.is_by_numbers());
     }
 
     #[test]
@@ -142,6 +152,8 @@ mod tests {
         assert_eq!((found.calls, found.refusals), (3, 5));
         assert_eq!(found.times(), "1.7 times");
         assert!(found.is_storm() && found.is_of_few_calls());
+        assert!(found.is_by_numbers());
+        assert_eq!(found.call_ids, 5);
     }
 
     #[test]

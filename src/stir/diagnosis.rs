@@ -62,6 +62,9 @@ pub struct History {
     pub skew: Option<Skew>,
     /// Further INVITEs for this call after its identity had been refused.
     pub retries: u32,
+    /// Another signer's certificate has the same file name, so a file found by its name alone may
+    /// be either's.
+    pub is_name_shared: bool,
 }
 
 /// A final answer, or the Reason in another one, that refuses an identity.

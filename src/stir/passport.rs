@@ -52,7 +52,7 @@ pub enum Part {
     },
     /// It is JSON, but no object.
     NotAnObject,
-    /// It is larger than [`JSON_BYTES`].
+    /// It is larger than [`JSON_BYTES`], or nested deeper than is read.
     TooLarge,
 }
 
@@ -68,6 +68,8 @@ impl Part {
         match serde_json::from_slice(&decoded.bytes) {
             Ok(Value::Object(members)) => Self::Object(members),
             Ok(_) => Self::NotAnObject,
+            // What is nested deeper, or a number larger, than is read here may be JSON all the same.
+            Err(error) if is_beyond_reading(&error) => Self::TooLarge,
             Err(error) => Self::NotJson {
                 column: error.column(),
             },
@@ -81,6 +83,12 @@ impl Part {
             _ => None,
         }
     }
+}
+
+/// Whether the parser gave up at a limit of its own; it tells so in its words alone.
+fn is_beyond_reading(error: &serde_json::Error) -> bool {
+    let words = error.to_string();
+    words.starts_with("recursion limit exceeded") || words.starts_with("number out of range")
 }
 
 /// A member that should have a certain type.
@@ -438,6 +446,15 @@ mod tests {
     fn deep_nesting_is_refused_and_not_followed() {
         let deep = encode("[".repeat(20_000).as_bytes());
         let passport = Passport::of_token(&format!("{deep}.{deep}.c2ln")).unwrap();
-        assert!(matches!(passport.payload, Some(Part::NotJson { .. })));
+        assert!(matches!(passport.payload, Some(Part::TooLarge)));
+    }
+
+    #[test]
+    fn what_is_beyond_reading_is_not_said_to_be_no_json() {
+        let nested = format!("{{\"x\":{}{}}}", "[".repeat(200), "]".repeat(200));
+        for json in [nested.as_str(), "{\"iat\":1e999}"] {
+            let part = Part::read(encode(json.as_bytes()).as_bytes());
+            assert!(matches!(part, Part::TooLarge), "{json}: {part:?}");
+        }
     }
 }

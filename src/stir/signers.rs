@@ -14,6 +14,7 @@
 use std::collections::BTreeMap;
 
 use super::cause::{CauseId, Grade};
+use super::certificates::Location;
 use super::passport::Attest;
 use crate::units::{Span, Timestamp};
 
@@ -282,6 +283,21 @@ impl Signers {
             scatter,
             x5u: x5u.to_owned(),
         })
+    }
+
+    /// Whether the certificate of another signer has the file name of this one's, as far as is known
+    /// by now.
+    pub fn is_name_shared(&self, x5u: &str) -> bool {
+        let Some(own) = Location::of(x5u) else {
+            return false;
+        };
+        self.by_x5u
+            .keys()
+            .filter_map(|other| Location::of(other))
+            .any(|other| {
+                other.name() == own.name()
+                    && (!other.host.eq_ignore_ascii_case(own.host) || other.path != own.path)
+            })
     }
 
     /// The inventory: most INVITEs first, then by `x5u`; and the INVITEs of signers there was no

@@ -243,3 +243,40 @@ fn the_full_hour_is_named_where_nothing_else_is() {
     assert_eq!(calls(7201), "full-hour");
     assert_eq!(calls(7210), "none");
 }
+
+#[test]
+fn ages_that_scatter_are_no_step_of_a_clock() {
+    let mut calls = Calls::default().add(4000..7450, WEST, 0.5, false).add(
+        4000..7190,
+        ("east", ""),
+        0.5,
+        false,
+    );
+    // Their medians are 14 s apart, and they are of one range all the same.
+    let before = [0.0, 17.0, 34.0, 1.0, 18.0, 35.0, 2.0, 19.0];
+    let since = [30.0, 47.0, 14.0, 31.0, 48.0, 15.0, 32.0, 49.0];
+    for ((no, before), since) in (0..).zip(before).zip(since) {
+        let second = no * 10;
+        calls = calls
+            .add(7200 + second..7201 + second, EAST, before, false)
+            .add(7350 + second..7351 + second, EAST, since, true);
+    }
+    assert_eq!(calls.onset(), None);
+}
+
+#[test]
+fn a_signer_beside_one_that_goes_on_is_none_that_took_its_place() {
+    let mut calls = Calls::default()
+        .add(4000..7450, ("east", "https://a"), 0.5, false)
+        .add(7300..7450, ("east", "https://b"), 0.5, true);
+    assert_eq!(calls.onset(), None);
+}
+
+#[test]
+fn a_signer_whose_calls_passed_for_long_did_not_begin_with_the_burst() {
+    let mut calls = Calls::default()
+        .add(4000..5000, ("east", "https://a"), 0.5, false)
+        .add(5000..7350, ("east", "https://b"), 0.5, false)
+        .add(7350..7450, ("east", "https://b"), 0.5, true);
+    assert_eq!(calls.onset(), None);
+}

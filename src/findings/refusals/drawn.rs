@@ -67,7 +67,8 @@ impl Refusals {
         let two_sides =
             attempts().filter(|judged| judged.refused == Some(code) || judged.is_passed());
         let sides = two_sides.map(|judged| (&judged.one.traits, judged.refused == Some(code)));
-        let compared = compare(&sides);
+        let tried = Tried::of(refusals().map(|one| (one.call.call_id(), &one.traits, one.time)));
+        let compared = compare(&sides, tried.calls);
         let mut exceptions = Exceptions::default();
         if let Some(strongest) = compared.strongest() {
             for judged in attempts() {
@@ -108,7 +109,7 @@ impl Refusals {
         let calls = refusals().take(self.calls_per_finding);
         Drawn {
             calls: calls.map(|refused| refused.call.call()).collect(),
-            tried: Tried::of(refusals().map(|one| (one.call.call_id(), &one.traits, one.time))),
+            tried,
             by_peer,
             compared,
             exceptions,

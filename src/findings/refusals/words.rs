@@ -38,7 +38,12 @@ pub(super) fn title(code: StatusCode, burst: &Burst, said: &Said, tried: &Tried)
         format!("; calls tried {} each", tried.times())
     } else if tried.is_storm() {
         let calls = counted(tried.calls, "call", "calls");
-        format!("; {calls}, tried {} each", tried.times())
+        let by_numbers = if tried.is_by_numbers() {
+            " by their numbers"
+        } else {
+            ""
+        };
+        format!("; {calls}{by_numbers}, tried {} each", tried.times())
     } else {
         String::new()
     };
@@ -181,10 +186,16 @@ fn push_tried(detail: &mut String, told: &Told<'_>) {
     } else {
         (format!("They are {} calls", tried.calls), "each")
     };
+    let how = if tried.is_by_numbers() {
+        let ids = counted(tried.call_ids, "Call-ID", "Call-IDs");
+        format!("by their numbers (the same two within 30 s; {ids})")
+    } else {
+        "by Call-ID".to_owned()
+    };
     push(
         detail,
         format_args!(
-            " {calls} (by Call-ID, or the same numbers within 30 s) and {} attempts: {each} was tried {}",
+            " {calls} {how} and {} attempts: {each} was tried {}",
             tried.refusals,
             tried.times()
         ),
@@ -193,7 +204,17 @@ fn push_tried(detail: &mut String, told: &Told<'_>) {
         push(detail, format_args!(", {} apart (median)", readable(gap)));
     }
     detail.push('.');
-    if tried.is_of_few_calls() {
+    if tried.is_of_few_calls() && tried.is_by_numbers() {
+        // That a call is tried again cannot be told from callers who share a number.
+        push(
+            detail,
+            format_args!(
+                " Either few calls are tried again and again: then stop the retries after a {}; or many callers share a number, \
+                 as of a PBX or a call centre.",
+                told.code
+            ),
+        );
+    } else if tried.is_of_few_calls() {
         push(
             detail,
             format_args!(
@@ -208,6 +229,9 @@ fn push_tried(detail: &mut String, told: &Told<'_>) {
 fn push_shared(detail: &mut String, partition: &Partition, exceptions: &Exceptions) {
     let percent = |share: f64| 100.0 * share;
     let Some(first) = partition.contributors.first() else {
+        if partition.too_few {
+            detail.push_str(" Too few calls to tell what sets the refused apart from the passed.");
+        }
         if partition.separable == Some(false) {
             detail.push_str(
                 " Not separable: nothing that was compared sets the refused calls apart from the passed.",

@@ -26,7 +26,7 @@ pub(super) fn examine(headers: &[Header<'_>], found: &mut Found) {
         }
         let how = match passport.issued_at() {
             IssuedAt::Text(_) => "a string",
-            IssuedAt::Fraction(_) => "a number with a fraction",
+            IssuedAt::Fraction(_) => "a number with a fraction or an exponent",
             _ => continue,
         };
         found.add(

@@ -97,8 +97,14 @@ fn one(case: &Case<'_>, header: &Header<'_>, found: &mut Found) -> SignatureChec
     let Some(first) = candidates.first() else {
         return SignatureCheck::not_judged("no certificate was given");
     };
-    // Of several that may be meant, nothing is known of the one that is.
-    let is_only = candidates.len() == 1 && first.place != Place::OtherHost;
+    // Of several that may be meant, nothing is known of the one that is; nor of one that may be
+    // another signer's.
+    let is_others = match first.place {
+        Place::Exact => false,
+        Place::LastPart => case.history.is_name_shared,
+        Place::OtherHost => true,
+    };
+    let is_only = candidates.len() == 1 && !is_others;
     match signed {
         Err(why) => {
             if is_only {
@@ -270,10 +276,13 @@ fn bad(
         Form::Compact { .. } => "the ES256 signature over the token rebuilt from the message",
         _ => "the ES256 signature over the token as sent",
     };
-    let caveat = if candidates.iter().any(valid) {
-        ""
-    } else {
+    let is_shared = case.history.is_name_shared && first.place == Place::LastPart;
+    let caveat = if !candidates.iter().any(valid) {
         ", which was not valid at the time and may not be the one in use"
+    } else if is_shared {
+        ", a name that the certificates of other signers have, too"
+    } else {
+        ""
     };
     found.add(
         CauseId::SignatureBad,

@@ -103,7 +103,7 @@ fn unexplained(
     let mut seen: Vec<String> = Vec::new();
     if case.here.is_incomplete {
         seen.push(
-            "the INVITE's head was not captured whole, so nothing of it is judged".to_owned(),
+            "the INVITE's head is not at hand whole, or is larger than what is kept, so nothing of it is judged".to_owned(),
         );
     }
     for header in headers {
