@@ -1997,3 +1997,43 @@ call c3
         .collect();
     assert_eq!(pairs, [1, 1]);
 }
+
+#[test]
+fn a_caller_whose_ack_was_seen_on_an_earlier_hop_has_not_left_it_out() {
+    judge(
+        &[
+            PROXY,
+            "
+call c1
+  0.00 alice -> p INVITE
+  0.01 p -> bob INVITE
+  1.00 bob -> p 200
+  1.01 p -> alice 200
+  1.02 alice -> p ACK
+  1.20 alice -> p BYE
+  1.21 p -> bob BYE
+  1.30 bob -> p 200
+  1.31 p -> alice 200
+end 300
+",
+        ],
+        &["inconclusive(ended-early) info inconclusive 1"],
+    );
+}
+
+#[test]
+fn a_bye_sent_once_over_udp_does_not_show_that_the_callee_died() {
+    judge(
+        &[
+            TWO,
+            "
+call c1
+  0.0 alice -> bob INVITE
+  1.0 alice <- bob 200
+  21.0 alice -> bob BYE
+end 300
+",
+        ],
+        &["inconclusive(no-repeats) info inconclusive 1"],
+    );
+}

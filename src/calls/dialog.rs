@@ -232,6 +232,8 @@ impl AckFault {
 pub struct Bye {
     /// First copy.
     pub seen: Seen,
+    /// When its last copy was seen.
+    pub until: Timestamp,
     /// Who sent it.
     pub side: Side,
     /// Its first final response's time.

@@ -62,6 +62,9 @@ pub struct Exchanged<'a> {
     /// It goes on with an attempt that was challenged or redirected before, in the same Call-ID
     /// and From tag: with credentials, or after 3xx, 413, 415, 416, 420, 422, 423 or 484.
     pub goes_on: bool,
+    /// An ACK as for a 2xx (a branch of its own) to this CSeq number was seen: its sender had a final response,
+    /// whether that was captured or not.
+    pub acked: bool,
     /// Request-URI, up to [`TEXT`] bytes; empty where the request was not seen.
     pub uri: &'a [u8],
     /// The URI in From, up to [`TEXT`] bytes; empty where it cannot be read.
@@ -111,7 +114,7 @@ pub struct Hop {
     pub ack: Option<Seen>,
     /// A CANCEL of it on this hop.
     pub cancel: Option<Seen>,
-    /// An ICMP error that says that it did not arrive.
+    /// The last ICMP error that says that a copy of it did not arrive.
     pub unreachable: Option<Seen>,
     /// A TCP acknowledgment that says that it arrived.
     pub delivered: Option<Seen>,
@@ -146,6 +149,9 @@ pub struct Final {
     pub realm: Box<[u8]>,
     /// Reason, its values joined by commas, up to [`TEXT`] bytes.
     pub reason: Box<[u8]>,
+    /// 608, or 603 with the phrase or the Reason of ATIS-1000099 (603+): a network's analytics refused the
+    /// call, not its user.
+    pub blocked: bool,
     /// Server, else User-Agent, up to [`TEXT`] bytes.
     pub server: Box<[u8]>,
 }

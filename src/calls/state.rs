@@ -196,6 +196,8 @@ impl Call {
             if method.kind == MethodKind::Invite && !self.answered.is_empty() {
                 let from_tag = key::tag(message.from_tag());
                 self.invite_again(from_tag, message.cseq.number, &raw.flow, now);
+            } else if method.kind == MethodKind::Bye {
+                self.bye_again(message, now);
             }
             return;
         }

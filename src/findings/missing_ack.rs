@@ -48,6 +48,8 @@ struct Key {
     confidence: Confidence,
     qualifier: String,
     cause: Option<causes::Kind>,
+    /// It rests on the absence of a single packet; until the tap is known to miss some or not.
+    one_packet: bool,
 }
 
 /// What dialogs of one key have in common beside it.
@@ -109,6 +111,7 @@ impl Rule for MissingAck {
             verdict: words::name(decision.verdict),
             confidence,
             qualifier: words::qualifier(&decision),
+            one_packet: rests_on_one_packet(&decision, &facts),
         };
         let path_open = leg.path() != crate::calls::dialog::Path::Pinned;
         let judged = self.judged.entry(key.clone()).or_insert_with(|| Judged {
@@ -160,12 +163,22 @@ impl MissingAck {
             *cases.entry(key.clone()).or_default() += count;
             Some(key.clone())
         });
+        let mut same = |from: &Key, key: Key| {
+            let it = judged.get(from)?.clone();
+            let open = it.path_open;
+            judged.entry(key.clone()).or_insert(it).path_open |= open;
+            Some(key)
+        };
         counted.regroup(|key, peer, count, _| {
-            let may_be_missed = rests_on_one_packet(judged.get(key)?)
+            let may_be_missed = key.one_packet
                 && (missed.explains(cases.get(key).copied().unwrap_or(count), all)
                     || missed.explains(count, dialogs.get(&peer).copied().unwrap_or(count)));
+            let told = Key {
+                one_packet: false,
+                ..key.clone()
+            };
             if !may_be_missed || key.severity.0 <= Severity::Info {
-                return Some(key.clone());
+                return same(key, told);
             }
             let mut qualifier = key.qualifier.clone();
             if !qualifier.is_empty() {
@@ -176,20 +189,23 @@ impl MissingAck {
                 severity: std::cmp::Reverse(Severity::Info),
                 confidence: Confidence::Inconclusive,
                 qualifier,
-                ..key.clone()
+                ..told
             };
-            let same = judged.get(key)?.clone();
-            judged.entry(lowered.clone()).or_insert(same);
-            Some(lowered)
+            same(key, lowered)
         })
     }
 }
 
 /// Whether the ACK alone is absent, and nothing that happened later shows that it was.
-fn rests_on_one_packet(judged: &Judged) -> bool {
-    match judged.decision.verdict {
-        Verdict::NoAckProbable => judged.decision.qualifiers == ["no-repeats"],
-        Verdict::UacHungUpWithoutAck => true,
+fn rests_on_one_packet(decision: &Decision, facts: &Facts) -> bool {
+    let is_once = facts.copies.len() == 1 && !facts.reliable;
+    match decision.verdict {
+        Verdict::NoAckProbable => {
+            decision.qualifiers == ["no-repeats"]
+                || is_once && decision.qualifiers == ["give-up-bye"]
+        }
+        Verdict::AckDroppedAt => is_once && !facts.stated,
+        Verdict::UacHungUpWithoutAck | Verdict::CancelCrossed200 => true,
         _ => false,
     }
 }
@@ -215,6 +231,7 @@ fn judge<'a>(dialog: &'a AnsweredDialog<'_>) -> Option<(Decision, Facts, &'a Leg
     }
     // An ACK that came as far as the hop before, and not here, is that element's doing; unless
     // requests cannot be seen here at all.
+    let mut caller_sent_it = false;
     if facts.exact.is_empty() {
         let mut next_is_seen = nearest.invite.is_some();
         for (index, leg) in upstream.iter().enumerate().rev() {
@@ -234,10 +251,23 @@ fn judge<'a>(dialog: &'a AnsweredDialog<'_>) -> Option<(Decision, Facts, &'a Leg
             if is_known || !next_is_seen {
                 return Some((decision, facts, leg));
             }
+            caller_sent_it = true;
             break;
         }
     }
-    Some((decide(&facts), facts, nearest))
+    let mut decision = decide(&facts);
+    // What accuses the caller does not hold of one whose ACK was seen on an earlier hop.
+    let accuses_caller = matches!(
+        decision.verdict,
+        Verdict::UacHungUpWithoutAck | Verdict::CancelCrossed200
+    );
+    if caller_sent_it && accuses_caller {
+        decision = Decision {
+            verdict: Verdict::Inconclusive,
+            qualifiers: vec!["ended-early"],
+        };
+    }
+    Some((decision, facts, nearest))
 }
 
 /// Whether the verdict is that the callee was gone after its 2xx, by a BYE that it never answered.
@@ -293,7 +323,8 @@ fn facts_of(dialog: &AnsweredDialog<'_>, index: usize) -> Option<Facts> {
         stated: dialog.byes.iter().any(|bye| bye.says_no_ack),
         undeliverable,
         cancel: dialog.cancel.map(|cancel| at(cancel.time)),
-        callee_died: dialog.callee_unreachable.is_some() || is_left_unanswered(dialog),
+        callee_died: dialog.callee_unreachable.is_some()
+            || is_left_unanswered(dialog, leg.flow.transport.is_reliable()),
         // Who is known to repeat, and did not here, had no need to.
         callee_repeats: known.callee_repeats || known.peer_t1.is_some(),
         peer_t1: known.peer_t1.map(Span::as_secs_f64),
@@ -313,10 +344,14 @@ fn facts_of(dialog: &AnsweredDialog<'_>, index: usize) -> Option<Facts> {
 }
 
 /// The caller's BYE got no answer in 64*T1 (Timer F).
-fn is_left_unanswered(dialog: &AnsweredDialog<'_>) -> bool {
+///
+/// Over UDP its sender is the witness: one that does not repeat the BYE, twice at least, may have had an answer.
+fn is_left_unanswered(dialog: &AnsweredDialog<'_>, is_reliable: bool) -> bool {
     dialog.byes.iter().any(|bye| {
+        let is_repeated = bye.until.since(bye.seen.time) >= Span::from_secs(1);
         bye.side == Side::Uac
             && bye.answered.is_none()
+            && (is_reliable || is_repeated)
             && dialog.observed_until.since(bye.seen.time) >= Span::from_secs(32)
     })
 }
@@ -366,6 +401,10 @@ fn weigh_alone(decision: &Decision, facts: &Facts) -> (Severity, Confidence) {
     };
     match decision.verdict {
         Verdict::AckMismatch(_, how) | Verdict::AckNotHonoured(how) => standing(how),
+        // Without repeats of the 2xx one missed packet and the callee's BYE look the same.
+        Verdict::AckDroppedAt if rests_on_one_packet(decision, facts) => {
+            standing(Standing::Probable)
+        }
         Verdict::AckUndeliverable
         | Verdict::AckDroppedAt
         | Verdict::AckAfterTimeout
@@ -556,21 +595,28 @@ fn evidence(
 
 /// What was seen of a dialog's media, as evidence; times are from `start`, its 2xx.
 pub(super) fn heard(media: &MediaSeen, start: Timestamp) -> String {
-    let after = |time: Timestamp| readable(time.since(start));
+    let after = |time: Timestamp| {
+        let passed = time.since(start);
+        if passed.nanos() < 0 {
+            format!("{} before", readable(start.since(time)))
+        } else {
+            format!("{} after", readable(passed))
+        }
+    };
     match (media.to_uas, media.to_uac) {
         (Some(to_uas), Some(to_uac)) => format!(
-            "RTP both ways until {} after the 2xx, frames {} and {}",
+            "RTP both ways until {} the 2xx, frames {} and {}",
             after(to_uas.last.time.min(to_uac.last.time)),
             to_uas.last.at.min(to_uac.last.at),
             to_uas.last.at.max(to_uac.last.at)
         ),
         (Some(span), None) => format!(
-            "RTP towards the callee alone, until {} after the 2xx, frame {}",
+            "RTP towards the callee alone, until {} the 2xx, frame {}",
             after(span.last.time),
             span.last.at
         ),
         (None, Some(span)) => format!(
-            "RTP towards the caller alone, until {} after the 2xx, frame {}",
+            "RTP towards the caller alone, until {} the 2xx, frame {}",
             after(span.last.time),
             span.last.at
         ),

@@ -351,7 +351,10 @@ fn judge(exchanged: &Exchanged<'_>, hop: &Hop) -> Option<How> {
         return None;
     }
     if let Some(silence) = silence(exchanged, hop) {
-        return Some(How::Silent(silence));
+        // What rests on absence alone is explained by packets that are missing.
+        let rests_on_absence = matches!(silence, Silence::Stopped | Silence::Waited);
+        let is_explained = rests_on_absence && exchanged.observed.loss;
+        return (!is_explained).then_some(How::Silent(silence));
     }
     let is_refused = !hop.finals.is_empty()
         && hop.progress.is_none()

@@ -112,10 +112,9 @@ pub fn silence(exchanged: &Exchanged<'_>, hop: &Hop) -> Option<Silence> {
     if is_unjudged(&exchanged.observed) || is_answered(exchanged, hop) {
         return None;
     }
-    if hop
-        .unreachable
-        .is_some_and(|error| error.time >= request.time)
-    {
+    // The last word counts: a copy sent after the last error may have arrived.
+    let last_copy = hop.last_request.unwrap_or(request).time;
+    if hop.unreachable.is_some_and(|error| error.time >= last_copy) {
         return Some(Silence::Unreachable);
     }
     // A CANCEL is sent when a provisional response has come, whether the tap saw it or not.
@@ -155,12 +154,29 @@ fn is_answered(exchanged: &Exchanged<'_>, hop: &Hop) -> bool {
                 (None, Some(_)) => false,
             }
     };
+    // Who acknowledges has had a final response, whether the tap saw it or not.
     first_answer(hop).is_some()
+        || exchanged.acked
+        || hop.ack.is_some()
         || exchanged
             .hops
             .iter()
             .filter(is_same)
             .any(|other| first_answer(other).is_some())
+}
+
+/// Whether the capture ends before the next copy of the request was due, which might have been answered.
+pub fn is_cut(exchanged: &Exchanged<'_>, hop: &Hop) -> bool {
+    let Some(last) = hop.last_request else {
+        return true;
+    };
+    // Timer A doubles without end; senders with a T1 of T2 exist.
+    let gap = match Spacing::of_request(exchanged.method) {
+        Spacing::Doubling => repeated_for(hop).as_secs_f64().max(T2_S),
+        Spacing::UpToT2 => T2_S,
+    };
+    let left = exchanged.observed.until.since(last.time);
+    left < TIMEOUT && left.as_secs_f64() < 1.3 * gap
 }
 
 /// From the first to the last copy of the request.

@@ -15,7 +15,8 @@ use super::grouping::{Groups, Said};
 use super::heard::Heard;
 use super::past::Past;
 use super::reading::{
-    Silence, TIMEOUT, call_ref, first_answer, is_any, is_unjudged, next, silence, time_of, told,
+    Silence, TIMEOUT, call_ref, first_answer, is_any, is_cut, is_unjudged, next, silence, time_of,
+    told,
 };
 use super::rule::{
     Confidence, End, Explanation, Finding, Peer, Rule, Severity, Topic, counted, readable,
@@ -53,6 +54,8 @@ struct Case {
     method: MethodKind,
     how: How,
     loss: bool,
+    /// The capture ends before another copy was due.
+    cut: bool,
     /// Meanwhile another INVITE was answered from behind the receiver.
     passing: bool,
 }
@@ -84,6 +87,7 @@ struct Key {
     confidence: Confidence,
     loss: bool,
     one_way: bool,
+    cut: bool,
     /// Other INVITEs got an answer from behind the element.
     passing: bool,
 }
@@ -125,6 +129,7 @@ impl Rule for RequestUnanswered {
                 method: exchanged.method,
                 how,
                 loss: exchanged.observed.loss,
+                cut: is_cut(exchanged, hop),
                 passing: self
                     .passing
                     .get(&peer)
@@ -194,7 +199,8 @@ fn passed_on(exchanged: &Exchanged<'_>, hop: &Hop) -> Option<Timestamp> {
 /// How it ended that an INVITE got 100 and nothing else for long, if so.
 fn only_trying(exchanged: &Exchanged<'_>, hop: &Hop) -> Option<Ended> {
     let (trying, request) = (hop.trying?, hop.request?);
-    if hop.progress.is_some() {
+    // An ACK answers a final response that the tap did not see.
+    if hop.progress.is_some() || (exchanged.acked || hop.ack.is_some()) && hop.finals.is_empty() {
         return None;
     }
     if let Some(cancel) = hop.cancel {
@@ -235,7 +241,14 @@ fn weigh(case: Case, is_one_way: bool, is_passing: bool) -> Option<Key> {
     };
     // TCP's acknowledgment shows that the tap sees what comes back.
     let is_lowered = case.loss || is_one_way && case.how != How::Arrived;
+    let is_unreachable = matches!(
+        case.how,
+        How::Never(Silence::Unreachable) | How::NotPassedOn(Silence::Unreachable)
+    );
+    let is_cut = is_unreachable && case.cut;
     let (severity, confidence) = match case.how {
+        // Many senders take no notice of the error and repeat the request.
+        _ if is_cut => (Severity::Info, Confidence::Probable),
         How::Never(Silence::Unreachable) if is_one_way => {
             (Severity::Warning, Confidence::Confirmed)
         }
@@ -267,6 +280,7 @@ fn weigh(case: Case, is_one_way: bool, is_passing: bool) -> Option<Key> {
         confidence,
         loss: case.loss && may_be_unseen,
         one_way: is_one_way && may_be_unseen,
+        cut: is_cut,
         passing: is_passing && matches!(case.how, How::OnlyTrying(_)),
     })
 }
@@ -289,7 +303,8 @@ fn qualifier(key: Key) -> String {
     let beyond = matches!(key.how, How::NotPassedOn(_)).then_some("answered-beyond");
     let loss = key.loss.then_some("capture-loss");
     let one_way = key.one_way.then_some("one-way");
-    let all: Vec<_> = [beyond, how, arrived, passing, loss, one_way]
+    let cut = key.cut.then_some("capture-ends");
+    let all: Vec<_> = [beyond, how, arrived, passing, loss, one_way, cut]
         .into_iter()
         .flatten()
         .collect();
@@ -477,7 +492,7 @@ static TOPICS: &[Topic] = &[
                 (
                     "What it sees",
                     "Confirmed where the sender repeats to the end, or an ICMP error says that the request did not arrive (icmp; information \
-                     where later ones were answered). \
+                     where later ones were answered, or the capture ends before another copy was due: capture-ends). \
                      Its qualifier lowers it: capture-loss, one-way (nothing was ever seen from the receiver to the sender), \
                      few-copies (three copies or more, then the sender gave up), no-repeats (a reliable transport). With one of the last two, \
                      nothing is said where packets are missing, or nothing came from the receiver after the request. arrived: TCP acknowledged the request. answered-beyond: \

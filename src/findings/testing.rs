@@ -68,6 +68,7 @@ pub(crate) struct Made {
     cseq: u32,
     credentials: bool,
     goes_on: bool,
+    acked: bool,
     hops: Vec<Hop>,
     observed: Observed,
 }
@@ -88,6 +89,7 @@ impl Made {
             cseq: 1,
             credentials: false,
             goes_on: false,
+            acked: false,
             hops: Vec::new(),
             observed: Observed {
                 until: at(END),
@@ -113,6 +115,12 @@ impl Made {
 
     pub(crate) fn callee(mut self, uri: &str) -> Self {
         uri.clone_into(&mut self.to);
+        self
+    }
+
+    /// An ACK of its sender was seen.
+    pub(crate) fn acked(mut self) -> Self {
+        self.acked = true;
         self
     }
 
@@ -181,6 +189,7 @@ impl Made {
             initial: true,
             credentials: self.credentials,
             goes_on: self.goes_on,
+            acked: self.acked,
             uri: self.to.as_bytes(),
             from: self.from.as_bytes(),
             to: self.to.as_bytes(),
@@ -265,6 +274,7 @@ impl MadeHop {
             stale: false,
             realm: Box::default(),
             reason: Box::default(),
+            blocked: false,
             server: Box::default(),
         });
         self

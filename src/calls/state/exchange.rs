@@ -382,6 +382,19 @@ impl Call {
         let open = (progress.first, Some(exchange.expected_until()));
         let interface = interface.map(|interface| (interface, progress.first));
         let observed = observed(ending, interface, open, progress.steps);
+        let is_invite = exchange.method == MethodKind::Invite;
+        let mut acks = self.acks.iter();
+        // An ACK with the branch of a hop's INVITE tells of that hop alone.
+        let is_hops = |branch: u64| {
+            let mut hops = self.transactions.iter();
+            hops.any(|t| t.exchange == index && t.branch == branch)
+        };
+        let acked = is_invite
+            && acks.any(|ack| {
+                ack.from_tag == exchange.from_tag
+                    && ack.cseq == exchange.cseq
+                    && !is_hops(ack.branch)
+            });
         out(Event::Exchanged(&Exchanged {
             call_id: &self.id,
             method: exchange.method,
@@ -391,6 +404,7 @@ impl Call {
             initial: exchange.initial,
             credentials: exchange.credentials,
             goes_on: exchange.goes_on,
+            acked,
             uri,
             from,
             to,

@@ -10,7 +10,7 @@ use super::invites::INVITE_BYTES;
 use super::room;
 use crate::sip::challenge::Challenge;
 use crate::sip::value::{digits, trim};
-use crate::sip::{Message, MethodKind, Name, RawMessage};
+use crate::sip::{Message, MethodKind, Name, RawMessage, StartLine};
 use crate::units::{Span, StatusCode};
 
 /// Copies that were on their way when the ACK passed come within this time.
@@ -176,8 +176,28 @@ fn first_copy(seen: &FinalSeen<'_>) -> Final {
         stale,
         realm: cut(realm).into(),
         reason: short(joined(message, Name::Reason)),
+        blocked: is_blocked(code, message),
         server: cut(server.unwrap_or_default()).into(),
     }
+}
+
+/// 603+ and 608 (DOMAIN E). Q.850 cause 21 alone does not tell: gateways write it beside the refusal of a
+/// user, too.
+fn is_blocked(code: StatusCode, message: &Message<'_>) -> bool {
+    let says_so = || match message.start {
+        StartLine::Response { phrase, .. } => {
+            let letters = phrase.iter().filter(|b| b.is_ascii_alphabetic());
+            letters
+                .map(u8::to_ascii_lowercase)
+                .eq(b"networkblocked".iter().copied())
+        }
+        StartLine::Request { .. } => false,
+    };
+    let has_data = || {
+        let mut reasons = message.headers(Name::Reason);
+        reasons.any(|reason| memchr::memmem::find(reason, b"v=analytics").is_some())
+    };
+    code.get() == 608 || code.get() == 603 && (says_so() || has_data())
 }
 
 /// Retry-After is a number, perhaps with a comment and parameters behind it (RFC 3261 §20.33).

@@ -49,6 +49,19 @@ impl Call {
         }
     }
 
+    /// Another copy of a BYE.
+    pub(super) fn bye_again(&mut self, message: &Message<'_>, now: Seen) {
+        let (from_tag, to_tag) = tags(message);
+        for dialog in &mut self.answered {
+            let side = dialog.side_of(from_tag, to_tag);
+            for bye in &mut dialog.byes {
+                if Some(bye.side) == side {
+                    bye.until = bye.until.max(now.time);
+                }
+            }
+        }
+    }
+
     pub(super) fn cancel(
         &mut self,
         message: &Message<'_>,
@@ -108,6 +121,7 @@ impl Call {
                 self.changed = true;
                 grow(&mut dialog.byes).push(Bye {
                     seen: now,
+                    until: now.time,
                     side,
                     answered: None,
                     says_no_ack,
@@ -413,7 +427,11 @@ impl Call {
                     .is_some_and(|e| e.method == kind && (cseq.is_none() || e.cseq == cseq))
         });
         if let Some(kept) = hop.and_then(|hop| hop.kept.as_mut()) {
-            kept.unreachable.get_or_insert(now.into());
+            // The last word counts; the tap's copy of an error is none.
+            let last = kept.last_request.map(|last| last.time);
+            if kept.unreachable.is_none_or(|known| last > Some(known.time)) {
+                kept.unreachable = Some(now.into());
+            }
         }
     }
 

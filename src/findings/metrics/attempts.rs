@@ -94,7 +94,7 @@ impl Attempt {
             Outcome::Final {
                 code: decisive.code,
                 at: decisive.first.time,
-                is_blocked: is_blocked(decisive.code, &decisive.reason),
+                is_blocked: decisive.blocked,
             }
         } else if exchanged.observed.evicted || exchanged.observed.time_step {
             Outcome::Open
@@ -165,21 +165,6 @@ impl Attempt {
             rang: earlier.rang || later.rang,
             outcome: later.outcome,
         };
-    }
-}
-
-/// 603+ and 608: a network's analytics refused the call, not its user (DOMAIN E).
-fn is_blocked(code: StatusCode, reason: &[u8]) -> bool {
-    let cause = |reason: &[u8]| {
-        reason
-            .to_ascii_lowercase()
-            .windows(8)
-            .any(|text| text == b"cause=21")
-    };
-    match code.get() {
-        608 => true,
-        603 => cause(reason),
-        _ => false,
     }
 }
 

@@ -61,6 +61,7 @@ fn answered(mut hop: Hop, status: u16, ms: i64) -> Hop {
         stale: false,
         realm: Box::default(),
         reason: Box::default(),
+        blocked: false,
         server: Box::default(),
     });
     hop
@@ -95,6 +96,7 @@ impl Bench {
             initial: true,
             credentials: goes_on,
             goes_on,
+            acked: false,
             uri: b"",
             from: b"",
             to: b"",
@@ -252,7 +254,7 @@ fn a_cancelled_call_is_the_callers_doing_once_it_rang() {
 fn a_call_that_analytics_blocked_is_not_the_users_refusal() {
     let mut blocked = answered(hop(0), 603, 20);
     if let Some(one) = blocked.finals.first_mut() {
-        one.reason = (*b"Q.850;cause=21;text=\"v=analytics1\"").into();
+        one.blocked = true;
     }
     let all = Bench::new()
         .with("a", 1, false, &[blocked])

@@ -206,7 +206,9 @@ fn slack(gap: f64) -> f64 {
 /// The verdict.
 pub fn decide(facts: &Facts) -> Decision {
     let timing = timing(facts);
-    let failed = timing.repeats == Repeats::RanOut || timing.gave_up || facts.stated;
+    let is_coincidence = timing.gave_up && fell_silent(facts, &timing);
+    let gave_up = timing.gave_up && !is_coincidence;
+    let failed = timing.repeats == Repeats::RanOut || gave_up || facts.stated;
     if facts.undeliverable {
         return plain(Verdict::AckUndeliverable);
     }
@@ -321,7 +323,10 @@ fn without_ack(facts: &Facts, timing: &Timing) -> Decision {
         Repeats::Cut if facts.paused && !bye_in_view && copies < 6 => {
             return said(Verdict::Inconclusive, &[ends]);
         }
-        _ if facts.cancel.is_some_and(|cancel| cancel <= 1.0) => {
+        repeats
+            if facts.cancel.is_some_and(|cancel| cancel <= 1.0)
+                && owes_ack(facts, timing, repeats, bye_in_view) =>
+        {
             return plain(Verdict::CancelCrossed200);
         }
         Repeats::Cut if bye_in_view && bye_by == Some(Side::Uac) => {
@@ -330,7 +335,9 @@ fn without_ack(facts: &Facts, timing: &Timing) -> Decision {
         Repeats::Stopped if facts.callee_died && copies <= 2 => {
             return plain(Verdict::UasDiedAfter200);
         }
-        _ if timing.gave_up && !bye_behind_pause => return given_up(facts),
+        _ if timing.gave_up && !bye_behind_pause && !fell_silent(facts, timing) => {
+            return given_up(facts);
+        }
         Repeats::Cut if bye_in_view => {
             let enough = copies >= 3 && facts.two_way;
             let verdict = if enough {
@@ -383,6 +390,34 @@ fn without_ack(facts: &Facts, timing: &Timing) -> Decision {
         Verdict::Inconclusive
     };
     said(verdict, &["no-repeats"])
+}
+
+/// Whether the callee is shown to repeat its 2xx, and stopped after a few copies: it had an ACK, and
+/// a BYE of it when 64*T1 were over is the end of a call that lasted so long.
+///
+/// (DOMAIN C.5 takes that BYE as giving up all the same. But the one ACK that a tap missed, or early ones
+/// that were lost beyond it, would then be held against a healthy call of half a minute. One that stops
+/// after more copies may be built to repeat so many.)
+fn fell_silent(facts: &Facts, timing: &Timing) -> bool {
+    let repeats_here = (2..=4).contains(&facts.copies.len());
+    let repeats_elsewhere = facts.copies.len() == 1 && facts.callee_repeats && !facts.reliable;
+    timing.repeats == Repeats::Stopped && (repeats_here || repeats_elsewhere)
+}
+
+/// Row 13: whether a caller whose CANCEL crossed the 2xx was seen to leave the ACK out.
+///
+/// (DOMAIN C.5 asks for no more than the CANCEL. But a capture that ends with the 2xx leaves no time for
+/// an ACK, and a callee that falls silent early has had one; real captures show both.)
+fn owes_ack(facts: &Facts, timing: &Timing, repeats: Repeats, bye_in_view: bool) -> bool {
+    let is_repeated = facts.copies.len() >= 2;
+    match repeats {
+        Repeats::RanOut => true,
+        Repeats::Cut => is_repeated || bye_in_view,
+        Repeats::Stopped => {
+            let had_ack = is_repeated || facts.live || facts.callee_repeats;
+            !had_ack || timing.gave_up
+        }
+    }
 }
 
 /// Row 16: the callee hung up when 64*T1 were over.

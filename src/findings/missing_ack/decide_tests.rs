@@ -557,3 +557,67 @@ fn nobody_is_accused_across_a_pause_of_the_capture() {
         &[],
     );
 }
+
+#[test]
+fn a_cancel_that_crossed_says_nothing_where_the_ack_had_no_time_or_was_had() {
+    let cancelled = |facts: Facts| Facts {
+        cancel: Some(0.4),
+        ..facts
+    };
+    let ends = Facts {
+        end: 0.01,
+        ..first(1)
+    };
+    let cut = &["capture-ends"];
+    check("at the end", &cancelled(ends), Verdict::Inconclusive, cut);
+    let silent = &["uas-fell-silent"];
+    let known = Facts {
+        callee_repeats: true,
+        ..first(1)
+    };
+    for facts in [first(2), known] {
+        check("silent", &cancelled(facts), Verdict::AckNotVisible, silent);
+    }
+    let repeated = Facts {
+        end: 2.0,
+        ..first(3)
+    };
+    let crossed = Verdict::CancelCrossed200;
+    check("it repeats", &cancelled(repeated), crossed, &[]);
+    check(
+        "to the end",
+        &cancelled(first(11)),
+        Verdict::NoAckConfirmed,
+        &[],
+    );
+}
+
+#[test]
+fn a_bye_after_half_a_minute_is_no_sign_where_the_callee_had_stopped_repeating() {
+    let lost_beyond = uas_bye(34.0, each_acked(4, None));
+    check("ACKs lost", &lost_beyond, Verdict::AckLate, &[]);
+    let missed = Facts {
+        exact: vec![(0.01, None)],
+        dropped_at_next: true,
+        ..uas_bye(34.0, first(2))
+    };
+    check("next hop", &missed, Verdict::AckOk, &[]);
+    let silent = &["uas-fell-silent"];
+    let known = Facts {
+        callee_repeats: true,
+        ..first(1)
+    };
+    for facts in [first(2), known] {
+        check(
+            "silent",
+            &uas_bye(34.0, facts),
+            Verdict::AckNotVisible,
+            silent,
+        );
+    }
+    let gave_up = &["give-up-bye"];
+    for copies in [1, 5] {
+        let facts = uas_bye(34.0, first(copies));
+        check("gave up", &facts, Verdict::NoAckProbable, gave_up);
+    }
+}

@@ -226,3 +226,19 @@ fn forgotten_answers_are_not_taken_for_silence() {
     // These come so late that nobody knows what was between them.
     check(rule, &pings(&[40.0, 70.0, 100.0]), &[]);
 }
+
+#[test]
+fn silence_that_missing_packets_explain_is_no_failure() {
+    let quiet = |second: f64| {
+        let copies = [second + 0.5, second + 1.5];
+        Made::new("OPTIONS")
+            .call(&format!("quiet{second}"))
+            .hop("10.1.0.1", "10.2.0.1", |hop| {
+                hop.sent(second).again(&copies)
+            })
+    };
+    let made = [40.0, 70.0, 100.0].map(quiet);
+    let seen = || alive(&[10.0, 140.0]);
+    check(seen(), &made, &["peer-outage warning probable 3"]);
+    check(seen(), &made.map(Made::loss), &[]);
+}

@@ -301,3 +301,25 @@ fn titles_count_in_words_and_say_what_else_came() {
         "1 INVITE cancelled after nothing but 100 Trying"
     );
 }
+
+#[test]
+fn an_icmp_error_is_not_the_last_word_where_copies_followed_or_were_due() {
+    let later = |hop: MadeHop| hop.unreachable(1.01).again(&[1.5]);
+    check(&[sent("OPTIONS", later)], &[]);
+    let both = |hop: MadeHop| hop.again(&[1.5]).unreachable(1.51);
+    check(
+        &[sent("OPTIONS", both)],
+        &["never-answered(icmp) warning confirmed 1"],
+    );
+    check(
+        &[sent("OPTIONS", |hop| hop.unreachable(1.01)).until(4.0)],
+        &["never-answered(icmp,capture-ends) info probable 1"],
+    );
+}
+
+#[test]
+fn who_acknowledges_had_an_answer_that_the_tap_missed() {
+    let stuck = || sent("INVITE", |hop| hop.trying(1.1));
+    let repeated = || sent("INVITE", |hop| hop.again(&A[..3]));
+    check(&[alive(), stuck().acked(), repeated().acked()], &[]);
+}
