@@ -302,24 +302,7 @@ fn without_ack(facts: &Facts, timing: &Timing) -> Decision {
         return said(Verdict::NoAckConfirmed, &["stated"]);
     }
     match timing.repeats {
-        Repeats::RanOut => {
-            let lowered: Vec<_> = [
-                ("capture-starts", !facts.invite),
-                ("one-way", !facts.two_way),
-                ("capture-loss", facts.loss),
-                ("capture-gap", facts.gap),
-                ("few-copies", copies < 6),
-            ]
-            .into_iter()
-            .filter_map(|(name, holds)| holds.then_some(name))
-            .collect();
-            let verdict = if lowered.is_empty() {
-                Verdict::NoAckConfirmed
-            } else {
-                Verdict::NoAckProbable
-            };
-            return said(verdict, &lowered);
-        }
+        Repeats::RanOut => return ran_out(facts),
         Repeats::Cut if facts.paused && !bye_in_view && copies < 6 => {
             return said(Verdict::Inconclusive, &[ends]);
         }
@@ -390,6 +373,26 @@ fn without_ack(facts: &Facts, timing: &Timing) -> Decision {
         Verdict::Inconclusive
     };
     said(verdict, &["no-repeats"])
+}
+
+/// Rows 10 and 11: the callee repeated its 2xx to the end.
+fn ran_out(facts: &Facts) -> Decision {
+    let lowered: Vec<_> = [
+        ("capture-starts", !facts.invite),
+        ("one-way", !facts.two_way),
+        ("capture-loss", facts.loss),
+        ("capture-gap", facts.gap),
+        ("few-copies", facts.copies.len() < 6),
+    ]
+    .into_iter()
+    .filter_map(|(name, holds)| holds.then_some(name))
+    .collect();
+    let verdict = if lowered.is_empty() {
+        Verdict::NoAckConfirmed
+    } else {
+        Verdict::NoAckProbable
+    };
+    said(verdict, &lowered)
 }
 
 /// Whether the callee is shown to repeat its 2xx, and stopped after a few copies: it had an ACK, and
