@@ -150,7 +150,7 @@ fn is_reference(word: &str) -> bool {
     let mut colons = word.matches(':');
     let is_time = word
         .bytes()
-        .all(|b| b.is_ascii_digit() || matches!(b, b':' | b'.' | b','));
+        .all(|b| b.is_ascii_digit() || matches!(b, b':' | b'.' | b',' | b';'));
     word.contains('@')
         || word.contains("://")
         || lower.contains("www.")
@@ -298,6 +298,7 @@ mod tests {
             "46 of 66 (69.7 %), 14:13:20 UTC",
             "46 of 66 (69.7 %), 14:13:20 UTC",
         );
+        check("a minute at 14:13:20; and", "a minute at 14:13:20; and");
         check(
             "says \"<b>*x*\" [a](b)",
             "says \"\\<b\\>\\*x\\*\" \\[a\\](b)",

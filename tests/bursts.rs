@@ -171,11 +171,11 @@ fn growth_of_traffic_at_an_equal_share_is_no_burst() {
     assert_eq!(bursts(&analysed), [""; 0]);
 }
 
-#[test]
-fn few_calls_tried_again_and_again_are_told_as_few_calls() {
+/// Calls of which each is refused eight times, among others that pass.
+fn storm(of_calls: u32) -> String {
     let mut text = TWO.to_owned();
     text.push_str(&calls("pass", 0.0, 400, 1.0, "200"));
-    for call in 0..4 {
+    for call in 0..of_calls {
         let head = format!("call storm{call} at {}\n", 400 + call);
         text.push_str(&head);
         for attempt in 0..8 {
@@ -188,7 +188,23 @@ fn few_calls_tried_again_and_again_are_told_as_few_calls() {
         }
     }
     text.push_str(&calls("after", 440.0, 200, 1.0, "200"));
-    let analysed = of(&[&text]);
+    text
+}
+
+#[test]
+fn one_call_tried_again_and_again_is_told_as_one() {
+    let analysed = of(&[&storm(1)]);
+    let (finding, _) = burst(&analysed);
+    assert!(
+        finding.title.ends_with("; 1 call, tried 8 times"),
+        "{}",
+        finding.title
+    );
+}
+
+#[test]
+fn few_calls_tried_again_and_again_are_told_as_few_calls() {
+    let analysed = of(&[&storm(4)]);
     let (finding, facts) = burst(&analysed);
     assert_eq!((finding.count, facts.distinct_calls), (32, 4));
     let detail = finding.detail.as_deref().unwrap_or("");

@@ -46,6 +46,13 @@ pub(super) fn run(mut args: Args, asked: Show) -> anyhow::Result<Exit> {
             .hint("use -f table, json or markdown")
             .into());
     }
+    if let Some(option) = of_reports(&args) {
+        return Err(
+            Problem::usage(format!("{option} is for reports, and show writes none"))
+                .hint("leave it out: show prints whole calls, named with --call or --frame")
+                .into(),
+        );
+    }
     let config = Config::from_args(args)?;
     warn_before(&config);
     let Opened { inputs, failed } = inputs::open(&config.captures)?;
@@ -112,6 +119,22 @@ pub(super) fn run(mut args: Args, asked: Show) -> anyhow::Result<Exit> {
     } else {
         Exit::Success
     })
+}
+
+/// The option that was given and could only be ignored: a script that trusts the exit code of
+/// `--fail-on`, or takes a ladder for narrowed, would be misled.
+fn of_reports(args: &Args) -> Option<&'static str> {
+    let output = &args.output;
+    [
+        ("--fail-on", !args.analysis.fail_on.is_empty()),
+        ("--code", !output.code.is_empty()),
+        ("--call-id", output.call_id.is_some()),
+        ("--host", output.host.is_some()),
+        ("--since", output.since.is_some()),
+        ("--until", output.until.is_some()),
+    ]
+    .into_iter()
+    .find_map(|(option, is_given)| is_given.then_some(option))
 }
 
 /// Leaves the call that was meant, or says which it could be.

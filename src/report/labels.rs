@@ -76,6 +76,8 @@ labels! {
     malformed: "malformed", "格式错误";
     /// Word.
     attempts: "INVITE attempts", "次 INVITE 尝试";
+    /// One attempt.
+    attempt: "INVITE attempt", "次 INVITE 尝试";
     /// What a burst is counted in.
     invites: "INVITEs", "个 INVITE";
     /// A finding, in a comment.
@@ -182,6 +184,8 @@ labels! {
     of_the_accepted: "of the accepted", "的成功呼叫";
     /// Burst facts.
     distinct: "different calls", "个不同呼叫";
+    /// One of them.
+    one_call: "call", "个呼叫";
     /// Word between number and whole.
     of: "of", "/";
     /// Diff: title.
@@ -272,6 +276,15 @@ impl Labels {
         match lang {
             Lang::En => &EN,
             Lang::Zh => &ZH,
+        }
+    }
+
+    /// What stands behind a count of INVITE attempts.
+    pub const fn attempts_of(&self, count: u64) -> &'static str {
+        if count == 1 {
+            self.attempt
+        } else {
+            self.attempts
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::report::labels::{Labels, Lang};
 use crate::report::{Report, view};
 
 pub(in crate::report) mod layout;
-mod capture;
+pub(in crate::report) mod capture;
 mod signers;
 pub(in crate::report) mod findings;
 mod codes;

@@ -566,6 +566,20 @@ fn a_capture_without_sip_exits_0_and_says_so() {
     let run = run_in(folder.path(), &["empty.pcap"]);
     assert_eq!(run.code, Some(0), "{}", run.err);
     assert!(run.out.contains("No SIP was found"), "{}", run.out);
+    for form in ["markdown", "html"] {
+        let run = run_in(folder.path(), &["empty.pcap", "-f", form]);
+        assert_eq!(run.code, Some(0), "{}", run.err);
+        for said in [
+            "No SIP was found",
+            "no packet at all",
+            "Check that the capture",
+        ] {
+            assert!(run.out.contains(said), "{form}, {said}: {}", run.out);
+        }
+        for untrue in ["No incident", "nothing was left out"] {
+            assert!(!run.out.contains(untrue), "{form}, {untrue}: {}", run.out);
+        }
+    }
 }
 
 #[test]
@@ -695,6 +709,14 @@ fn diff_says_what_changed_and_its_exit_code_is_of_what_was_after() {
     let json: serde_json::Value = serde_json::from_str(&json.out).unwrap();
     assert_eq!(json["before"]["invites"], 300);
     assert_eq!(json["after"]["invites"], 1);
+
+    // A capture of nothing proves no repair.
+    fs::write(folder.path().join("none.pcap"), capture(0)).unwrap();
+    for form in ["table", "markdown"] {
+        let none = run(&["diff", "before.pcap", "none.pcap", "-f", form]);
+        assert_eq!(none.code, Some(0), "{}", none.err);
+        assert!(none.out.contains("After: No SIP was found"), "{}", none.out);
+    }
 
     // The burst is before, and --fail-on looks at what is after.
     let fail = ["--fail-on", "response-burst,identity-burst"];

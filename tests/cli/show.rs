@@ -70,6 +70,17 @@ fn what_is_not_there_is_told_with_what_to_do() {
     wrong(&["show", "a.pcap", "--frame", "x"]);
     wrong(&["show", "a.pcap", "--frame", "1", "--call", "0"]);
     wrong(&["show", "--frame", "1"]);
+    for (option, value) in [
+        ("--fail-on", "warning"),
+        ("--code", "4xx"),
+        ("--call-id", "0"),
+        ("--host", "10.0.0.1"),
+        ("--since", "+1"),
+        ("--until", "+1"),
+    ] {
+        let args = ["show", "a.pcap", "--frame", "1", option, value];
+        told(&args, &format!("{option} is for reports"));
+    }
     let missing = run_in(folder.path(), &["show", "c.pcap", "--frame", "1"]);
     assert_eq!(missing.code, Some(1));
 }

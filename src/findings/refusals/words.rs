@@ -43,7 +43,8 @@ pub(super) fn title(code: StatusCode, burst: &Burst, said: &Said, tried: &Tried)
         } else {
             ""
         };
-        format!("; {calls}{by_numbers}, tried {} each", tried.times())
+        let each = if tried.calls == 1 { "" } else { " each" };
+        format!("; {calls}{by_numbers}, tried {}{each}", tried.times())
     } else {
         String::new()
     };

@@ -128,8 +128,18 @@ pub(in crate::report) fn is_few(diff: &super::Diff) -> bool {
     diff.codes.iter().any(|it| it.few) || diff.metrics.iter().any(|it| it.few)
 }
 
-/// `1 gone, 2 still there`; absent states are not named.
+/// `1 gone, 2 still there`; absent states are not named. Where a side has no SIP, that is the
+/// news, and nothing else: a finding is not away because the tap was.
 pub(in crate::report) fn summary(diff: &super::Diff, labels: &Labels) -> String {
+    let sides = [(labels.before, &diff.before), (labels.after, &diff.after)];
+    let silent: Vec<String> = sides
+        .into_iter()
+        .filter(|(_, of)| of.sip_messages == 0)
+        .map(|(label, _)| format!("{label}: {}", labels.no_sip))
+        .collect();
+    if !silent.is_empty() {
+        return silent.join(" ");
+    }
     let states = [State::New, State::Still, State::NotSeenAgain, State::Gone];
     let parts: Vec<String> = states
         .into_iter()

@@ -20,6 +20,7 @@ use super::timeline::Timeline;
 use super::words::Words;
 use super::{Options, chart, findings, ladder, say, tables};
 use crate::report::Provenance;
+use crate::report::table::capture::understood;
 use crate::report::table::findings::severity_label;
 use crate::report::table::layout::Page;
 use crate::report::view::{CallRef, Ladder, Severity, View};
@@ -129,6 +130,7 @@ fn fill(facts: &Facts<'_>, options: &Options, words: &Words) -> Result<String, m
         signers => Serde(signers),
         more_signers,
         trust => Serde(tables::trust(view, options)),
+        understood => understood(words.labels, view),
         captures => Serde(captures),
         more_captures,
         ladders => Serde(drawn),

@@ -184,7 +184,6 @@ impl Words {
             ("calls", labels.calls),
             ("metrics", labels.metrics),
             ("trust", labels.trust),
-            ("all_analysed", labels.all_analysed),
             ("cut_short", labels.cut_short),
             ("narrowed", labels.narrowed),
             ("what", labels.what),

@@ -45,8 +45,10 @@ pub(super) fn lines(page: Page, ladder: &Ladder) -> Vec<String> {
             note(&wire_text::terminal(context.as_str().into()));
         }
         for cause in &row.first.diagnosis {
-            let grade = cause.grade.map_or("", |grade| grade.name());
-            note(&format!("{} {grade}", cause.cause));
+            match cause.grade {
+                Some(grade) => note(&format!("{} {}", cause.cause, grade.name())),
+                None => note(&cause.cause),
+            }
         }
         for finding in &row.told {
             if let Some(finding) = ladder.findings.get(*finding) {

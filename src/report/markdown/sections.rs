@@ -6,6 +6,7 @@ use super::findings::peers;
 use super::{fence, heading, item, severity};
 use crate::report::clock::{self, TimeStyle};
 use crate::report::labels::Labels;
+use crate::report::table::capture::understood;
 use crate::report::table::findings as said;
 use crate::report::table::layout::Page;
 use crate::report::view::{Response, Severity, View};
@@ -22,11 +23,19 @@ const CALL_WIDTH: usize = 60;
 pub(super) fn write_summary(page: Page, view: &View, out: &mut dyn Write) -> io::Result<()> {
     let labels = page.labels;
     let worst = view.findings.first();
+    let has_sip = view.totals.sip_messages > 0;
     let title = worst.map_or_else(
-        || labels.nothing_found.to_owned(),
+        || {
+            let title = if has_sip {
+                labels.nothing_found
+            } else {
+                labels.no_sip.trim_end_matches(['.', '。'])
+            };
+            title.to_owned()
+        },
         |worst| markdown(&worst.title),
     );
-    writeln!(out, "# {title}\n")?;
+    writeln!(out, "# {title}")?;
     let utc = utc(page);
     let first = view
         .captures
@@ -40,7 +49,10 @@ pub(super) fn write_summary(page: Page, view: &View, out: &mut dyn Write) -> io:
         .max();
     let found = found(labels, view);
     if let Some(detail) = worst.and_then(|worst| worst.detail.as_deref()) {
-        writeln!(out, "{}", markdown(detail))?;
+        writeln!(out, "\n{}", markdown(detail))?;
+    }
+    if !has_sip {
+        writeln!(out, "\n{}", markdown(labels.no_sip_hint))?;
     }
     heading(out, labels.at_a_glance)?;
     writeln!(out, "| | |\n|---|---|")?;
@@ -89,7 +101,7 @@ pub(super) fn totals(labels: &Labels, view: &View) -> String {
         view.totals.sip_messages,
         labels.messages,
         view.totals.invites,
-        labels.attempts
+        labels.attempts_of(view.totals.invites)
     )
 }
 
@@ -218,9 +230,15 @@ pub(super) fn response_row(page: Page, response: &Response<'_>) -> String {
 /// What was not analysed.
 pub(super) fn write_trust(page: Page, view: &View, out: &mut dyn Write) -> io::Result<()> {
     let labels = page.labels;
-    heading(out, labels.not_analysed)?;
+    let is_instead = view.totals.sip_messages == 0;
+    let title = if is_instead {
+        labels.instead.trim_end_matches([':', '：'])
+    } else {
+        labels.not_analysed
+    };
+    heading(out, title)?;
     if view.trust.is_empty() {
-        return writeln!(out, "- {}", markdown(labels.all_analysed));
+        return writeln!(out, "- {}", markdown(&understood(labels, view)));
     }
     for remark in &view.trust {
         let frame = remark.first_frame.map_or_else(String::new, |frame| {

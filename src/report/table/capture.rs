@@ -7,6 +7,7 @@
 use std::io::{self, Write};
 
 use super::layout::Page;
+use crate::report::labels::Labels;
 use crate::report::paint::Style;
 use crate::report::text;
 use crate::report::view::{Capture, Metric, Severity, Totals, Trust, View};
@@ -179,7 +180,12 @@ fn write_totals(page: Page, out: &mut dyn Write, totals: &Totals) -> io::Result<
         out,
         0,
         labels.calls,
-        &format!("{} ({} {})", totals.calls, totals.invites, labels.attempts),
+        &format!(
+            "{} ({} {})",
+            totals.calls,
+            totals.invites,
+            labels.attempts_of(totals.invites)
+        ),
     )
 }
 
@@ -241,16 +247,23 @@ fn trust_line(page: Page, remark: &Trust) -> String {
     line
 }
 
+/// What is said of a capture of which no remark says what was left out: that nothing was, or what
+/// was there instead of SIP.
+pub(in crate::report) fn understood(labels: &Labels, view: &View) -> String {
+    match (view.totals.sip_messages, view.totals.packets) {
+        (0, 0) => labels.no_packets.to_owned(),
+        (0, packets) => format!("{packets} {}", labels.instead_nothing),
+        _ => labels.all_analysed.to_owned(),
+    }
+}
+
 fn write_no_sip(page: Page, out: &mut dyn Write, view: &View) -> io::Result<()> {
     let labels = page.labels;
     let strong = Style::Bold.paint(labels.no_sip, page.color);
     writeln!(out, "{strong}")?;
     page.paragraph(out, labels.instead)?;
-    if view.totals.packets == 0 && view.trust.is_empty() {
-        page.paragraph(out, &format!("- {}", labels.no_packets))?;
-    } else if view.trust.is_empty() {
-        let packets = view.totals.packets;
-        page.paragraph(out, &format!("- {packets} {}", labels.instead_nothing))?;
+    if view.trust.is_empty() {
+        page.paragraph(out, &format!("- {}", understood(labels, view)))?;
     }
     for remark in view.trust.iter().take(SHOWN_TRUST) {
         page.paragraph(out, &format!("- {}", trust_line(page, remark)))?;

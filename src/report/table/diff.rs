@@ -57,9 +57,15 @@ fn side(page: Page, out: &mut dyn Write, label: &str, of: &Summary) -> io::Resul
     }
     let line = format!(
         "{} {}, {} {}",
-        of.sip_messages, labels.messages, of.invites, labels.attempts
+        of.sip_messages,
+        labels.messages,
+        of.invites,
+        labels.attempts_of(of.invites)
     );
     page.field(out, 0, "", &line)?;
+    if of.sip_messages == 0 && of.trust.is_empty() {
+        return page.field(out, 0, labels.trust, labels.no_sip);
+    }
     capture::write_trust(page, out, &of.trust)
 }
 

@@ -268,7 +268,11 @@ pub(in crate::report) fn count(page: Page, finding: &Finding) -> String {
         labels.invites,
         percent(burst.share),
         burst.distinct_calls,
-        labels.distinct,
+        if burst.distinct_calls == 1 {
+            labels.one_call
+        } else {
+            labels.distinct
+        },
         labels.peak,
         number(burst.peak_per_minute),
         labels.a_minute,
