@@ -216,10 +216,6 @@ fn field(line: &mut [u8], to: &mut Pseudonyms) {
     }
 }
 
-#[expect(
-    clippy::too_many_lines,
-    reason = "a table of the fields, one arm a form"
-)]
 fn form(name: &[u8]) -> Form {
     match name {
         b"cseq" | b"max-forwards" | b"content-length" | b"l" | b"expires" | b"min-expires"

@@ -141,9 +141,8 @@ fn string_len(text: &[u8]) -> usize {
 fn value(key: &[u8], value: &mut [u8], to: &mut Pseudonyms) {
     match key {
         b"tn" if !value.contains(&b'\\') => text::user(value, to),
-        b"tn" => escaped(value, Say::NOTHING, to),
         b"origid" | b"dig" | b"rcdi" | b"jti" => to.opaque(value),
-        b"nam" | b"fn" | b"crn" => escaped(value, Say::NOTHING, to),
+        b"tn" | b"nam" | b"fn" | b"crn" => escaped(value, Say::NOTHING, to),
         b"iat" | b"exp" | b"nbf" => text::scan(value, Say::NUMBERS, to),
         _ if PLAIN.iter().any(|plain| plain.as_bytes() == key) => {
             text::scan(value, Say::CODES, to);
