@@ -135,7 +135,7 @@ fn xml(body: &mut [u8], to: &mut Pseudonyms) {
     while !rest.is_empty() {
         let open = memchr::memchr(b'<', rest).unwrap_or(rest.len());
         let (text, behind) = rest.split_at_mut(open);
-        text::scan(text, Say::NOTHING, to);
+        spelled(text, Say::NOTHING, to);
         let is_prolog = behind.starts_with(b"<?xml");
         let is_comment = behind.starts_with(b"<!");
         let close = memchr::memchr(b'>', behind).map_or(behind.len(), |at| at + 1);
@@ -149,6 +149,32 @@ fn xml(body: &mut [u8], to: &mut Pseudonyms) {
         }
         rest = next;
     }
+}
+
+/// Goes through a text; letters written as `&#65;` all become question marks.
+fn spelled(text: &mut [u8], say: Say, to: &mut Pseudonyms) {
+    let mut rest = text;
+    while let Some(at) = memchr::memmem::find(rest, b"&#") {
+        let (before, behind) = rest.split_at_mut(at);
+        text::scan(before, say, to);
+        let (_, behind) = behind.split_at_mut(2);
+        let len = memchr::memchr(b';', behind).filter(|len| (2..=8).contains(len));
+        let (reference, next) = behind.split_at_mut(len.unwrap_or(0));
+        rest = next;
+        let is_hex = matches!(reference.first(), Some(b'x' | b'X'));
+        let digits = reference.get_mut(usize::from(is_hex)..).unwrap_or_default();
+        let mark: &[u8] = if is_hex { b"3F" } else { b"63" };
+        let is_number = digits.iter().all(u8::is_ascii_hexdigit);
+        match digits.len().checked_sub(mark.len()) {
+            Some(zeros) if is_number => {
+                let (zeros, place) = digits.split_at_mut(zeros);
+                zeros.fill(b'0');
+                place.copy_from_slice(mark);
+            }
+            _ => text::scan(reference, Say::NOTHING, to),
+        }
+    }
+    text::scan(rest, say, to);
 }
 
 fn tag(tag: &mut [u8], to: &mut Pseudonyms) {
@@ -172,7 +198,7 @@ fn tag(tag: &mut [u8], to: &mut Pseudonyms) {
         let is_public =
             is_schema && (value.starts_with(b"urn:") || value.starts_with(b"http://www.w3.org/"));
         if !is_public {
-            text::scan(value, Say::LITTLE, to);
+            spelled(value, Say::LITTLE, to);
         }
         rest = next.get_mut(1..).unwrap_or_default();
     }
@@ -276,7 +302,14 @@ fn attribute(value: &mut [u8], to: &mut Pseudonyms) {
     }
     match &*name {
         b"fmtp" => text::scan(value, Say::NUMBERS, to),
-        b"rtcp" | b"candidate" | b"remote-candidates" | b"rtcp-xr" => candidate(value, to),
+        b"candidate" => {
+            // The foundation may be a checksum of the address (RFC 8839 §5.1).
+            let blank = value.iter().position(|byte| *byte == b' ');
+            let (foundation, rest) = value.split_at_mut(blank.unwrap_or(value.len()));
+            to.opaque(foundation);
+            candidate(rest, to);
+        }
+        b"rtcp" | b"remote-candidates" | b"rtcp-xr" => candidate(value, to),
         b"curr" | b"des" | b"conf" | b"mid" | b"group" | b"extmap" | b"tcap" | b"pcfg"
         | b"acfg" | b"csup" | b"creq" | b"ice-options" | b"rtpmap" | b"simulcast" | b"rid"
         | b"sqn" | b"cdsc" | b"cpar" | b"lang" | b"orient" | b"type" | b"charset" | b"content" => {
@@ -334,16 +367,64 @@ fn crypto(value: &mut [u8], to: &mut Pseudonyms) {
     }
 }
 
-/// Numbers, addresses, and words between them; the foundation is derived from an address.
+/// Numbers, addresses, and words between them.
 fn candidate(value: &mut [u8], to: &mut Pseudonyms) {
-    for (at, word) in value.split_mut(|byte| *byte == b' ').enumerate() {
+    let mut is_secret = false;
+    for word in value.split_mut(|byte| *byte == b' ') {
+        let is_name = word == b"ufrag" || word == b"pwd";
         let is_number = word
             .iter()
             .all(|byte| byte.is_ascii_digit() || *byte == b':');
-        if at == 0 && !is_number {
+        if is_secret {
             to.opaque(word);
         } else if !(is_number && word.len() <= 11 || to.address(word)) {
             text::scan(word, Say::CODES, to);
         }
+        is_secret = is_name;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::key::Key;
+    use super::*;
+    use crate::limits::Limits;
+
+    fn replaced(content_type: &str, body: &str) -> String {
+        let mut pseudonyms = Pseudonyms::new(Key::new(b"k"), &Limits::default());
+        pseudonyms.settle();
+        let kind = Kind {
+            content_type: content_type.into(),
+            is_encoded: false,
+        };
+        let mut bytes = body.as_bytes().to_vec();
+        replace(&mut bytes, &kind, &mut pseudonyms);
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn a_foundation_and_a_fragment_of_a_candidate_do_not_stay() {
+        let new = replaced(
+            "application/sdp",
+            "v=0\r\na=rtcp:49171 IN IP4 10.0.0.1\r\n\
+             a=candidate:842163049 1 udp 1677729535 10.0.0.1 3478 typ srflx rport 46154 ufrag 4021\r\n",
+        );
+        assert!(!new.contains("842163049") && !new.contains("4021"), "{new}");
+        assert!(new.contains("a=rtcp:49171 IN IP4 "), "{new}");
+        assert!(new.contains(" 1 udp 1677729535 "), "{new}");
+        assert!(new.contains(" 3478 typ srflx rport 46154 ufrag "), "{new}");
+    }
+
+    #[test]
+    fn letters_of_xml_that_are_spelled_as_numbers_do_not_stay() {
+        let new = replaced(
+            "application/pidf+xml",
+            "<note a='&#x41;&#0066;'>&#50;&#49;&#53;&#122;</note><n2155551246/>",
+        );
+        assert!(
+            new.starts_with("<note a='&#x3F;&#0063;'>&#63;&#63;&#63;&#063;</note><"),
+            "{new}"
+        );
+        assert!(!new.contains("2155551246"), "{new}");
     }
 }

@@ -176,6 +176,9 @@ fn datagram(area: &mut Area<'_>, payload: Payload, flow: &Flow, to: &mut Pseudon
 
 /// What stands before the first IP packet.
 fn link_head(area: &mut Area<'_>, link: LinkType, first: usize, to: &Pseudonyms) {
+    if link.0 == 239 {
+        return nflog(area, first);
+    }
     area.copy(0, first);
     match link.0 {
         1 => {
@@ -192,8 +195,29 @@ fn link_head(area: &mut Area<'_>, link: LinkType, first: usize, to: &Pseudonyms)
         }
         _ => {}
     }
-    if link.0 != 1 {
-        ethernet_tail(area, 0, first, to);
+    // Behind an Ethernet head another may stand, as in a provider's backbone.
+    let from = if link.0 == 1 { 14 } else { 0 };
+    ethernet_tail(area, from, first, to);
+}
+
+/// The attributes of Linux's netfilter log: a rule's text and addresses of cards are not taken over.
+fn nflog(area: &mut Area<'_>, first: usize) {
+    area.copy(0, 4);
+    let mut at = 4;
+    while at + 4 <= first {
+        area.copy(at, 4);
+        let Some(&[low, high]) = area.old.get(at..).and_then(|rest| rest.first_chunk()) else {
+            return;
+        };
+        let lengths = [
+            u16::from_le_bytes([low, high]),
+            u16::from_be_bytes([low, high]),
+        ];
+        let fits = |len: &usize| *len >= 4 && at + len.next_multiple_of(4) <= first;
+        let Some(len) = lengths.map(usize::from).into_iter().find(fits) else {
+            return;
+        };
+        at += len.next_multiple_of(4);
     }
 }
 

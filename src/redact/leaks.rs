@@ -29,6 +29,12 @@ const DIGITS: std::ops::RangeInclusive<usize> = 7..=19;
 /// Characters of base64 or hexadecimal digits that are decoded: shorter ones are text by chance.
 const ENCODED: usize = 20;
 
+/// Letters with which a name is looked for among bytes that are no text: random bytes spell shorter ones.
+const SPELLED: usize = 6;
+
+/// Characters in a row that make bytes a text.
+const TEXT: usize = 16;
+
 /// How often something may be encoded in something.
 const MOST_NESTING: u8 = 3;
 
@@ -220,16 +226,26 @@ impl Values {
         };
         if !self.names.is_empty() {
             let is_letter = |byte: &u8| byte.is_ascii_alphanumeric() || *byte >= 0x80;
-            for run in runs(bytes, is_letter) {
-                if let Some(leak) = name(run) {
-                    return Some(leak);
+            let is_shown = |byte: &u8| *byte >= 0x20 || byte.is_ascii_whitespace();
+            for stretch in runs(bytes, is_shown) {
+                let shown = stretch.iter().filter(|byte| byte.is_ascii()).count();
+                let least = if shown >= TEXT || stretch.len() == bytes.len() {
+                    0
+                } else {
+                    SPELLED
+                };
+                for run in runs(stretch, is_letter).filter(|run| run.len() >= least) {
+                    if let Some(leak) = name(run) {
+                        return Some(leak);
+                    }
                 }
-            }
-            for run in runs(bytes, |byte| is_letter(byte) || b"._-~+".contains(byte)) {
-                let start = run.iter().position(&is_letter).unwrap_or(0);
-                let end = run.iter().rposition(&is_letter).map_or(0, |at| at + 1);
-                if let Some(leak) = run.get(start..end).and_then(name) {
-                    return Some(leak);
+                for run in runs(stretch, |byte| is_letter(byte) || b"._-~+".contains(byte)) {
+                    let start = run.iter().position(&is_letter).unwrap_or(0);
+                    let end = run.iter().rposition(&is_letter).map_or(0, |at| at + 1);
+                    let run = run.get(start..end).filter(|run| run.len() >= least);
+                    if let Some(leak) = run.and_then(name) {
+                        return Some(leak);
+                    }
                 }
             }
         }
@@ -351,6 +367,16 @@ mod tests {
         bytes.extend(zipped.finish().unwrap());
         found(&bytes);
         assert!(values().packed_in(&[1, 203, 0, 113, 9, 7]).is_some());
+    }
+
+    #[test]
+    fn random_bytes_that_spell_a_short_name_are_no_leak() {
+        let rtp = [&[0x80, 0, 7, 7, 0, 0][..], b"/bob/", &[0; 160]].concat();
+        let mut values = values();
+        values.name(b"bob");
+        assert_eq!(values.left_in(&rtp), None);
+        let message = [&[0, 7][..], b"INVITE sip:bob@x SIP/2.0", &[0]].concat();
+        assert!(values.left_in(&message).is_some());
     }
 
     #[test]

@@ -15,11 +15,11 @@ pub(super) fn head(old: &[u8], new: &mut [u8]) {
     if (192..=223).contains(&second) {
         rtcp(old, new);
     } else if old.len() >= 12 {
-        let sources = usize::from(first & 15) * 4;
-        copy(old, new, 0, 12 + sources);
-        // Neither extension nor padding are there any more.
+        // Anything may begin like RTP, a query for a name too: no more than the fixed head stays.
+        copy(old, new, 0, 12);
+        // Neither padding, extension nor contributing sources are there any more.
         if let Some(first) = new.first_mut() {
-            *first &= 0xcf;
+            *first &= 0xc0;
         }
     }
 }
@@ -80,5 +80,19 @@ fn descriptions(old: &[u8], new: &mut [u8], mut at: usize, end: usize) {
             }
             at = text_end;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_that_begins_like_rtp_keeps_no_name() {
+        let mut query = vec![0x8f, 3, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+        query.extend_from_slice(b"\x015\x011\x012\x04e164\x04arpa\0\0\x23\0\x01");
+        let mut new = vec![0; query.len()];
+        head(&query, &mut new);
+        assert!(new.iter().skip(12).all(|byte| *byte == 0));
     }
 }

@@ -216,31 +216,16 @@ fn field(line: &mut [u8], to: &mut Pseudonyms) {
     }
 }
 
-#[expect(
-    clippy::too_many_lines,
-    reason = "a table of the fields, one arm a form"
-)]
 fn form(name: &[u8]) -> Form {
     match name {
-        b"cseq"
-        | b"max-forwards"
-        | b"content-length"
-        | b"l"
-        | b"expires"
-        | b"min-expires"
-        | b"session-expires"
-        | b"x"
-        | b"min-se"
-        | b"rseq"
-        | b"rack"
-        | b"timestamp"
+        b"cseq" | b"max-forwards" | b"content-length" | b"l" | b"expires" | b"min-expires"
+        | b"session-expires" | b"x" | b"min-se" | b"rseq" | b"rack" | b"timestamp"
+        | b"retry-after" | b"flow-timer" | b"o" | b"event" | b"max-breadth" | b"session-timer" => {
+            Form::Numbers
+        }
+        b"reason"
         | b"date"
-        | b"mime-version"
-        | b"retry-after"
-        | b"flow-timer"
         | b"subscription-state"
-        | b"o"
-        | b"event"
         | b"content-type"
         | b"c"
         | b"allow"
@@ -260,11 +245,9 @@ fn form(name: &[u8]) -> Form {
         | b"content-language"
         | b"privacy"
         | b"priority"
-        | b"max-breadth"
         | b"recv-info"
         | b"info-package"
-        | b"session-timer" => Form::Numbers,
-        b"reason"
+        | b"mime-version"
         | b"warning"
         | b"user-agent"
         | b"server"

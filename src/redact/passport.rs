@@ -140,33 +140,60 @@ fn string_len(text: &[u8]) -> usize {
 
 fn value(key: &[u8], value: &mut [u8], to: &mut Pseudonyms) {
     match key {
-        b"tn" => text::user(value, to),
+        b"tn" if !value.contains(&b'\\') => text::user(value, to),
         b"origid" | b"dig" | b"rcdi" | b"jti" => to.opaque(value),
-        b"nam" | b"fn" | b"crn" => text::scan(value, Say::NOTHING, to),
+        b"tn" | b"nam" | b"fn" | b"crn" => escaped(value, Say::NOTHING, to),
+        b"iat" | b"exp" | b"nbf" => text::scan(value, Say::NUMBERS, to),
         _ if PLAIN.iter().any(|plain| plain.as_bytes() == key) => {
-            text::scan(value, Say::NUMBERS, to);
+            text::scan(value, Say::CODES, to);
         }
-        _ => {
-            escapes(value, to);
-            text::scan(value, Say::LITTLE, to);
-        }
+        _ => escaped(value, Say::LITTLE, to),
     }
 }
 
-/// Letters written as `\uXXXX` are put in the place of other letters.
-fn escapes(value: &mut [u8], to: &mut Pseudonyms) {
-    let mut at = 0;
-    while let Some(found) = value
-        .get(at..)
-        .and_then(|rest| memchr::memmem::find(rest, b"\\u"))
-    {
-        let from = at + found + 2;
-        if let Some(digits) = value.get_mut(from..from + 4) {
-            // The last two only, so that what it becomes is a letter still.
-            if let Some(last) = digits.get_mut(2..) {
-                to.opaque(last);
-            }
+/// Goes through a string; what is escaped in it is passed, and letters written as `\uXXXX` all become one.
+fn escaped(value: &mut [u8], say: Say, to: &mut Pseudonyms) {
+    let mut rest = value;
+    loop {
+        let escape = rest
+            .windows(2)
+            .position(|two| matches!(two, [b'\\', b'u' | b'n' | b'r' | b't' | b'b' | b'f']));
+        let Some(at) = escape else {
+            return text::scan(rest, say, to);
+        };
+        let (before, behind) = rest.split_at_mut(at);
+        text::scan(before, say, to);
+        let len = if behind.get(1) == Some(&b'u') { 6 } else { 2 };
+        let (escape, next) = behind.split_at_mut(len.min(behind.len()));
+        if let Some(digits) = escape.get_mut(2..6) {
+            digits.copy_from_slice(b"0078");
         }
-        at = from;
+        rest = next;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::key::Key;
+    use super::*;
+    use crate::limits::Limits;
+
+    #[test]
+    fn json_with_escaped_letters_stays_json_and_says_none_of_them() {
+        let mut text = br#"{"nam":"\u005aelda\u0020Quixote\nZelda","orig":{"tn":"1215\u0035551266"},"u":"https:\/\/zelda.net"}"#.to_vec();
+        let mut pseudonyms = Pseudonyms::new(Key::new(b"k"), &Limits::default());
+        pseudonyms.settle();
+        json(&mut text, &mut pseudonyms);
+        let parsed: serde_json::Value = serde_json::from_slice(&text).unwrap();
+        let name = parsed["nam"].as_str().unwrap().to_lowercase();
+        for left in ["z", "elda", "quixote"] {
+            assert!(!name.starts_with(left) && !name.contains("elda"), "{name}");
+        }
+        let number = parsed["orig"]["tn"].as_str().unwrap();
+        assert!(
+            !number.contains("551266") && !number.contains("1215"),
+            "{number}"
+        );
+        assert!(parsed["u"].as_str().unwrap().starts_with("https://"));
     }
 }

@@ -62,6 +62,8 @@ pub(super) struct Pseudonyms {
     /// What the capture holds, by digest.
     seen: FxHashSet<u64>,
     seen_addresses: FxHashSet<IpAddr>,
+    /// Users of four to six digits.
+    extensions: FxHashSet<Vec<u8>>,
     /// What was seen with `+` and is short enough to be taken for a national number.
     international: FxHashSet<Vec<u8>>,
     /// Pseudonyms given, by digest, and for what.
@@ -86,6 +88,7 @@ impl Pseudonyms {
             is_collecting: true,
             seen: FxHashSet::default(),
             seen_addresses: FxHashSet::default(),
+            extensions: FxHashSet::default(),
             international: FxHashSet::default(),
             given: FxHashMap::default(),
             images: FxHashMap::default(),
@@ -183,11 +186,42 @@ impl Pseudonyms {
         }
         self.remember(text);
         let ends_known = self.words.is_top_level(last_label(text));
+        self.digits_of_labels(text);
         let labels = text.split(|byte| *byte == b'.').count();
         for (at, label) in text.split_mut(|byte| *byte == b'.').enumerate() {
             if !(ends_known && labels > 1 && at + 1 == labels) {
                 self.opaque(label);
             }
+        }
+    }
+
+    /// A number or an address of which each digit or octet is a label (`e164.arpa`, `in-addr.arpa`).
+    fn digits_of_labels(&mut self, text: &mut [u8]) {
+        let is_number = |label: &[u8]| {
+            (1..=COUNTER).contains(&label.len()) && label.iter().all(u8::is_ascii_digit)
+        };
+        let mut at = 0;
+        while at < text.len() {
+            let mut end = at;
+            let mut count = 0;
+            for label in text
+                .get(at..)
+                .unwrap_or_default()
+                .split(|byte| *byte == b'.')
+            {
+                if !is_number(label) {
+                    break;
+                }
+                count += 1;
+                end += label.len() + 1;
+            }
+            if count >= 3
+                && let Some(labels) = text.get_mut(at..end - 1)
+            {
+                self.opaque(labels);
+            }
+            let rest = text.get(end.min(text.len())..).unwrap_or_default();
+            at = end + memchr::memchr(b'.', rest).map_or(rest.len(), |dot| dot + 1);
         }
     }
 
@@ -232,6 +266,23 @@ impl Pseudonyms {
                 bytes.copy_from_slice(&image);
             }
         }
+    }
+
+    /// Remembers a user that may be an extension; where codes stand, it is told from them by that.
+    pub(super) fn extension(&mut self, text: &[u8]) {
+        let digits = text.trim_ascii();
+        if self.is_collecting
+            && (4..=6).contains(&digits.len())
+            && digits.iter().all(u8::is_ascii_digit)
+            && self.extensions.len() < self.cap
+        {
+            self.extensions.insert(digits.to_vec());
+        }
+    }
+
+    /// Whether it is a user of four to six digits.
+    pub(super) fn is_extension(&self, text: &[u8]) -> bool {
+        self.extensions.contains(text)
     }
 
     /// A telephone number, with `+` and visual separators or without.

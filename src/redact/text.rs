@@ -161,7 +161,8 @@ pub(super) fn scan(text: &mut [u8], say: Say, to: &mut Pseudonyms) {
         }
         if !is_begin(text, at) {
             // The end of a parameter's value.
-            if matches!(byte, b';' | b',' | b'&' | b'?' | b'\n' | b'<' | b'>') {
+            let ends = |byte: u8| matches!(byte, b';' | b',' | b'&' | b'?' | b'\n' | b'<' | b'>');
+            if ends(byte) || escape(text, at).is_some_and(ends) {
                 value = None;
             }
             at += if byte == b'%' && escape(text, at).is_some() {
@@ -269,27 +270,36 @@ fn parameter(
         }
         return Some(end);
     }
-    *value = Some(if NUMERIC.contains(&name) {
-        Say::NUMBERS
-    } else if matches!(
-        name,
-        "username"
-            | "realm"
-            | "cname"
-            | "name"
-            | "display"
-            | "cnam"
-            | "replaces"
-            | "join"
-            | "in-reply-to"
-            | "target-dialog"
-            | "call-id"
-            | "callid"
-    ) {
-        Say::NOTHING
-    } else {
-        now
-    });
+    if NUMERIC.contains(&name) {
+        // No further than its value: what follows may be what somebody wrote.
+        let (from, end) = value_range(text, from);
+        let say = if now.words { Say::NUMBERS } else { now };
+        if let Some(value) = text.get_mut(from..end) {
+            scan(value, say, to);
+        }
+        return Some(end);
+    }
+    *value = Some(
+        if matches!(
+            name,
+            "username"
+                | "realm"
+                | "cname"
+                | "name"
+                | "display"
+                | "cnam"
+                | "replaces"
+                | "join"
+                | "in-reply-to"
+                | "target-dialog"
+                | "call-id"
+                | "callid"
+        ) {
+            Say::NOTHING
+        } else {
+            now
+        },
+    );
     if matches!(name, "username" | "realm") {
         let (from, end) = value_range(text, from);
         if let Some(text) = text.get_mut(from..end) {
@@ -488,6 +498,7 @@ fn userinfo(text: &mut [u8], to: &mut Pseudonyms) {
 /// A user: a number, or a name.
 pub(super) fn user(text: &mut [u8], to: &mut Pseudonyms) {
     if is_dialable(text) {
+        to.extension(text);
         to.number(text);
     } else if token_end(text, 0) == text.len() {
         to.name(text);
@@ -527,7 +538,9 @@ fn token(text: &mut [u8], say: Say, to: &mut Pseudonyms) {
         // Digits with dots are a version, or an address with too few or too many.
         let is_code = count <= say.digits && (count < 7 || !text.contains(&b'-'));
         // One or two digits are nobody's; a counter may be what is somebody's number elsewhere.
-        if count <= 2 || (say.words && is_code && !to.values.has_number(text)) {
+        let is_known =
+            to.values.has_number(text) || (say.digits < 10 && count > 3 && to.is_extension(text));
+        if count <= 2 || (say.words && is_code && !is_known) {
             return;
         }
         return to.number(text);
@@ -552,7 +565,8 @@ fn token(text: &mut [u8], say: Say, to: &mut Pseudonyms) {
 /// Replaces those words of what is to stay that are names of somebody.
 pub(super) fn keep(text: &mut [u8], to: &mut Pseudonyms) {
     for word in text.split_mut(|byte| !byte.is_ascii_alphanumeric() && *byte < 0x80) {
-        if to.values.has_name(word) {
+        let digits = word.iter().filter(|byte| byte.is_ascii_digit()).count();
+        if to.values.has_name(word) || digits >= 7 {
             to.opaque(word);
         }
     }
@@ -562,6 +576,9 @@ pub(super) fn keep(text: &mut [u8], to: &mut Pseudonyms) {
 fn is_all_words(text: &[u8], say: Say, to: &Pseudonyms) -> bool {
     if to.words.has(text) {
         return true;
+    }
+    if is_dashed_address(text) {
+        return false;
     }
     // An address with something behind it.
     let mut pieces = text.split(|byte| b"_-~+*#!'".contains(byte));
@@ -578,6 +595,24 @@ fn is_all_words(text: &[u8], say: Say, to: &Pseudonyms) -> bool {
             || (to.words.has(part) && !top_level(part))
             || (part.len() <= say.digits.min(5) && part.iter().all(u8::is_ascii_digit))
             || is_version(part, to)
+    })
+}
+
+/// An IPv4 address in the name of a machine: `ip-10-1-2-3`.
+fn is_dashed_address(text: &[u8]) -> bool {
+    let mut octets = 0;
+    text.split(|byte| matches!(byte, b'-' | b'_')).any(|part| {
+        let digits = part.iter().rev().take_while(|byte| byte.is_ascii_digit());
+        // The first may stand behind letters, the last before a label.
+        let behind = digits.count();
+        let before = part.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        octets = match (behind, before) {
+            (1..=3, _) if behind == part.len() => octets + 1,
+            (_, 1..=3) if octets == 3 => 4,
+            (1..=3, _) => 1,
+            _ => 0,
+        };
+        octets >= 4
     })
 }
 

@@ -118,3 +118,56 @@ fn nothing_is_skipped_behind_an_escape_or_a_port() {
     );
     check(Say::LITTLE, "alice=carol;carol", "#####=#####;#####");
 }
+
+#[test]
+fn what_is_said_of_a_parameter_ends_with_its_value() {
+    check(
+        Say::LITTLE,
+        "?Reason=SIP%3Bcause%3D302%3Btext%3D%22call%202155551213%22",
+        "?Reason=SIP%3Bcause%3D302%3Btext%3D%22call%20##########%22",
+    );
+    check(
+        Say::LITTLE,
+        "q=1 or 2155551214 cause=16",
+        "q=1 or ########## cause=16",
+    );
+    check(Say::NOTHING, "rc=5, 2155551216", "rc=5, ##########");
+    check(Say::NOTHING, "port=2155551217", "port=##########");
+}
+
+#[test]
+fn an_address_in_the_name_of_a_machine_does_not_stay() {
+    check(Say::LITTLE, "ip-10-11-12-13", "##-##-##-##-##");
+    check(Say::CODES, "sip-203_0_113_9", "###-###_#_###_#");
+    check(Say::CODES, "Asterisk-16.2.1-1", "Asterisk-16.2.1-1");
+}
+
+#[test]
+fn digits_that_are_labels_are_replaced_together() {
+    check(
+        Say::LITTLE,
+        "sip:2.1.2.1.5.5.5.5.1.2.1.e164.arpa;lr",
+        "sip:#####################.####.arpa;lr",
+    );
+    check(
+        Say::LITTLE,
+        "9.113.0.203.in-addr.arpa",
+        "###########.#######.arpa",
+    );
+}
+
+#[test]
+fn an_extension_that_is_a_user_is_replaced_among_codes() {
+    let mut pseudonyms = Pseudonyms::new(Key::new(b"k"), &Limits::default());
+    scan(
+        &mut b"sip:4021@h.net".to_vec(),
+        Say::LITTLE,
+        &mut pseudonyms,
+    );
+    pseudonyms.settle();
+    let mut text = b"Ext 4021 busy, 4022".to_vec();
+    scan(&mut text, Say::CODES, &mut pseudonyms);
+    let text = String::from_utf8(text).unwrap();
+    assert!(!text.contains("4021"), "{text}");
+    assert!(text.contains("4022"), "{text}");
+}
