@@ -330,6 +330,8 @@ pub(super) enum Document {
 pub(super) enum Time {
     /// Date and time of day, UTC.
     Utc,
+    /// The same in the zone of TZ, or of this machine.
+    Local,
     /// Seconds since the capture's start.
     Relative,
     /// Seconds since 1970.

@@ -6,6 +6,7 @@ use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 
 use clap::CommandFactory as _;
+use tz::TimeZone;
 
 use super::annotate;
 use super::args::{self, Analysis, Args, Command, Format, Lang as LangArg, Time};
@@ -128,6 +129,7 @@ impl Config {
             all: args.output.all,
             time: match args.output.time {
                 Time::Utc => TimeStyle::Utc,
+                Time::Local => TimeStyle::Local(local_zone()?),
                 Time::Relative => TimeStyle::Relative,
                 Time::Epoch => TimeStyle::Epoch,
             },
@@ -201,6 +203,27 @@ pub(super) fn check_command(
     Err(Problem::usage(what).hint(format!(
         "a capture named {name} is given as ./{name} or with -r"
     )))
+}
+
+/// The zone of TZ, or else of the machine; it lives as long as the program.
+fn local_zone() -> Result<&'static TimeZone, Problem> {
+    let named = color::variable("TZ");
+    let zone = match &named {
+        Some(name) => TimeZone::from_posix_tz(name),
+        None => TimeZone::local(),
+    };
+    match zone {
+        Ok(zone) => Ok(Box::leak(Box::new(zone))),
+        Err(error) => {
+            let of =
+                named.map_or_else(|| "of this machine".to_owned(), |name| format!("TZ={name}"));
+            Err(
+                Problem::usage(format!("the time zone {of} cannot be read: {error}")).hint(
+                    "name one with TZ=Europe/Berlin (package tzdata), or leave out --time local",
+                ),
+            )
+        }
+    }
 }
 
 /// A command behind captures was hardly meant as a file, unless there is one.

@@ -473,7 +473,7 @@ mod tests {
             assert!(addresses.text(&mut written));
             let written = String::from_utf8(written).unwrap();
             // An IPv4 tail behind another prefix may have other digits than the text has room for.
-            if !(text.contains('.') && !text.starts_with("::ffff")) {
+            if !text.contains('.') || text.starts_with("::ffff") {
                 assert_eq!(written.parse::<Ipv6Addr>().unwrap(), image, "{text}");
             }
             assert_eq!(written.len(), text.len());

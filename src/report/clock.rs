@@ -7,9 +7,10 @@
 
 use std::fmt;
 
-use time::OffsetDateTime;
 use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
+use time::{OffsetDateTime, UtcOffset};
+use tz::TimeZone;
 
 use crate::units::{NANOS_PER_SEC, Span, Timestamp};
 
@@ -19,10 +20,47 @@ pub enum TimeStyle {
     /// Date and time of day, UTC.
     #[default]
     Utc,
+    /// Date and time of day where the report is read.
+    Local(&'static TimeZone),
     /// Seconds since the first packet of the capture.
     Relative,
     /// Seconds since the Unix epoch.
     Epoch,
+}
+
+/// Days, hours and so on of a time, where people read it.
+fn read_at(time: Timestamp, style: TimeStyle) -> OffsetDateTime {
+    match style {
+        TimeStyle::Local(zone) => civil(time).to_offset(offset(time, zone)),
+        TimeStyle::Utc | TimeStyle::Relative | TimeStyle::Epoch => civil(time),
+    }
+}
+
+/// How far a zone's clocks were ahead of UTC; none where its rules do not reach.
+fn offset(time: Timestamp, zone: &TimeZone) -> UtcOffset {
+    let seconds = time.nanos().div_euclid(NANOS_PER_SEC);
+    zone.find_local_time_type(seconds)
+        .ok()
+        .and_then(|kind| UtcOffset::from_whole_seconds(kind.ut_offset()).ok())
+        .unwrap_or(UtcOffset::UTC)
+}
+
+/// What stands behind a time: ` UTC`, ` +02:00`, ` s`.
+pub fn zone(time: Timestamp, style: TimeStyle) -> String {
+    match style {
+        TimeStyle::Utc => " UTC".to_owned(),
+        TimeStyle::Local(zone) => {
+            let offset = offset(time, zone);
+            let sign = if offset.is_negative() { '-' } else { '+' };
+            let (hours, minutes, _) = offset.as_hms();
+            format!(
+                " {sign}{:02}:{:02}",
+                hours.unsigned_abs(),
+                minutes.unsigned_abs()
+            )
+        }
+        TimeStyle::Relative | TimeStyle::Epoch => " s".to_owned(),
+    }
 }
 
 /// Days, hours and so on of a time, UTC.
@@ -55,7 +93,10 @@ pub fn epoch(time: Timestamp) -> String {
 /// A time to the second for headings and windows, with its date.
 pub fn to_second(time: Timestamp, start: Option<Timestamp>, style: TimeStyle) -> String {
     match style {
-        TimeStyle::Utc => format!("{} {}", Date(civil(time)), TimeOfDay(civil(time))),
+        TimeStyle::Utc | TimeStyle::Local(_) => {
+            let at = read_at(time, style);
+            format!("{} {}", Date(at), TimeOfDay(at))
+        }
         TimeStyle::Relative | TimeStyle::Epoch => to_micro(time, start, style),
     }
 }
@@ -63,7 +104,7 @@ pub fn to_second(time: Timestamp, start: Option<Timestamp>, style: TimeStyle) ->
 /// The time of day to the second; relative and epoch times as [`to_second`].
 pub fn of_day(time: Timestamp, start: Option<Timestamp>, style: TimeStyle) -> String {
     match style {
-        TimeStyle::Utc => TimeOfDay(civil(time)).to_string(),
+        TimeStyle::Utc | TimeStyle::Local(_) => TimeOfDay(read_at(time, style)).to_string(),
         TimeStyle::Relative | TimeStyle::Epoch => to_micro(time, start, style),
     }
 }
@@ -71,10 +112,10 @@ pub fn of_day(time: Timestamp, start: Option<Timestamp>, style: TimeStyle) -> St
 /// A time to the microsecond for table rows: the date only where it is not `start`'s.
 pub fn to_micro(time: Timestamp, start: Option<Timestamp>, style: TimeStyle) -> String {
     match style {
-        TimeStyle::Utc => {
-            let at = civil(time);
+        TimeStyle::Utc | TimeStyle::Local(_) => {
+            let at = read_at(time, style);
             let micros = at.time().microsecond();
-            if start.is_some_and(|start| same_day(start, time)) {
+            if start.is_some_and(|start| same_day(start, time, style)) {
                 format!("{}.{micros:06}", TimeOfDay(at))
             } else {
                 format!("{} {}.{micros:06}", Date(at), TimeOfDay(at))
@@ -88,9 +129,9 @@ pub fn to_micro(time: Timestamp, start: Option<Timestamp>, style: TimeStyle) -> 
     }
 }
 
-/// Whether two times fall on one UTC day.
-pub fn same_day(a: Timestamp, b: Timestamp) -> bool {
-    civil(a).date() == civil(b).date()
+/// Whether two times fall on one day where people read them.
+pub fn same_day(a: Timestamp, b: Timestamp, style: TimeStyle) -> bool {
+    read_at(a, style).date() == read_at(b, style).date()
 }
 
 /// Midnight UTC of the day of `time`.
@@ -177,6 +218,19 @@ mod tests {
             to_micro(T, Some(earlier), TimeStyle::Utc),
             "2026-09-21 14:13:20.123456"
         );
+    }
+
+    #[test]
+    fn local_time_follows_the_zones_rules() {
+        let berlin = TimeZone::from_posix_tz("CET-1CEST,M3.5.0,M10.5.0/3").unwrap();
+        let style = TimeStyle::Local(Box::leak(Box::new(berlin)));
+        assert_eq!(to_second(T, None, style), "2026-09-21 16:13:20");
+        assert_eq!(zone(T, style), " +02:00");
+        let winter = T.plus(Span::from_secs(90 * 86_400));
+        assert_eq!(of_day(winter, None, style), "15:13:20");
+        assert_eq!(zone(winter, style), " +01:00");
+        let late = T.plus(Span::from_secs(8 * 3600));
+        assert!(same_day(T, late, TimeStyle::Utc) && !same_day(T, late, style));
     }
 
     #[test]

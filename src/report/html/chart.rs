@@ -61,7 +61,7 @@ pub(super) struct Chart {
     /// Classes that are there, with their style.
     legend: Vec<Legend>,
     /// What stands behind its times.
-    zone: &'static str,
+    zone: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -219,7 +219,7 @@ pub(super) fn draw(
         bands,
         bar: clock::length(timeline.width()).replace(".0 s", " s"),
         legend,
-        zone: say::zone(options),
+        zone: clock::zone(axis.first, options.time),
     })
 }
 
@@ -269,7 +269,7 @@ fn bar(
         width: round((wide - if wide > 4.0 { 1.0 } else { 0.0 }).max(1.0)),
         title: format!(
             "{time}{} + {}: {}",
-            say::zone(options),
+            clock::zone(from, options.time),
             clock::length(width),
             said.join(", ")
         ),
@@ -301,11 +301,11 @@ fn ticks(axis: &Axis, start: Option<Timestamp>, options: &Options) -> Vec<Tick> 
     // Relative times are round where they count from.
     let zero = match options.time {
         clock::TimeStyle::Relative => start.map_or(0, Timestamp::nanos),
-        clock::TimeStyle::Utc | clock::TimeStyle::Epoch => 0,
+        clock::TimeStyle::Utc | clock::TimeStyle::Local(_) | clock::TimeStyle::Epoch => 0,
     };
     let behind = axis.first.nanos().saturating_sub(zero).rem_euclid(step);
     let lead = if behind == 0 { 0 } else { step - behind };
-    let one_day = clock::same_day(axis.first, axis.last);
+    let one_day = clock::same_day(axis.first, axis.last, options.time);
     let mut ticks = Vec::new();
     let mut at = axis.first.plus(Span::from_nanos(lead));
     while at <= axis.last && ticks.len() < 20 {
@@ -317,7 +317,7 @@ fn ticks(axis: &Axis, start: Option<Timestamp>, options: &Options) -> Vec<Tick> 
         let text = text.strip_suffix(".000000").unwrap_or(&text);
         // Whole minutes need no seconds where all are.
         let text = match options.time {
-            clock::TimeStyle::Utc if step >= 60 * NANOS_PER_SEC => {
+            clock::TimeStyle::Utc | clock::TimeStyle::Local(_) if step >= 60 * NANOS_PER_SEC => {
                 text.strip_suffix(":00").unwrap_or(text)
             }
             _ => text,

@@ -169,10 +169,14 @@ pub(super) fn headline(view: &View, words: &Words, options: &Options) -> String 
     };
     let mut line = say::safe(&worst.title);
     if let Some(from) = worst.start {
-        let from = clock::to_second(from.0, start, options.time);
+        let shown = clock::to_second(from.0, start, options.time);
         text::push(
             &mut line,
-            format_args!(", {} {from}{}", words.own("since"), say::zone(options)),
+            format_args!(
+                ", {} {shown}{}",
+                words.own("since"),
+                clock::zone(from.0, options.time)
+            ),
         );
     }
     if worst.burst.as_ref().is_some_and(|burst| burst.open) {

@@ -327,16 +327,18 @@ fn said(ladder: &Ladder, place: &Place<'_>, message: &LadderMessage, options: &O
     );
     let time = clock::to_micro(message.time, ladder.capture_start, options.time);
     // The day is said where the time of day alone would not say it.
-    let day = window
-        .split(' ')
-        .next()
-        .filter(|day| options.time == clock::TimeStyle::Utc && !time.starts_with(*day));
+    let day = window.split(' ').next().filter(|day| {
+        matches!(
+            options.time,
+            clock::TimeStyle::Utc | clock::TimeStyle::Local(_)
+        ) && !time.starts_with(*day)
+    });
     let day = day.map_or_else(String::new, |day| format!("{day} "));
     Message {
         title: text::shorten(&title, 200),
         way: format!(
             "{day}{time}{}, {} → {}, {}",
-            say::zone(options),
+            clock::zone(message.time, options.time),
             message.src,
             message.dst,
             message.transport.name()

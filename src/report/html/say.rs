@@ -6,8 +6,8 @@ use super::Options;
 use super::words::Words;
 use crate::report::table::findings as said;
 use crate::report::table::layout::Page;
+use crate::report::text;
 use crate::report::view::{Diagnosis, Response, Time};
-use crate::report::{clock, text};
 use crate::units::Timestamp;
 use crate::wire_text;
 
@@ -31,14 +31,6 @@ pub(super) fn frame(file: u16, frame: u64, options: &Options) -> String {
 /// `2026-09-21 14:13:20 - 14:15:20 UTC (120 s)`.
 pub(super) fn window(first: Time, last: Time, start: Timestamp, options: &Options) -> String {
     said::window(Page::new(options), first, last, start)
-}
-
-/// What stands behind a time.
-pub(super) const fn zone(options: &Options) -> &'static str {
-    match options.time {
-        clock::TimeStyle::Utc => " UTC",
-        clock::TimeStyle::Relative | clock::TimeStyle::Epoch => " s",
-    }
 }
 
 /// `12 345`: digits in groups of three from five digits on.

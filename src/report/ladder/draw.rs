@@ -103,7 +103,7 @@ impl<'a> Drawing<'a> {
     fn time(&self, time: Timestamp) -> String {
         let first = self.ladder.messages.first().map(|first| first.time);
         let start = match self.options.time {
-            clock::TimeStyle::Utc => first,
+            clock::TimeStyle::Utc | clock::TimeStyle::Local(_) => first,
             clock::TimeStyle::Relative | clock::TimeStyle::Epoch => self.ladder.capture_start,
         };
         let mut time = clock::to_micro(time, start, self.options.time);
@@ -211,10 +211,7 @@ impl<'a> Drawing<'a> {
             (self.ladder.messages.first(), self.ladder.messages.last())
         {
             let day = clock::to_second(first.time, self.ladder.capture_start, self.options.time);
-            let zone = match self.options.time {
-                clock::TimeStyle::Utc => " UTC",
-                clock::TimeStyle::Relative | clock::TimeStyle::Epoch => " s",
-            };
+            let zone = clock::zone(first.time, self.options.time);
             let length = difference(last.time.since(first.time));
             parts.push(format!("{day}{zone}"));
             parts.push(format!(

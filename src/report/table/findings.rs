@@ -198,26 +198,18 @@ pub(in crate::report) fn frame(page: Page, file: u16, frame: u64) -> String {
 pub(in crate::report) fn window(page: Page, first: Time, last: Time, start: Timestamp) -> String {
     let from = clock::to_second(first.0, Some(start), page.time);
     if first == last {
-        return format!("{from}{}", zone(page));
+        return format!("{from}{}", clock::zone(first.0, page.time));
     }
-    let to = if clock::same_day(first.0, last.0) {
+    let to = if clock::same_day(first.0, last.0, page.time) {
         clock::of_day(last.0, Some(start), page.time)
     } else {
         clock::to_second(last.0, Some(start), page.time)
     };
-    let zone = zone(page);
+    let zone = clock::zone(last.0, page.time);
     format!(
         "{from} - {to}{zone} ({})",
         clock::length(last.0.since(first.0))
     )
-}
-
-/// What stands behind a time.
-const fn zone(page: Page) -> &'static str {
-    match page.time {
-        clock::TimeStyle::Utc => " UTC",
-        clock::TimeStyle::Relative | clock::TimeStyle::Epoch => " s",
-    }
 }
 
 /// When the finding was.
@@ -235,7 +227,7 @@ pub(in crate::report) fn when(page: Page, finding: &Finding, start: Option<Times
             format!(
                 "{}{}",
                 clock::to_second(only.0, start, page.time),
-                zone(page)
+                clock::zone(only.0, page.time)
             )
         }
         (None, None) => String::new(),
@@ -243,7 +235,7 @@ pub(in crate::report) fn when(page: Page, finding: &Finding, start: Option<Times
 }
 
 fn short_time(page: Page, time: Timestamp, start: Option<Timestamp>) -> String {
-    if start.is_some_and(|start| clock::same_day(start, time)) {
+    if start.is_some_and(|start| clock::same_day(start, time, page.time)) {
         clock::of_day(time, start, page.time)
     } else {
         clock::to_second(time, start, page.time)
