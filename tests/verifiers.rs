@@ -485,7 +485,7 @@ fn many_callers_behind_one_number_are_not_said_to_be_one_call_tried_again() {
     let report = report(&ladder, Store::default());
     let burst = one(&report, "identity-burst");
     assert!(
-        text(burst, "title").ends_with("; 1 call by their numbers, tried 30 times each"),
+        text(burst, "title").ends_with("; 1 call by their numbers, tried 30 times"),
         "{}",
         text(burst, "title")
     );

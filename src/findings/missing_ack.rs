@@ -204,7 +204,8 @@ fn rests_on_one_packet(decision: &Decision, facts: &Facts) -> bool {
             decision.qualifiers == ["no-repeats"]
                 || is_once && decision.qualifiers == ["give-up-bye"]
         }
-        Verdict::AckDroppedAt => is_once && !facts.stated,
+        // A callee that repeats its 2xx behind that hop is a witness of its own.
+        Verdict::AckDroppedAt => is_once && facts.copies_at_next <= 1 && !facts.stated,
         Verdict::UacHungUpWithoutAck | Verdict::CancelCrossed200 => true,
         _ => false,
     }
@@ -234,9 +235,11 @@ fn judge<'a>(dialog: &'a AnsweredDialog<'_>) -> Option<(Decision, Facts, &'a Leg
     let mut caller_sent_it = false;
     if facts.exact.is_empty() {
         let mut next_is_seen = nearest.invite.is_some();
+        let copies_at_next = facts.copies.len();
         for (index, leg) in upstream.iter().enumerate().rev() {
             let facts = Facts {
                 dropped_at_next: next_is_seen,
+                copies_at_next,
                 ..facts_of(dialog, index)?
             };
             if facts.exact.is_empty() {
@@ -329,6 +332,7 @@ fn facts_of(dialog: &AnsweredDialog<'_>, index: usize) -> Option<Facts> {
         callee_repeats: known.callee_repeats || known.peer_t1.is_some(),
         peer_t1: known.peer_t1.map(Span::as_secs_f64),
         dropped_at_next: false,
+        copies_at_next: 0,
         acks_of_others: known.acks_of_others,
         rtt: 0.5,
         reliable: leg.flow.transport.is_reliable(),

@@ -9,6 +9,9 @@
 //! # References
 //! - RFC 3261 §25.1, RFC 3986 (URIs), RFC 3966 (`tel`), RFC 4122 (UUIDs as instances)
 
+mod parameters;
+
+use self::parameters::{NUMERIC, OPAQUE};
 use super::pseudonyms::{Pseudonyms, escape, is_withheld, letters};
 
 /// What may stay of a text.
@@ -69,73 +72,6 @@ enum Scheme {
     Number,
     Authority,
 }
-
-/// Parameters whose values are identifiers or secrets.
-const OPAQUE: [&str; 28] = [
-    "tag",
-    "branch",
-    "nonce",
-    "cnonce",
-    "response",
-    "opaque",
-    "auts",
-    "rspauth",
-    "nextnonce",
-    "epid",
-    "icid-value",
-    "gr",
-    "boundary",
-    "to-tag",
-    "from-tag",
-    "local-tag",
-    "remote-tag",
-    "ik",
-    "ck",
-    "oi",
-    "session-id",
-    "remote",
-    "ppi",
-    "auth-param",
-    "access_token",
-    "authz_server",
-    "cpri",
-    "nextauth",
-];
-
-/// Parameters whose values are numbers of the protocol.
-const NUMERIC: [&str; 31] = [
-    "expires",
-    "cause",
-    "index",
-    "q",
-    "ttl",
-    "rport",
-    "refresher",
-    "duration",
-    "oc",
-    "nc",
-    "count",
-    "counter",
-    "limit",
-    "seq",
-    "maxaveragebitrate",
-    "reg-id",
-    "keep",
-    "retry-after",
-    "version",
-    "text-version",
-    "np",
-    "mp",
-    "rc",
-    "iat",
-    "received-port",
-    "sip.priority",
-    "lr",
-    "ob",
-    "port",
-    "oc-validity",
-    "oc-seq",
-];
 
 /// Goes through `text`.
 pub(super) fn scan(text: &mut [u8], say: Say, to: &mut Pseudonyms) {

@@ -53,6 +53,8 @@ pub struct Facts {
     pub peer_t1: Option<f64>,
     /// The next hop towards the callee was captured and shows no ACK.
     pub dropped_at_next: bool,
+    /// Copies of the 2xx on the hop nearest the callee, where that is another one.
+    pub copies_at_next: usize,
     /// ACKs of other dialogs were seen here.
     pub acks_of_others: bool,
     /// Round trip on this hop, seconds.

@@ -28,6 +28,7 @@ fn facts(copies: &[f64]) -> Facts {
         callee_repeats: false,
         peer_t1: None,
         dropped_at_next: false,
+        copies_at_next: 0,
         acks_of_others: true,
         rtt: 0.05,
         reliable: false,
