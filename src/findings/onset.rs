@@ -1,6 +1,6 @@
 //! Onset: what changed when a burst began.
 //!
-//! In: the attempts before and in a burst ([`look`]), and at the end the names of their values with
+//! In: the attempts before and in a burst (`look`), and at the end the names of their values with
 //! the times of certificates. Out: an [`Onset`], if something fits: a certificate's end or
 //! revocation, a step of the tokens' age, another signer than before, a path that was not there
 //! before, the full hour. It says what coincides, with the refused and all attempts before and

@@ -2,7 +2,7 @@
 //!
 //! In: attempts with their first final response. Out: a [`Burst`] of a code with its calls and whom it
 //! hits, and the finding that says so. Which codes, and what to do about them, is the rules'. What a
-//! burst looked like is kept when it is over ([`Drawn`]), since attempts are forgotten.
+//! burst looked like is kept when it is over (`Drawn`), since attempts are forgotten.
 //!
 //! Capped: [`crate::limits::Limits::burst_series`] codes; [`crate::limits::Limits::burst_events`]
 //! refusals of all codes together, of which the longest series gives up its oldest; `RECENT`

@@ -4,12 +4,12 @@
 //! again (HMAC-SHA256), and from them permutations.
 //!
 //! # References
-//! - FIPS 198-1 (HMAC); NIST SP 800-38G for the form of [`permute`], a Feistel network over symbols
+//! - FIPS 198-1 (HMAC); NIST SP 800-38G for the form of `permute`, a Feistel network over symbols
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
-/// Rounds of [`permute`]. As many as FF1 of SP 800-38G has, less two: halves here are whole symbols.
+/// Rounds of `permute`. As many as FF1 of SP 800-38G has, less two: halves here are whole symbols.
 const ROUNDS: u8 = 8;
 
 /// The key of a redaction. The same key gives the same pseudonyms.

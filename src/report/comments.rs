@@ -8,8 +8,8 @@
 //! ends between their parts. Of a frame the responses come first, in the order of their messages,
 //! then the findings, worst first; no finding comes twice.
 //!
-//! Capped: nothing is kept but the texts that repeat, by [`TEXTS`] and [`TEXT_BYTES`]; all else waits in
-//! temporary files. A text of a stranger is kept up to [`TEXT_WIDTH`] columns.
+//! Capped: nothing is kept but the texts that repeat, by `TEXTS` and `TEXT_BYTES`; all else waits in
+//! temporary files. A text of a stranger is kept up to `TEXT_WIDTH` columns.
 
 use std::io;
 

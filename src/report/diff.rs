@@ -1,7 +1,7 @@
 //! Diff: did the fix work? What was found before beside what was found after.
 //!
 //! In: two [`Side`]s. Out: a [`Diff`], which is printed as text, JSON or Markdown. A change is called
-//! only where the interval of the difference excludes zero ([`interval`]); otherwise none is shown,
+//! only where the interval of the difference excludes zero (`interval`); otherwise none is shown,
 //! which is not the same as none there was. Findings are counted a call, codes a final answer,
 //! ratios an attempt, and delays are compared by minutes.
 

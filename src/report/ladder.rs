@@ -1,8 +1,8 @@
 //! Ladders for people and programs: one call as it went.
 //!
-//! In: [`view::Ladder`]s. Out: text of a given width ([`write`]), the messages of a frame as they were
+//! In: [`view::Ladder`]s. Out: text of a given width ([`write()`]), the messages of a frame as they were
 //! sent ([`write_frame`]), or one JSON object ([`write_json`]). Tickets and pages draw the same
-//! [`rows`] their own way.
+//! [`rows()`] their own way.
 //!
 //! What always holds of the text: no trailing blanks, no control characters but its own colours,
 //! nothing wider than asked for but the messages themselves, which are not broken.

@@ -8,7 +8,7 @@
 //!
 //! What always holds: bytes of strangers stand in code spans and fences that they cannot end, or in
 //! sentences of ours whose markup is escaped ([`crate::wire_text::markdown`]); there is no control
-//! character. Capped: [`SHOWN_FINDINGS`] findings, [`EXAMPLES`] calls, `SHOWN_RESPONSES` responses
+//! character. Capped: `SHOWN_FINDINGS` findings, `EXAMPLES` calls, `SHOWN_RESPONSES` responses
 //! unless all are asked for; rows wait in a temporary file once they are many.
 //!
 //! # References

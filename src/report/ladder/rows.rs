@@ -1,6 +1,6 @@
 //! Rows: the messages of a ladder with repeats and copies folded into their firsts.
 //!
-//! In: a [`view::Ladder`]. Out: one [`Row`] for each message that is no repeat, in order.
+//! In: a `view::Ladder`. Out: one [`Row`] for each message that is no repeat, in order.
 
 use std::collections::BTreeMap;
 
