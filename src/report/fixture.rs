@@ -183,6 +183,7 @@ fn burst() -> Finding {
         attempts: 121,
         share: 33.0 / 121.0,
         distinct_calls: 33,
+        remembered: None,
         attempts_per_call: 1.0,
         retry_after_s: None,
         storm_of_few_calls: false,

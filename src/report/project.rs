@@ -305,7 +305,7 @@ pub fn finding(found: Finding) -> view::Finding {
                 count: *count,
             })
             .collect(),
-        burst: found.burst.as_ref().map(burst),
+        burst: found.burst.as_ref().map(|facts| burst(facts, found.count)),
         calls: found.calls.into_iter().map(call).collect(),
         filter,
     }
@@ -337,13 +337,14 @@ fn rounded(value: f64) -> f64 {
     (value * 1000.0).round() / 1000.0
 }
 
-fn burst(facts: &BurstFacts) -> view::Burst {
+fn burst(facts: &BurstFacts, count: u64) -> view::Burst {
     view::Burst {
         code: facts.code,
         soft: facts.soft,
         attempts: facts.attempts,
         share: facts.share,
         distinct_calls: facts.tried.calls,
+        remembered: (facts.tried.refusals < count).then_some(facts.tried.refusals),
         attempts_per_call: rounded(facts.tried.factor()),
         retry_after_s: facts.tried.gap.map(Span::as_secs_f64),
         storm_of_few_calls: facts.tried.is_of_few_calls(),

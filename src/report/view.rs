@@ -568,6 +568,10 @@ pub struct Burst {
     pub share: f64,
     /// Different calls among `count`: by Call-ID, or the same numbers within 30 s.
     pub distinct_calls: u64,
+    /// Among how many of the last refusals `distinct_calls` and the causes were counted, where the first ones
+    /// are no longer remembered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remembered: Option<u64>,
     /// How often each of them was tried.
     pub attempts_per_call: f64,
     /// From one try of a call to the next, seconds (median).

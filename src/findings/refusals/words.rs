@@ -74,7 +74,7 @@ pub(super) fn detail(told: &Told<'_>) -> String {
             format_args!(" Since {}: {}.", date::write(start), onset.evidence),
         );
     }
-    detail.push_str(&whose(&told.drawn.by_peer, told.burst.count));
+    detail.push_str(&whose(told));
     push_tried(&mut detail, told);
     push_shared(&mut detail, told.partition, &told.drawn.exceptions);
     push_causes(&mut detail, &told.drawn.causes);
@@ -318,7 +318,15 @@ fn push_otherwise(detail: &mut String, otherwise: &[(u16, bool, u64)]) {
 }
 
 /// Whose calls are refused, and whose pass.
-fn whose(by_peer: &BTreeMap<Peer, (u64, u64)>, total: u64) -> String {
+fn whose(told: &Told<'_>) -> String {
+    let by_peer: &BTreeMap<Peer, (u64, u64)> = &told.drawn.by_peer;
+    // Of a long burst only the last refusals are remembered.
+    let remembered = told.drawn.tried.refusals;
+    let (total, last) = if remembered < told.burst.count {
+        (remembered, "the last ")
+    } else {
+        (told.burst.count, "")
+    };
     let mut worst: Vec<_> = by_peer.iter().filter(|(_, counts)| counts.1 > 0).collect();
     worst.sort_by_key(|(peer, counts)| (std::cmp::Reverse(counts.1), **peer));
     let Some((peer, (attempts, refused))) = worst.first() else {
@@ -333,7 +341,8 @@ fn whose(by_peer: &BTreeMap<Peer, (u64, u64)>, total: u64) -> String {
         .fold((0, 0), |sum, (_, counts)| {
             (sum.0 + counts.0, sum.1 + counts.1)
         });
-    let mut text = format!(" {peer} has {refused} of {total} refusals, in {attempts} attempts;");
+    let mut text =
+        format!(" {peer} has {refused} of {last}{total} refusals, in {attempts} attempts;");
     if others.0 == 0 {
         text.push_str(" no other pair of hosts had calls meanwhile.");
     } else {

@@ -252,8 +252,13 @@ pub(in crate::report) fn count(page: Page, finding: &Finding) -> String {
         Some(usual) => format!("{} {}", labels.usual, number(usual)),
         None => labels.no_baseline.to_owned(),
     };
+    let at_least = if burst.remembered.is_some() {
+        "≥ "
+    } else {
+        ""
+    };
     format!(
-        "{} {} {} {} ({}), {} {}; {} {} {}, {usual}",
+        "{} {} {} {} ({}), {at_least}{} {}; {} {} {}, {usual}",
         finding.count,
         labels.of,
         burst.attempts,
