@@ -189,8 +189,14 @@ impl Refusals {
             detail,
             evidence: drawn.calls.first().map(|call| {
                 let frames: Vec<_> = call.named_frames().collect();
+                // Of a long burst only the last refusals are remembered.
+                let which = if drawn.tried.refusals < burst.count {
+                    "a refusal"
+                } else {
+                    "first refusal"
+                };
                 format!(
-                    "first refusal: Call-ID {}, frames {}",
+                    "{which}: Call-ID {}, frames {}",
                     String::from_utf8_lossy(&call.call_id),
                     frames.join(" and ")
                 )
