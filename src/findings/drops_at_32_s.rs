@@ -162,6 +162,7 @@ impl Rule for DropsAt32S {
             let mut calls = pair.calls;
             calls.sort_by_key(|call| call.time);
             let gathered = Gathered {
+                is_split: false,
                 count: pair.dropped,
                 start,
                 end,

@@ -166,6 +166,7 @@ impl Rule for FragmentsLost {
             };
             lost.calls.sort_by_key(|call| call.time);
             let gathered = Gathered {
+                is_split: false,
                 count: sizes.large.lost(),
                 start: lost.start,
                 end: lost.end,

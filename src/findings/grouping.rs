@@ -55,6 +55,8 @@ pub struct Gathered {
     pub evidence: String,
     /// The calls that are kept, by time.
     pub calls: Vec<CallRef>,
+    /// Other cases of the key are another finding.
+    pub is_split: bool,
 }
 
 /// What a rule says of gathered cases.
@@ -148,8 +150,9 @@ impl<K: Ord> Groups<K> {
                 .pairs
                 .into_iter()
                 .partition(|(_, pair)| has_others && pair.count * 2 >= total);
+            let is_split = own.len() + usize::from(!rest.is_empty()) > 1;
             for pairs in own.into_iter().map(|pair| vec![pair]).chain([rest]) {
-                if let Some(gathered) = gather(pairs) {
+                if let Some(gathered) = gather(pairs, is_split) {
                     out(&key, gathered);
                 }
             }
@@ -187,7 +190,7 @@ impl Pair {
     }
 }
 
-fn gather(pairs: Vec<(Peer, Pair)>) -> Option<Gathered> {
+fn gather(pairs: Vec<(Peer, Pair)>, is_split: bool) -> Option<Gathered> {
     let count = pairs.iter().map(|(_, pair)| pair.count).sum();
     let start = pairs.iter().map(|(_, pair)| pair.start).min()?;
     let end = pairs.iter().map(|(_, pair)| pair.end).max()?;
@@ -207,12 +210,19 @@ fn gather(pairs: Vec<(Peer, Pair)>) -> Option<Gathered> {
         peers,
         evidence,
         calls,
+        is_split,
     })
 }
 
 impl Gathered {
     /// The finding that `said` makes of them.
     pub fn finding(self, said: Said) -> Finding {
+        // Two findings of one key are told apart by whom they are about.
+        let whose = match self.peers.as_slice() {
+            [(peer, _)] if self.is_split => format!(", {peer}"),
+            _ if self.is_split => ", other pairs of hosts".to_owned(),
+            _ => String::new(),
+        };
         Finding {
             rule: said.rule,
             verdict: said.verdict,
@@ -221,7 +231,7 @@ impl Gathered {
             confidence: said.confidence,
             raise: said.raise.map(str::to_owned),
             cause: said.cause,
-            title: said.title,
+            title: format!("{}{whose}", said.title),
             detail: said.detail,
             evidence: Some(self.evidence).filter(|text| !text.is_empty()),
             remediation: said.remediation.to_owned(),
@@ -312,5 +322,34 @@ mod tests {
         assert_eq!(all.len(), 1);
         assert_eq!((all[0].count, all[0].evidence.as_str()), (2, "b"));
         assert_eq!(all[0].calls[0].time, Timestamp::from_nanos(2));
+    }
+
+    #[test]
+    fn findings_of_one_key_say_in_their_titles_whom_they_are_about() {
+        let titles = |sources: &[u8]| -> Vec<String> {
+            let said = || Said {
+                rule: "rule",
+                verdict: None,
+                qualifier: String::new(),
+                severity: Severity::Info,
+                confidence: Confidence::Confirmed,
+                raise: None,
+                cause: None,
+                title: "calls".to_owned(),
+                detail: String::new(),
+                remediation: "",
+            };
+            let all = finish(groups(sources, &Limits::default()));
+            all.into_iter()
+                .map(|one| one.finding(said()).title)
+                .collect()
+        };
+        let own = format!("calls, {}", peer(1));
+        assert_eq!(
+            titles(&[1, 1, 2, 3]),
+            [own.as_str(), "calls, other pairs of hosts"]
+        );
+        assert_eq!(titles(&[1, 1]), ["calls"]);
+        assert_eq!(titles(&[1, 2, 3]), ["calls"]);
     }
 }

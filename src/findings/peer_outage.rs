@@ -482,6 +482,7 @@ impl Down {
             |seen| format!("first answer after it in {}", frame(seen)),
         );
         let gathered = Gathered {
+            is_split: false,
             count: self.failed.all,
             start: self.start,
             end: self.end,

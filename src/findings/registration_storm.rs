@@ -244,6 +244,7 @@ impl RegistrationStorm {
             .take(CALLS)
             .collect();
         let gathered = Gathered {
+            is_split: false,
             count: burst.count,
             start: self.watched.captured(burst.start),
             end: self.watched.captured(burst.end),

@@ -183,14 +183,14 @@ impl Comments {
     }
 }
 
-/// `dest-mismatch (proven), Identity 0, a → b: evidence. To do: …`.
+/// `dest-mismatch (proven), Identity 1, a → b: evidence. To do: …`.
 fn push_cause(line: &mut String, labels: &Labels, cause: &Diagnosis<'_>) {
     line.push_str(&safe(&cause.cause));
     if let Some(grade) = cause.grade {
         text::push(line, format_args!(" ({})", grade.name()));
     }
     if let Some(header) = cause.header {
-        text::push(line, format_args!(", Identity {header}"));
+        text::push(line, format_args!(", Identity {}", header + 1));
     }
     if let Some(hop) = &cause.hop {
         text::push(line, format_args!(", {}", safe(hop)));

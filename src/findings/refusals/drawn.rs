@@ -19,6 +19,24 @@ const TRUNK_ATTEMPTS: u64 = 20;
 /// Exceptions that are named, on either side.
 const EXCEPTIONS: usize = 3;
 
+/// What to do: what mends the cause where one is proven of nine refusals in ten, else how to find it.
+fn remediation(
+    said: Said,
+    code: StatusCode,
+    causes: &[(CauseId, Option<Grade>, u64)],
+    refusals: u64,
+) -> String {
+    match causes.first() {
+        Some((id, Some(Grade::Proven), count)) if count * 10 >= refusals * 9 => {
+            format!(
+                "Stop automatic retries and alternate routing on {code}: the next element will refuse the same token. {}",
+                id.remediation()
+            )
+        }
+        _ => said.remediation.to_owned(),
+    }
+}
+
 /// What a burst looked like.
 #[derive(Debug)]
 pub(super) struct Drawn {
@@ -144,7 +162,9 @@ impl Refusals {
     ) -> Finding {
         let partition = drawn.compared.named(&self.past.values);
         let causes = &drawn.causes;
-        let main = causes.first().filter(|one| one.2 * 2 >= burst.count);
+        // Of a long burst only the last refusals are remembered.
+        let remembered = drawn.tried.refusals.min(burst.count);
+        let main = causes.first().filter(|one| one.2 * 2 >= remembered);
         let of_identity = said.rule == identity_burst::NAME
             || matches!(code.get(), 428 | 436..=438)
             || !causes.is_empty();
@@ -201,7 +221,7 @@ impl Refusals {
                     frames.join(" and ")
                 )
             }),
-            remediation: said.remediation.to_owned(),
+            remediation: remediation(said, code, causes, remembered),
             count: burst.count,
             start: captured(burst.start),
             end: captured(burst.end),

@@ -95,14 +95,14 @@ pub(super) fn context(response: &Response<'_>, options: &Options) -> String {
     parts.join("; ")
 }
 
-/// `dest-mismatch (proven), Identity 0, a → b: evidence. To do: …`.
+/// `dest-mismatch (proven), Identity 1, a → b: evidence. To do: …`.
 pub(super) fn diagnosis(cause: &Diagnosis<'_>, options: &Options) -> String {
     let mut line = safe(&cause.cause);
     if let Some(grade) = cause.grade {
         text::push(&mut line, format_args!(" ({})", grade.name()));
     }
     if let Some(header) = cause.header {
-        text::push(&mut line, format_args!(", Identity {header}"));
+        text::push(&mut line, format_args!(", Identity {}", header + 1));
     }
     if let Some(hop) = &cause.hop {
         text::push(&mut line, format_args!(", {}", safe(hop)));

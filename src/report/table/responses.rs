@@ -149,14 +149,14 @@ fn flags_and_context(page: Page, response: &Response<'_>) -> Vec<String> {
     parts
 }
 
-/// `dest-mismatch (proven), Identity 0, on a → b: evidence. To do: …`.
+/// `dest-mismatch (proven), Identity 1, on a → b: evidence. To do: …`.
 fn diagnosis(page: Page, cause: &Diagnosis<'_>) -> String {
     let mut line = safe(&cause.cause);
     if let Some(grade) = cause.grade {
         text::push(&mut line, format_args!(" ({})", grade.name()));
     }
     if let Some(header) = cause.header {
-        text::push(&mut line, format_args!(", Identity {header}"));
+        text::push(&mut line, format_args!(", Identity {}", header + 1));
     }
     if let Some(hop) = &cause.hop {
         text::push(&mut line, format_args!(", {}", safe(hop)));

@@ -271,7 +271,8 @@ fn repeated(headers: &[Header<'_>], found: &mut Found) {
                 Some(header.index),
                 format!(
                     "Identity {} is Identity {} once more",
-                    header.index, first.index
+                    header.index + 1,
+                    first.index + 1
                 ),
             );
         }

@@ -59,7 +59,7 @@ fn identities(
             .map(|(at, _)| at);
         match nearest {
             Some(at) => changed(case, before, unpaired.remove(at), other, found),
-            None => lost.push(index),
+            None => lost.push(index + 1),
         }
     }
     if !lost.is_empty() {

@@ -168,5 +168,5 @@ fn in_order(header: &HeaderReport) -> String {
     .chain(ages)
     .chain(std::iter::once(signature))
     .collect();
-    format!("Identity {}: {}", header.index, parts.join(", "))
+    format!("Identity {}: {}", header.index + 1, parts.join(", "))
 }

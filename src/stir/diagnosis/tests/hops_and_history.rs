@@ -146,7 +146,7 @@ fn one_of_two_tokens_that_was_lost_is_likely() {
     let scene = Scene::of(&[&good])
         .before(&[&good, &rcd], |_| ())
         .has(&["identity-changed-between-hops likely"]);
-    assert!(scene.evidence().starts_with("Identity 1 of hop"));
+    assert!(scene.evidence().starts_with("Identity 2 of hop"));
 }
 
 #[test]

@@ -27,7 +27,7 @@ fn a_fact_beside_the_point_says_with_which_code_it_is_answered() {
     };
     let found = diagnose(&scene.case(), &refusal, &scene.precedents).causes;
     assert!(found[0].evidence.starts_with(
-        "nothing in the capture explains 437 Unsupported Credential: Identity 0: orig equal, dest different, origid 6dd91ed3"
+        "nothing in the capture explains 437 Unsupported Credential: Identity 1: orig equal, dest different, origid 6dd91ed3"
     ), "{}", found[0].evidence);
     assert!(
         found[1]
