@@ -89,6 +89,22 @@ host bob   10.2.0.1:5060 says=192.168.1.20:5060
 }
 
 #[test]
+fn a_loopback_contact_is_named_in_any_network_but_on_the_machine_itself() {
+    let scene = "
+host alice 10.1.0.1:5060
+host bob   10.2.0.1:5060 says=127.0.0.1:5061
+";
+    check(
+        scene,
+        &unacknowledged(""),
+        "private-contact",
+        &["127.0.0.1:5061", "10.2.0.1:5060"],
+    );
+    let local = scene.replace("10.", "127.");
+    check_not(&local, &unacknowledged(""), "private-contact");
+}
+
+#[test]
 fn a_private_contact_behind_a_proxy_that_stays_is_no_cause() {
     let scene = "
 host  alice 198.51.100.1:5060

@@ -57,10 +57,10 @@ macro_rules! kinds {
 kinds! {
     /// NAT without a public Contact.
     PrivateContact, "private-contact",
-        "The callee's 2xx names a private address as Contact, and came from a public one.",
-        "The host of Contact lies in a private range (RFC 1918, RFC 6598, RFC 3927, RFC 4193) or is 0.0.0.0, the packet's \
-         source is public, and no Record-Route leads to the callee: the ACK is addressed to where the caller's side cannot \
-         send it.",
+        "The callee's 2xx names a private address as Contact and came from a public one, or names a loopback address.",
+        "The host of Contact lies in a private range (RFC 1918, RFC 6598, RFC 3927, RFC 4193) and the packet's source is \
+         public; or it is a loopback address or 0.0.0.0, which mean another machine to everybody, and the packet came from \
+         the network. No Record-Route leads to the callee: the ACK is addressed to where the caller's side cannot send it.",
         "Give the callee its public address to announce (external address, fix_nated_contact, outbound, SBC), and switch \
          off a half-working ALG in its router.";
     /// The answer went to the port in Via.
@@ -218,9 +218,11 @@ fn of_fault(fault: AckFault, dialog: &AnsweredDialog<'_>, leg: &Leg) -> Option<C
 fn private_contact(leg: &Leg) -> Option<Cause> {
     let contact = leg.contact_socket()?;
     let source = leg.flow.dst.addr;
-    let is_nat = is_private(contact.addr) && !is_private(source) && contact.addr != source;
+    let is_nat = is_private(contact.addr) && !is_private(source);
+    let is_nowhere = contact.addr.is_loopback() || contact.addr.is_unspecified();
+    let is_elsewhere = contact.addr != source && !source.is_loopback();
     // Behind a proxy that stays on the path the Contact may be anything.
-    (is_nat && !is_recorded(leg, source)).then(|| Cause {
+    ((is_nat || is_nowhere) && is_elsewhere && !is_recorded(leg, source)).then(|| Cause {
         kind: Kind::PrivateContact,
         evidence: format!(
             "Contact {}, while the 2xx came from {}",
