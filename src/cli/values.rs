@@ -62,12 +62,7 @@ impl FromStr for FailOn {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let severities = [
-            Severity::Critical,
-            Severity::Error,
-            Severity::Warning,
-            Severity::Info,
-        ];
+        let severities = Severity::ALL;
         if let Some(severity) = severities.into_iter().find(|it| it.name() == text) {
             return Ok(Self::Severity(severity));
         }

@@ -17,7 +17,7 @@ use rustc_hash::FxHashMap;
 
 use super::labels::{Labels, Lang};
 use super::text;
-use super::view::{Diagnosis, Finding, Response, Severity, View};
+use super::view::{Finding, Response, Severity, View};
 use crate::units::FrameNo;
 use crate::wire_text::{self, WireText};
 
@@ -105,8 +105,9 @@ impl Comments {
             );
         }
         for cause in &response.diagnosis {
-            text::push(&mut own, format_args!("\n{}: ", labels.cause));
-            push_cause(&mut own, labels, cause);
+            let to_do = format!(" {}", labels.to_do);
+            let cause = text::diagnosis(cause, &to_do, safe);
+            text::push(&mut own, format_args!("\n{}: {cause}", labels.cause));
         }
         self.own(&own);
         self.repeated(&format!(
@@ -180,29 +181,6 @@ impl Comments {
         self.parts.extend(IN_FULL.to_le_bytes());
         self.parts.extend(len.to_le_bytes());
         self.parts.extend_from_slice(text.as_bytes());
-    }
-}
-
-/// `dest-mismatch (proven), Identity 1, a → b: evidence. To do: …`.
-fn push_cause(line: &mut String, labels: &Labels, cause: &Diagnosis<'_>) {
-    line.push_str(&safe(&cause.cause));
-    if let Some(grade) = cause.grade {
-        text::push(line, format_args!(" ({})", grade.name()));
-    }
-    if let Some(header) = cause.header {
-        text::push(line, format_args!(", Identity {}", header + 1));
-    }
-    if let Some(hop) = &cause.hop {
-        text::push(line, format_args!(", {}", safe(hop)));
-    }
-    if let Some(evidence) = &cause.evidence {
-        text::push(line, format_args!(": {}", safe(evidence)));
-    }
-    if let Some(remediation) = &cause.remediation {
-        text::push(
-            line,
-            format_args!(" {}: {}", labels.to_do, safe(remediation)),
-        );
     }
 }
 

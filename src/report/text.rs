@@ -11,10 +11,40 @@ use std::fmt;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+use crate::report::view::Diagnosis;
+use crate::wire_text;
+
 /// Appends to `line` what `format_args!` makes.
 pub fn push(line: &mut String, args: fmt::Arguments<'_>) {
     // Writing to a String cannot fail.
     fmt::Write::write_fmt(line, args).unwrap_or_default();
+}
+
+/// A sentence of ours, which may quote a stranger.
+pub fn safe(prose: &str) -> String {
+    wire_text::terminal(prose.into()).into_owned()
+}
+
+/// `dest-mismatch (proven), Identity 1, a → b: evidence`, then `to_do`, which leads to what to do. `say` makes each
+/// part fit for its sink: [`safe`], or one that also bounds it.
+pub fn diagnosis(cause: &Diagnosis<'_>, to_do: &str, say: impl Fn(&str) -> String) -> String {
+    let mut line = say(&cause.cause);
+    if let Some(grade) = cause.grade {
+        push(&mut line, format_args!(" ({})", grade.name()));
+    }
+    if let Some(header) = cause.header {
+        push(&mut line, format_args!(", Identity {}", header + 1));
+    }
+    if let Some(hop) = &cause.hop {
+        push(&mut line, format_args!(", {}", say(hop)));
+    }
+    if let Some(evidence) = &cause.evidence {
+        push(&mut line, format_args!(": {}", say(evidence)));
+    }
+    if let Some(remediation) = &cause.remediation {
+        push(&mut line, format_args!("{to_do}: {}", say(remediation)));
+    }
+    line
 }
 
 /// Terminal columns of `text`.

@@ -200,22 +200,12 @@ fn data(facts: &Facts<'_>, words: &Words) -> io::Result<String> {
 }
 
 fn pills(view: &View, options: &Options) -> Vec<Pill> {
-    let levels = [
-        Severity::Critical,
-        Severity::Error,
-        Severity::Warning,
-        Severity::Info,
-    ];
-    let pill = |level: Severity| {
-        let found = view.findings.iter();
-        let count = found.filter(|found| found.severity == level).count();
-        (count > 0).then(|| Pill {
-            severity: level.name(),
-            word: severity_label(Page::new(options), level),
-            count,
-        })
+    let pill = |(level, count): (Severity, usize)| Pill {
+        severity: level.name(),
+        word: severity_label(Page::new(options), level),
+        count,
     };
-    levels.into_iter().filter_map(pill).collect()
+    view.found().map(pill).collect()
 }
 
 /// `UDP 1426`.

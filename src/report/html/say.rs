@@ -7,16 +7,11 @@ use super::words::Words;
 use crate::report::table::findings as said;
 use crate::report::table::layout::Page;
 use crate::report::text;
+pub(super) use crate::report::text::safe;
 use crate::report::view::{Diagnosis, Response, Time};
 use crate::units::Timestamp;
-use crate::wire_text;
 
-/// Sentences of ours may quote a stranger.
-pub(super) fn safe(prose: &str) -> String {
-    wire_text::terminal(prose.into()).into_owned()
-}
-
-/// The same of what may be absent.
+/// [`safe`] of what may be absent.
 pub(super) fn optional(prose: Option<&String>) -> Option<String> {
     prose
         .map(|prose| safe(prose))
@@ -97,24 +92,8 @@ pub(super) fn context(response: &Response<'_>, options: &Options) -> String {
 
 /// `dest-mismatch (proven), Identity 1, a → b: evidence. To do: …`.
 pub(super) fn diagnosis(cause: &Diagnosis<'_>, options: &Options) -> String {
-    let mut line = safe(&cause.cause);
-    if let Some(grade) = cause.grade {
-        text::push(&mut line, format_args!(" ({})", grade.name()));
-    }
-    if let Some(header) = cause.header {
-        text::push(&mut line, format_args!(", Identity {}", header + 1));
-    }
-    if let Some(hop) = &cause.hop {
-        text::push(&mut line, format_args!(", {}", safe(hop)));
-    }
-    if let Some(evidence) = &cause.evidence {
-        text::push(&mut line, format_args!(": {}", safe(evidence)));
-    }
-    if let Some(remediation) = &cause.remediation {
-        let to_do = Words::of(options.lang).labels.to_do;
-        text::push(&mut line, format_args!(". {to_do}: {}", safe(remediation)));
-    }
-    line
+    let to_do = format!(". {}", Words::of(options.lang).labels.to_do);
+    text::diagnosis(cause, &to_do, safe)
 }
 
 #[cfg(test)]

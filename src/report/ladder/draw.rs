@@ -8,10 +8,11 @@ use std::io::{self, Write};
 use super::words::{difference, frame, frames, label, repeated};
 use super::{Options, Row, rows};
 use crate::report::paint::Style;
+use crate::report::text::safe;
 use crate::report::view::{Diagnosis, Ladder, LadderFinding, LadderHost, LadderMessage, Severity};
 use crate::report::{clock, text};
 use crate::units::Timestamp;
-use crate::wire_text::{self, WireText};
+use crate::wire_text::WireText;
 
 /// Columns between two hosts, at least and at most.
 const GAPS: (usize, usize) = (14, 44);
@@ -588,9 +589,4 @@ fn because(cause: &Diagnosis<'_>) -> String {
         text::push(&mut line, format_args!(": {}", safe(evidence)));
     }
     line
-}
-
-/// Sentences of ours may quote a stranger.
-fn safe(prose: &str) -> String {
-    wire_text::terminal(prose.into()).into_owned()
 }

@@ -7,10 +7,11 @@ use std::io::{self, Write};
 use super::Options;
 use super::words::frame;
 use crate::report::paint::Style;
+use crate::report::text::safe;
 use crate::report::view::{LadderIdentity, LadderMessage};
 use crate::report::{clock, text};
 use crate::units::Timestamp;
-use crate::wire_text::{self, WireText};
+use crate::wire_text::WireText;
 
 /// Writes a message.
 pub(super) fn write(
@@ -84,8 +85,4 @@ pub(in crate::report) fn identity_lines(identity: &LadderIdentity) -> Vec<String
     // A map of JSON values has nothing that could not be written.
     let text = serde_json::to_string_pretty(identity).unwrap_or_default();
     text.lines().map(safe).collect()
-}
-
-fn safe(text: &str) -> String {
-    wire_text::terminal(text.into()).into_owned()
 }

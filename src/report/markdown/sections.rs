@@ -9,7 +9,7 @@ use crate::report::labels::Labels;
 use crate::report::table::capture::understood;
 use crate::report::table::findings as said;
 use crate::report::table::layout::Page;
-use crate::report::view::{Response, Severity, View};
+use crate::report::view::{Response, View};
 use crate::report::{Provenance, text};
 use crate::wire_text::{self, WireText, markdown};
 
@@ -115,22 +115,10 @@ pub(super) const fn utc(page: Page) -> Page {
 
 /// How many findings there are, by severity.
 pub(super) fn found(labels: &Labels, view: &View) -> String {
-    let mut counts = Vec::new();
-    for level in [
-        Severity::Critical,
-        Severity::Error,
-        Severity::Warning,
-        Severity::Info,
-    ] {
-        let count = view
-            .findings
-            .iter()
-            .filter(|found| found.severity == level)
-            .count();
-        if count > 0 {
-            counts.push(format!("{count} {}", severity(labels, level)));
-        }
-    }
+    let counts: Vec<String> = view
+        .found()
+        .map(|(level, count)| format!("{count} {}", severity(labels, level)))
+        .collect();
     if counts.is_empty() {
         labels.no_findings.trim_end_matches(['.', '。']).to_owned()
     } else {

@@ -10,7 +10,7 @@ use super::layout::Page;
 use crate::report::labels::Labels;
 use crate::report::paint::Style;
 use crate::report::text;
-use crate::report::view::{Capture, Metric, Severity, Totals, Trust, View};
+use crate::report::view::{Capture, Metric, Totals, Trust, View};
 use crate::wire_text;
 
 /// Files listed.
@@ -56,21 +56,9 @@ pub(super) fn write(page: Page, out: &mut dyn Write, view: &View) -> io::Result<
 /// `sipannotate 0.1.0: 1 critical, 2 error`.
 fn write_summary(page: Page, out: &mut dyn Write, view: &View) -> io::Result<()> {
     let mut parts = Vec::new();
-    for severity in [
-        Severity::Critical,
-        Severity::Error,
-        Severity::Warning,
-        Severity::Info,
-    ] {
-        let count = view
-            .findings
-            .iter()
-            .filter(|finding| finding.severity == severity)
-            .count();
-        if count > 0 {
-            let name = super::findings::severity_label(page, severity);
-            parts.push(Style::severity(severity).paint(&format!("{count} {name}"), page.color));
-        }
+    for (severity, count) in view.found() {
+        let name = super::findings::severity_label(page, severity);
+        parts.push(Style::severity(severity).paint(&format!("{count} {name}"), page.color));
     }
     let version = env!("CARGO_PKG_VERSION");
     let findings = if parts.is_empty() {

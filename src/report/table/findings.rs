@@ -9,10 +9,9 @@ use std::io::{self, Write};
 use super::layout::{Column, Grid, LABEL_WIDTH, Page};
 use crate::report::clock;
 use crate::report::paint::Style;
-use crate::report::text::{self, percent};
+use crate::report::text::{self, percent, safe};
 use crate::report::view::{Burst, CallRef, Finding, Severity, Time, View};
 use crate::units::Timestamp;
-use crate::wire_text;
 
 /// Findings shown (CONTRACT).
 const SHOWN_FINDINGS: usize = 20;
@@ -415,11 +414,6 @@ fn filter_lines(filter: &str, max: usize) -> Vec<String> {
 
 fn optional(value: Option<&String>) -> String {
     value.map_or_else(String::new, |value| safe(value))
-}
-
-/// Sentences of ours may quote a stranger.
-fn safe(prose: &str) -> String {
-    wire_text::terminal(prose.into()).into_owned()
 }
 
 /// `30`, `0.06`.

@@ -11,7 +11,7 @@ use std::io::{self, Write};
 use super::layout::{Column, Grid, Page};
 use super::{Options, findings, layout};
 use crate::report::paint::Style;
-use crate::report::view::{Diagnosis, Response};
+use crate::report::view::Response;
 use crate::report::{clock, text};
 use crate::wire_text;
 
@@ -107,11 +107,13 @@ impl Full {
             meaning: safe(&response.meaning),
             remediation: safe(&response.remediation),
             context: flags_and_context(page, response).join("; "),
-            causes: response
-                .diagnosis
-                .iter()
-                .map(|cause| diagnosis(page, cause))
-                .collect(),
+            causes: {
+                let to_do = format!("\n{}", page.labels.to_do);
+                let causes = response.diagnosis.iter();
+                causes
+                    .map(|cause| text::diagnosis(cause, &to_do, safe))
+                    .collect()
+            },
         }
     }
 }
@@ -147,30 +149,6 @@ fn flags_and_context(page: Page, response: &Response<'_>) -> Vec<String> {
     }
     parts.extend(response.context.as_deref().map(safe));
     parts
-}
-
-/// `dest-mismatch (proven), Identity 1, on a → b: evidence. To do: …`.
-fn diagnosis(page: Page, cause: &Diagnosis<'_>) -> String {
-    let mut line = safe(&cause.cause);
-    if let Some(grade) = cause.grade {
-        text::push(&mut line, format_args!(" ({})", grade.name()));
-    }
-    if let Some(header) = cause.header {
-        text::push(&mut line, format_args!(", Identity {}", header + 1));
-    }
-    if let Some(hop) = &cause.hop {
-        text::push(&mut line, format_args!(", {}", safe(hop)));
-    }
-    if let Some(evidence) = &cause.evidence {
-        text::push(&mut line, format_args!(": {}", safe(evidence)));
-    }
-    if let Some(remediation) = &cause.remediation {
-        text::push(
-            &mut line,
-            format_args!("\n{}: {}", page.labels.to_do, safe(remediation)),
-        );
-    }
-    line
 }
 
 /// Writes each response as a block.
