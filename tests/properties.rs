@@ -432,7 +432,7 @@ fn a_sample_cut_around_its_first_and_last_records_says_so() {
 
 proptest! {
     // Each case analyses a capture several times.
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(common::cases::cases(48))]
 
     #[test]
     fn how_a_file_is_written_does_not_change_its_report(scene in scene()) {

@@ -562,7 +562,7 @@ fn text_of_a_stranger() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(common::cases::cases(48))]
 
     #[test]
     fn no_byte_of_a_stranger_leaves_its_fence_or_cell(

@@ -513,7 +513,7 @@ fn sorted(mut seen: Vec<Seen>) -> Vec<Seen> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(common::cases::cases(96))]
 
     #[test]
     fn any_cut_order_and_repetition_of_a_tls_stream_gives_the_same_messages(

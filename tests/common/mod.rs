@@ -19,6 +19,7 @@
 )]
 
 pub mod analysis;
+pub mod cases;
 pub mod ladder;
 pub mod outcomes;
 pub mod pcap;

@@ -79,7 +79,9 @@ impl Tap {
             } else {
                 flag::SYN | flag::ACK
             };
-            let segment = pcap::tcp(src, dst, next[index], next[0].wrapping_add(1), flags, &[]);
+            // The SYN-ACK acknowledges the SYN alone, whose number is counted by then.
+            let ack = next[0].wrapping_mul(u32::try_from(index).unwrap());
+            let segment = pcap::tcp(src, dst, next[index], ack, flags, &[]);
             next[index] = next[index].wrapping_add(1);
             packets.push(Packets {
                 syn: true,
