@@ -662,7 +662,8 @@ fn csv_has_tsharks_headings_and_is_narrowed_like_the_other_forms() {
 
 #[test]
 fn progress_is_told_on_standard_error_and_only_if_asked_for_where_there_is_no_terminal() {
-    let read_slowly = |args: &[&str]| {
+    // Reads half a file until something is told of it, or for longer than it takes until something would be.
+    let read_slowly = |args: &[&str], is_told: bool| {
         let mut child = sipannotate(args)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -671,14 +672,28 @@ fn progress_is_told_on_standard_error_and_only_if_asked_for_where_there_is_no_te
             .unwrap();
         let mut stdin = child.stdin.take().unwrap();
         stdin.write_all(&capture(30)).unwrap();
-        std::thread::sleep(std::time::Duration::from_millis(1300));
+        let mut told = vec![0];
+        if is_told {
+            child
+                .stderr
+                .as_mut()
+                .unwrap()
+                .read_exact(&mut told)
+                .unwrap();
+        } else {
+            std::thread::sleep(std::time::Duration::from_millis(1300));
+            told.clear();
+        }
         drop(stdin);
-        Run::from(child.wait_with_output().unwrap())
+        let mut output = child.wait_with_output().unwrap();
+        told.append(&mut output.stderr);
+        output.stderr = told;
+        Run::from(output)
     };
-    let told = read_slowly(&["--progress", "always", "-"]);
+    let told = read_slowly(&["--progress", "always", "-"], true);
     assert!(told.err.starts_with("progress: "), "{}", told.err);
     assert!(told.err.contains(" kB"), "{}", told.err);
-    let silent = read_slowly(&["-"]);
+    let silent = read_slowly(&["-"], false);
     assert_eq!(silent.err, "");
     assert_eq!(silent.out, told.out);
 }

@@ -13,8 +13,8 @@ use tempfile::TempDir;
 
 /// Between two looks.
 const STEP: Duration = Duration::from_millis(50);
-/// So many looks, ten seconds, are what anything here may take to start, answer or end.
-const LOOKS: usize = 200;
+/// So many looks, a minute, are what anything here may take to start, answer or end.
+const LOOKS: usize = 1200;
 
 /// Says why a test does nothing.
 pub(crate) fn skip(why: &str) {
