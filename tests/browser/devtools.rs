@@ -57,7 +57,7 @@ impl Browser {
             .expect("an address of the loopback");
         let stream = TcpStream::connect(host).expect("the browser listens");
         stream
-            .set_read_timeout(Some(Duration::from_secs(120)))
+            .set_read_timeout(Some(Duration::from_mins(2)))
             .expect("a timeout");
         let (socket, _) = tungstenite::client(address.as_str(), stream).expect("a handshake");
         let mut browser = Self {
