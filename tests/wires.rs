@@ -590,7 +590,9 @@ proptest! {
         let whole = expected(&talk.name);
         let result = read(&Tap::tcp(5061, &tap::cut(&sent, &cuts)), &talk.keys);
         for seen in result.seen {
-            prop_assert!(whole.contains(&seen));
+            // Without encryption what is in a damaged record can still be read, as what TCP carries.
+            let is_sent = |sent: &Seen| sent.call_id == seen.call_id;
+            prop_assert!(whole.iter().any(is_sent), "{}: {seen:?}", talk.name);
         }
         let mut sent = peers::websocket_talk();
         for (_, bytes) in &mut sent {
