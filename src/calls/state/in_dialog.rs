@@ -153,6 +153,13 @@ impl Call {
             self.refusal_acked(refused, now, around);
             return;
         }
+        // Whatever it acknowledges, the tap has not seen it.
+        if let Some(hop) = known.and_then(|index| self.transactions.get_mut(index))
+            && !(hop.refused || hop.succeeded)
+            && let Some(kept) = &mut hop.kept
+        {
+            kept.acked(now.into());
+        }
         let branch = message
             .top_via()
             .and_then(|via| via.branch)

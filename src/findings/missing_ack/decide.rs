@@ -37,6 +37,8 @@ pub struct Facts {
     /// A request inside the dialog got a 2xx, or RTP passed in both directions, when a callee
     /// without ACK would have been gone.
     pub live: bool,
+    /// A request inside the dialog got a 2xx when another copy of the 2xx had been due and did not come.
+    pub went_on: bool,
     /// The ACK had to pass this hop, must have gone elsewhere, or neither is known.
     pub path: crate::calls::dialog::Path,
     /// A BYE or CANCEL says that no ACK came.
@@ -369,7 +371,9 @@ fn without_ack(facts: &Facts, timing: &Timing) -> Decision {
     }
     let is_whole = !facts.loss && !facts.gap;
     let had_to_pass = facts.path == Path::Pinned && is_whole && !facts.reliable;
-    let verdict = if had_to_pass && facts.acks_of_others {
+    // (DOMAIN C.5 does not ask how the call went on. But one in which the callee neither repeats its 2xx, as
+    // it must without ACK, nor fails is a healthy call of which the tap missed a packet.)
+    let verdict = if had_to_pass && facts.acks_of_others && !facts.went_on {
         Verdict::NoAckProbable
     } else {
         Verdict::Inconclusive

@@ -20,6 +20,7 @@ fn facts(copies: &[f64]) -> Facts {
         paused: false,
         gap: false,
         live: false,
+        went_on: false,
         path: Path::Pinned,
         stated: false,
         undeliverable: false,
@@ -351,6 +352,13 @@ fn one_2xx_and_silence_is_told_only_where_the_ack_had_to_pass() {
             "loss",
             Facts {
                 loss: true,
+                ..minute.clone()
+            },
+        ),
+        (
+            "a request inside it answered",
+            Facts {
+                went_on: true,
                 ..minute.clone()
             },
         ),

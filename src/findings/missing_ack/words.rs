@@ -437,8 +437,9 @@ pub(super) static TOPICS: &[Topic] = topics![
             (
                 SEES,
                 "As no-ack-confirmed, lowered by its qualifier: capture-ends, capture-starts, one-way, capture-loss, capture-gap, \
-            few-copies, ended-early, give-up-bye (the callee did not repeat and hung up at 64*T1) or no-repeats. lossy-tap beside it: \
-            answers without their requests show that the tap misses as many packets in silence."
+            few-copies, ended-early, give-up-bye (the callee did not repeat and hung up at 64*T1) or no-repeats. The last two rest on \
+            one packet a call where the callee repeated nothing over UDP, and are information where the tap may have missed as many: \
+            with lossy-tap answers without their requests show that it does so in silence, with one-packet nothing shows that it does not."
             ),
             (TO_DO, FIND_THE_ACK),
         ]
