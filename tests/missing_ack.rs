@@ -211,6 +211,32 @@ end 300
 }
 
 #[test]
+fn an_undeliverable_ack_is_held_against_nobody_where_the_callee_shows_that_it_had_another() {
+    let call = |repeats: &str, end: &str| {
+        format!(
+            "
+call c1
+  0.0 alice -> bob INVITE
+  1.0 alice <- bob 200 as ok
+  {repeats}
+  1.05 alice -> bob ACK as ack
+  1.06 alice <- bob ICMP host ack
+  1.55 alice -> bob ACK lost
+{end}
+end 300
+"
+        )
+    };
+    let bye = |at| format!("  {at} alice -> bob BYE\n  +0.1 alice <- bob 200");
+    let tolerated = ["ack-undeliverable(tolerated) info tolerated 1"];
+    judge(&[TWO, &call("repeat ok 0.5", "")], &tolerated);
+    judge(&[TWO, &call("", &bye(60))], &tolerated);
+    let error = ["ack-undeliverable error confirmed 1"];
+    judge(&[TWO, &call("", &bye(20))], &error);
+    judge(&[TWO, &call("repeat ok fully", "")], &error);
+}
+
+#[test]
 fn an_ack_too_big_for_a_link_or_out_of_hops_is_not_undeliverable() {
     for why in ["toobig", "ttl"] {
         let call = format!(

@@ -419,6 +419,20 @@ fn a_sender_that_sometimes_fails_over_is_warned_of_the_calls_where_it_did_not() 
 }
 
 #[test]
+fn who_failed_over_is_not_accused_long_after_or_because_a_packet_is_missing() {
+    let over = [
+        call("a1", "+15551234567", 0, "gw1", 503),
+        call("a2", "+15551234567", 1, "gw2", 200),
+    ]
+    .concat();
+    let later = call("b1", "+15557654321", 500, "gw1", 200);
+    judge(&[ROUTES, &over, &later, "end 900\n"], &[]);
+    let unseen = over.replace("gw2 INVITE", "gw2 INVITE lost");
+    assert_ne!(unseen, over);
+    judge(&[ROUTES, &unseen, &later, "end 900\n"], &[]);
+}
+
+#[test]
 fn a_loop_of_three_proxies_is_seen_and_a_way_through_two_is_not() {
     let scene = "
 host  alice 10.1.0.1:5060

@@ -342,6 +342,7 @@ fn facts_of(dialog: &AnsweredDialog<'_>, index: usize) -> Option<Facts> {
         path: leg.path(),
         stated: dialog.byes.iter().any(|bye| bye.says_no_ack),
         undeliverable,
+        repeats_after_error: last_error.is_some_and(|error| at(leg.last().time) > error),
         cancel: dialog.cancel.map(|cancel| at(cancel.time)),
         callee_died: dialog.callee_unreachable.is_some()
             || is_left_unanswered(dialog, leg.flow.transport.is_reliable()),
@@ -428,6 +429,9 @@ fn weigh_alone(decision: &Decision, facts: &Facts) -> (Severity, Confidence) {
         // Without repeats of the 2xx one missed packet and the callee's BYE look the same.
         Verdict::AckDroppedAt if rests_on_one_packet(decision, facts) => {
             standing(Standing::Probable)
+        }
+        Verdict::AckUndeliverable if !decision.qualifiers.is_empty() => {
+            standing(Standing::Tolerated)
         }
         Verdict::AckUndeliverable
         | Verdict::AckDroppedAt

@@ -452,6 +452,10 @@ impl Call {
                     && ack.flow.dst == flow.dst
                 {
                     ack.undeliverable = Some(now);
+                    // Whether the callee had another one, what follows shows.
+                    for dialog in self.answered.iter_mut().filter(|d| d.is_exact(ack)) {
+                        dialog.acked = false;
+                    }
                 }
             }
         } else if quoted.is_request() {

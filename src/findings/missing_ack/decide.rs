@@ -45,6 +45,8 @@ pub struct Facts {
     pub stated: bool,
     /// An ICMP error says that the ACK did not arrive, and no later one did without.
     pub undeliverable: bool,
+    /// A copy of the 2xx came after that error.
+    pub repeats_after_error: bool,
     /// When the caller cancelled.
     pub cancel: Option<f64>,
     /// The callee was reported unreachable, or the caller's requests went unanswered.
@@ -214,7 +216,15 @@ pub fn decide(facts: &Facts) -> Decision {
     let gave_up = timing.gave_up && !is_coincidence;
     let failed = timing.repeats == Repeats::RanOut || gave_up || facts.stated;
     if facts.undeliverable {
-        return plain(Verdict::AckUndeliverable);
+        // (DOMAIN C.5 does not ask for repeats here. But a callee that goes on and then falls silent has had a later
+        // ACK, which this tap did not see, and so has one that lives on.)
+        let fell_silent = facts.repeats_after_error && timing.repeats == Repeats::Stopped;
+        let lives = facts.live && timing.repeats != Repeats::RanOut;
+        return if (fell_silent || lives) && !facts.stated {
+            said(Verdict::AckUndeliverable, &["tolerated"])
+        } else {
+            plain(Verdict::AckUndeliverable)
+        };
     }
     if !facts.exact.is_empty() {
         return with_exact_ack(facts, &timing, failed);

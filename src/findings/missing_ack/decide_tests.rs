@@ -24,6 +24,7 @@ fn facts(copies: &[f64]) -> Facts {
         path: Path::Pinned,
         stated: false,
         undeliverable: false,
+        repeats_after_error: false,
         cancel: None,
         callee_died: false,
         callee_repeats: false,

@@ -120,7 +120,14 @@ pub(super) fn of(decision: &Decision, path_open: bool, count: u64) -> Words {
         },
         Verdict::AckUndeliverable => Words {
             title: format!("{calls}: the ACK could not be delivered"),
-            detail: "The ACK was sent, and an ICMP error says that it did not arrive.".to_owned(),
+            detail: format!(
+                "The ACK was sent, and an ICMP error says that it did not arrive.{}",
+                if decision.qualifiers.is_empty() {
+                    ""
+                } else {
+                    " The callee fell silent early, or the call went on all the same: another ACK reached it, which was not seen."
+                }
+            ),
             remediation: "Read the address in the ICMP error: it is the Contact (or Record-Route) of the 200. Make that element \
                  announce an address and port that can be reached from the caller's side.",
             raise: None,
@@ -484,7 +491,8 @@ pub(super) static TOPICS: &[Topic] = topics![
         [
             (
                 SEES,
-                "An ICMP or ICMPv6 unreachable error that quotes the ACK."
+                "An ICMP or ICMPv6 unreachable error that quotes the ACK. Information, with the qualifier tolerated, where the \
+            callee repeats its 200 after the error and then falls silent early, or the call lives on: it has had another ACK."
             ),
             (
                 TO_DO,
