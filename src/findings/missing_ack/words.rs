@@ -444,7 +444,7 @@ pub(super) static TOPICS: &[Topic] = topics![
             (
                 SEES,
                 "As no-ack-confirmed, lowered by its qualifier: capture-ends, capture-starts, one-way, capture-loss, capture-gap, \
-            few-copies, ended-early, give-up-bye (the callee did not repeat and hung up at 64*T1) or no-repeats. The last two rest on \
+            few-copies, ended-early, give-up-bye (the callee did not repeat and hung up just at 64*T1) or no-repeats. The last two rest on \
             one packet a call where the callee repeated nothing over UDP, and are information where the tap may have missed as many: \
             with lossy-tap answers without their requests show that it does so in silence, with one-packet nothing shows that it does not."
             ),
@@ -546,7 +546,8 @@ pub(super) static TOPICS: &[Topic] = topics![
         [
             (
                 SEES,
-                "A CANCEL of the INVITE before or within 1 s of the 2xx, and no ACK."
+                "A CANCEL of the INVITE before or within 1 s of the 2xx, and no ACK. Information with lossy-tap or one-packet, as \
+            no-ack-probable."
             ),
             (TO_DO, "The caller owes ACK, then BYE (RFC 3261 §9.1, §15)."),
         ]
@@ -558,7 +559,8 @@ pub(super) static TOPICS: &[Topic] = topics![
         [
             (
                 SEES,
-                "A BYE of the caller before the next copy of the 2xx was due."
+                "A BYE of the caller before the next copy of the 2xx was due, and no ACK. Information with lossy-tap or one-packet, as \
+            no-ack-probable."
             ),
             (
                 TO_DO,
@@ -603,7 +605,7 @@ pub(super) static TOPICS: &[Topic] = topics![
             (
                 SEES,
                 "Its qualifier says why: capture-ends, capture-starts, capture-gap (between two files), one-way, \
-            ended-early, give-up-bye (with one-way), no-repeats, time-step."
+            ended-early, give-up-bye (with one-way), no-repeats (also where the call went on after a single 200), time-step."
             ),
             (
                 TO_DO,
