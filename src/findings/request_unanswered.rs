@@ -304,6 +304,11 @@ fn weigh(case: Case, is_one_way: bool) -> Option<Key> {
             (suffers, Confidence::Confirmed)
         }
         How::Never(_) | How::Arrived | How::NotPassedOn(_) if is_lowered => return None,
+        // TCP acknowledges at once, and repeats what is not acknowledged. Where that was not seen, and the receiver
+        // answered others later, the tap misses what comes from there.
+        How::Never(Silence::Waited) | How::NotPassedOn(Silence::Waited) => {
+            (Severity::Info, Confidence::Probable)
+        }
         How::Never(_) | How::Arrived | How::NotPassedOn(_) => (lesser, Confidence::Probable),
         How::OnlyTrying(_) if case.loss => return None,
         // The element passes other calls on: one target of many is silent.
@@ -542,7 +547,7 @@ static TOPICS: &[Topic] = &[
                     "Confirmed where the sender repeats to the end, or an ICMP error says that the request did not arrive (icmp; information \
                      where later ones were answered, or the capture ends before another copy was due: capture-ends). \
                      Its qualifier lowers it: capture-loss, one-way (nothing was ever seen from the receiver to the sender), \
-                     few-copies (three copies or more, then the sender gave up), no-repeats (a reliable transport). With one of the last two, \
+                     few-copies (three copies or more, then the sender gave up), no-repeats (a reliable transport; information, unless TCP acknowledged the request at once: arrived). With one of the last two, \
                      nothing is said where packets are missing, or nothing came from the receiver after the request. arrived: TCP acknowledged the request. answered-beyond: \
                      the next hop shows an answer that did not come back on this one.",
                 ),

@@ -91,7 +91,7 @@ fn a_capture_that_ends_before_the_timer_says_nothing() {
     check(&[alive(), over_tcp(32.9)], &[]);
     check(
         &[alive(), over_tcp(33.1)],
-        &["never-answered(no-repeats) warning probable 1"],
+        &["never-answered(no-repeats) info probable 1"],
     );
 }
 
