@@ -221,6 +221,37 @@ fn few_calls_tried_again_and_again_are_told_as_few_calls() {
     );
 }
 
+/// The lines of a call centre, which all show one number, dial again and again, and each call is refused after a
+/// second.
+fn call_centre(number: impl Fn(u32) -> u32) -> String {
+    let mut text = TWO.to_owned();
+    text.push_str(&calls("pass", 0.0, 600, 1.0, "200"));
+    for no in 0..60_u32 {
+        let call = format!(
+            "call centre{no} from=+12155550000 to=+1777123{:04} at {}
+  0.0 alice -> bob INVITE
+  1.0 alice <- bob 438
+  1.1 alice -> bob ACK
+",
+            number(no),
+            400.0 + f64::from(no) * 0.4
+        );
+        text.push_str(&call);
+    }
+    text
+}
+
+#[test]
+fn a_call_centre_that_dials_many_numbers_or_one_on_many_lines_is_no_storm_of_few_calls() {
+    let numbers: [fn(u32) -> u32; 2] = [|no| no, |_| 42];
+    for number in numbers {
+        let analysed = of(&[&call_centre(number)]);
+        let (finding, facts) = burst(&analysed);
+        assert_eq!((finding.count, facts.storm_of_few_calls), (60, false));
+        assert_eq!(facts.distinct_calls, 60);
+    }
+}
+
 #[test]
 fn a_438_relayed_over_two_hops_and_repeated_counts_once() {
     let analysed = of(&["

@@ -37,6 +37,26 @@ call other at 120
   9.1 alice <- bob 200
 ";
 
+/// So many pings with their answers that a tap which misses packets in silence would miss some of them.
+const CAREFUL: &str = "
+call ping at 1 times 500 every 0.25
+  0.00 alice -> bob OPTIONS
+  0.05 alice <- bob 200
+";
+
+/// Plays `text` with a tap that is known to be careful, and without knowing it: what rests on one packet,
+/// `verdict(qualifier)`, accuses in the first case only.
+#[track_caller]
+fn judge_one_packet(texts: &[&str], verdict: &str) -> Judged {
+    let texts = |careful| [texts, &[careful]].concat();
+    let lowered = match verdict.strip_suffix(')') {
+        Some(open) => format!("{open},one-packet) info inconclusive 1"),
+        None => format!("{verdict}(one-packet) info inconclusive 1"),
+    };
+    judge(&texts(""), &[&lowered]);
+    judge(&texts(CAREFUL), &[&format!("{verdict} warning probable 1")])
+}
+
 /// What came of a scenario.
 struct Judged {
     ladder: Ladder,
@@ -188,6 +208,32 @@ end 300
         ],
         &[],
     );
+}
+
+#[test]
+fn an_undeliverable_ack_is_held_against_nobody_where_the_callee_shows_that_it_had_another() {
+    let call = |repeats: &str, end: &str| {
+        format!(
+            "
+call c1
+  0.0 alice -> bob INVITE
+  1.0 alice <- bob 200 as ok
+  {repeats}
+  1.05 alice -> bob ACK as ack
+  1.06 alice <- bob ICMP host ack
+  1.55 alice -> bob ACK lost
+{end}
+end 300
+"
+        )
+    };
+    let bye = |at| format!("  {at} alice -> bob BYE\n  +0.1 alice <- bob 200");
+    let tolerated = ["ack-undeliverable(tolerated) info tolerated 1"];
+    judge(&[TWO, &call("repeat ok 0.5", "")], &tolerated);
+    judge(&[TWO, &call("", &bye(60))], &tolerated);
+    let error = ["ack-undeliverable error confirmed 1"];
+    judge(&[TWO, &call("", &bye(20))], &error);
+    judge(&[TWO, &call("repeat ok fully", "")], &error);
 }
 
 #[test]
@@ -891,20 +937,20 @@ end 300
 
 #[test]
 fn a_cancel_that_crosses_the_200_leaves_the_ack_owed() {
-    judge(
+    judge_one_packet(
         &[
             TWO,
             "
-call c1
+call c1 at 150
   0.0 alice -> bob INVITE as inv
   1.0 alice <- bob 200 as ok
   0.99 alice -> bob CANCEL as cancel
   1.01 alice <- bob 200 CANCEL
   repeat ok 0.5 1.5
-end 3
+end 153
 ",
         ],
-        &["cancel-crossed-200 warning probable 1"],
+        "cancel-crossed-200",
     )
     .quotes(&["inv", "ok", "cancel"]);
 }
@@ -932,7 +978,7 @@ end 300
 
 #[test]
 fn a_caller_that_hangs_up_at_once_without_ack_is_named() {
-    judge(
+    judge_one_packet(
         &[
             TWO,
             "
@@ -944,7 +990,7 @@ call c1
 end 300
 ",
         ],
-        &["uac-hung-up-without-ack warning probable 1"],
+        "uac-hung-up-without-ack",
     )
     .quotes(&["inv", "ok", "bye"]);
 }
@@ -1030,10 +1076,7 @@ call c1 at 60
   33.2 alice -> bob 200
 end 300
 ";
-    judge(
-        &[TWO, HUNG_UP],
-        &["no-ack-probable(give-up-bye) warning probable 1"],
-    );
+    judge_one_packet(&[TWO, HUNG_UP], "no-ack-probable(give-up-bye)");
     judge(
         &[TWO, SLOW, HUNG_UP],
         &[
@@ -1318,12 +1361,36 @@ end 300
 ";
 
 #[test]
-fn a_single_200_where_acks_of_others_pass_is_probable() {
+fn a_single_200_where_acks_of_others_pass_is_probable_if_the_tap_misses_nothing() {
+    judge_one_packet(&[TWO, OTHER, ONCE], "no-ack-probable(no-repeats)").quotes(&["inv", "ok"]);
+}
+
+#[test]
+fn a_call_that_went_on_after_a_single_200_had_its_ack_as_far_as_anybody_knows() {
+    for went_on in [
+        "3.8 alice -> bob BYE\n  3.9 alice <- bob 200",
+        "20.0 alice -> bob BYE\n  20.1 alice <- bob 200",
+        "9.0 alice -> bob UPDATE\n  9.1 alice <- bob 200",
+        "9.0 bob -> alice INFO\n  9.1 bob <- alice 200",
+    ] {
+        let call = format!("{ONCE}  {went_on}\n").replace("end 300\n", "");
+        judge(
+            &[TWO, OTHER, &call, CAREFUL, "end 300\n"],
+            &["inconclusive(no-repeats) info inconclusive 1"],
+        );
+    }
+    // An answer that came before another copy was due shows nothing.
+    let at_once = format!("{ONCE}  1.1 alice -> bob INFO\n  1.2 alice <- bob 200\n");
     judge(
-        &[TWO, OTHER, ONCE],
+        &[
+            TWO,
+            OTHER,
+            &at_once.replace("end 300\n", ""),
+            CAREFUL,
+            "end 300\n",
+        ],
         &["no-ack-probable(no-repeats) warning probable 1"],
-    )
-    .quotes(&["inv", "ok"]);
+    );
 }
 
 #[test]
@@ -1397,16 +1464,49 @@ fn a_single_200_proves_nothing_where_the_tap_loses_other_packets_in_silence() {
 }
 
 #[test]
-fn a_tap_that_shows_no_loss_or_less_than_what_is_absent_lowers_nothing() {
+fn as_many_single_200s_as_a_tap_does_not_miss_are_held_against_somebody() {
+    let missing = |calls: u32, missed, times: u32| {
+        let many = format!("call c1 at 500 times {times} every 10");
+        lossy(calls, missed).replace("call c1 at 500", &many)
+    };
+    // Of a hundred calls one, and nothing else shows that the tap is so good.
     let found = judge(
-        &[TWO, &lossy(100, 0)],
-        &["no-ack-probable(no-repeats) warning probable 1"],
+        &[TWO, &missing(100, 0, 1)],
+        &["no-ack-probable(no-repeats,one-packet) info inconclusive 1"],
     );
     assert!(!found.analysed.says("lossy-tap"));
-    let text = lossy(100, 3).replace("call c1 at 500", "call c1 at 500 times 40 every 10");
+    for (missed, times) in [(0, 5), (3, 40)] {
+        judge(
+            &[TWO, &missing(100, missed, times)],
+            &[&format!(
+                "no-ack-probable(no-repeats) warning probable {times}"
+            )],
+        );
+    }
+}
+
+#[test]
+fn a_caller_that_never_acknowledges_stands_out_among_many_that_do() {
+    let scene = "
+host alice 10.1.0.1:5060
+host carol 10.3.0.1:5060
+host bob   10.2.0.1:5060
+";
+    let carols = "
+call carol at 30 times 3 every 10
+  0.0 carol -> bob INVITE
+  1.0 carol <- bob 200
+call fine at 400
+  0.0 carol -> bob INVITE
+  1.0 carol <- bob 200
+  1.1 carol -> bob ACK
+end 1500
+";
+    let calls = lossy(100, 0).replace("call c1 at 500", "call c1 at 500 times 0 every 1");
+    let calls = calls.split("call c1").next().expect("the calls before");
     judge(
-        &[TWO, &text],
-        &["no-ack-probable(no-repeats) warning probable 40"],
+        &[scene, calls, carols],
+        &["no-ack-probable(no-repeats) warning probable 3"],
     );
 }
 

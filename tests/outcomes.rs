@@ -1200,7 +1200,7 @@ end 400
         "
 INVITE 1 initial, until 400
   p > bob, 2 via: 0.01, 486 at 1, ACK 1.01
-  alice > p, 1 via: 0
+  alice > p, 1 via: 0, ACK 1.03
 ",
     );
 }

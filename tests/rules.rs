@@ -254,7 +254,7 @@ end 300
 
 #[test]
 fn a_call_stuck_behind_100_is_told_and_a_ringing_one_is_not() {
-    let call = |second: &str| {
+    let call = |second: &str, gone: &str| {
         format!(
             "
 call c1
@@ -263,18 +263,59 @@ call c1
   {second}
   25.0 alice -> p CANCEL as stop
   25.1 p -> alice 200 CANCEL
-  25.2 p -> alice 487 INVITE as gone
-  25.3 alice -> p ACK for gone
+  {gone} INVITE as gone
+  +0.1 alice -> p ACK for gone
 end 300
 "
         )
     };
     judge(
-        &[PROXY, &call("")],
+        &[PROXY, &call("", "33.0 p -> alice 408")],
         &["stuck-behind-100(cancelled) warning probable 1"],
     )
     .quotes(&["inv", "try", "stop", "gone"]);
-    judge(&[PROXY, &call("2.0 p -> alice 180")], &[]);
+    judge(
+        &[PROXY, &call("2.0 p -> alice 180", "25.2 p -> alice 487")],
+        &[],
+    );
+    // The 180 alone, as far as anybody knows.
+    judge(
+        &[
+            PROXY,
+            &call("2.0 p -> alice 180 lost", "25.2 p -> alice 487"),
+        ],
+        &["stuck-behind-100(cancelled,one-packet) info inconclusive 1"],
+    );
+}
+
+#[test]
+fn who_had_an_answer_that_the_tap_missed_is_not_stuck_behind_100() {
+    let call = |answer: &str| {
+        format!(
+            "
+call c1
+  0.00 alice -> p INVITE
+  0.01 p -> alice 100
+{answer}
+end 500
+"
+        )
+    };
+    // What was sent was seen, or never passed this tap.
+    for answer in [
+        "  1.0 p -> alice 486 lost\n  1.1 alice -> p ACK",
+        "  1.0 p -> alice 200 lost\n  1.1 alice -> p ACK",
+        "  1.0 p -> alice 200 lost\n  1.1 alice -> p ACK lost\n  50.0 alice -> p BYE\n  50.1 p -> alice 200",
+        "  1.0 p -> alice 200 lost\n  1.1 alice -> p ACK lost\n  50.0 p -> alice BYE\n  50.1 alice -> p 200",
+        "  1.0 p -> alice 200 lost\n  1.1 alice -> p ACK lost\n  30.0 alice -> p UPDATE\n  30.1 p -> alice 200",
+        "  1.0 p -> alice 200 lost\n  1.1 alice -> p ACK lost\n  1.2 p -> alice RTP count=50 every=0.5",
+    ] {
+        judge(&[PROXY, &call(answer)], &[]);
+    }
+    judge(
+        &[PROXY, &call("  1.1 alice -> p RTP count=50 every=0.5")],
+        &["stuck-behind-100 warning probable 1"],
+    );
 }
 
 // Peers that fail.
@@ -375,6 +416,20 @@ fn a_sender_that_sometimes_fails_over_is_warned_of_the_calls_where_it_did_not() 
     .quotes(&["invb1", "endb1"]);
     let both = [not, call("b2", "+15557654321", 402, "gw2", 200)].concat();
     judge(&[ROUTES, &over, &both, "end 900\n"], &[]);
+}
+
+#[test]
+fn who_failed_over_is_not_accused_long_after_or_because_a_packet_is_missing() {
+    let over = [
+        call("a1", "+15551234567", 0, "gw1", 503),
+        call("a2", "+15551234567", 1, "gw2", 200),
+    ]
+    .concat();
+    let later = call("b1", "+15557654321", 500, "gw1", 200);
+    judge(&[ROUTES, &over, &later, "end 900\n"], &[]);
+    let unseen = over.replace("gw2 INVITE", "gw2 INVITE lost");
+    assert_ne!(unseen, over);
+    judge(&[ROUTES, &unseen, &later, "end 900\n"], &[]);
 }
 
 #[test]

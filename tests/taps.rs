@@ -99,9 +99,9 @@ call c1 at 60
   1.0 alice <- bob 200
 ";
 
-/// Never half a second of silence.
+/// Never half a second of silence, and so many answers that a tap which misses packets would miss some.
 const BUSY: &str = "
-call busy times 300 every 0.4
+call busy times 600 every 0.2
   0.0 alice -> bob OPTIONS
   0.1 alice <- bob 200
 ";
@@ -667,7 +667,8 @@ call far times 12 every 10
 #[test]
 fn evidence_names_the_file_of_a_frame_where_there_are_several() {
     let call = format!("{SINGLE}  repeat ok fully\n").replace("200\n", "200 as ok\n");
-    let all = records(&[TWO, OTHERS, &call, BUSY]);
+    let busy = BUSY.replace("600 every 0.2", "300 every 0.4");
+    let all = records(&[TWO, OTHERS, &call, &busy]);
     let whole = analysed(&[&all]);
     let evidence = |analysed: &Analysed| analysed.finding().evidence.clone().unwrap_or_default();
     assert!(

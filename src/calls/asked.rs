@@ -5,14 +5,15 @@
 //! kept, never what proves the password. Capped: [`TEXT`] bytes of a text, `ROOM` of all.
 //!
 //! # References
-//! - RFC 3261 §20, RFC 4028 §4 and §5 (session timers), RFC 7616 §3.4 (credentials)
+//! - RFC 3261 §20, RFC 4028 §4 and §5 (session timers), RFC 7616 §3.4 (credentials), RFC 5393 §5.3
+//!   (Max-Breadth), RFC 5626 §5.3 (flows), RFC 8599 §4.1 (push notifications)
 
 use std::sync::Arc;
 
 use super::key;
 use super::offer::{Offer, Room};
 use crate::sip::challenge;
-use crate::sip::value::{Address, digits, param};
+use crate::sip::value::{Address, Uri, digits, param};
 use crate::sip::{Message, MethodKind, Name, Sdp, StartLine};
 
 /// Bytes kept of a text.
@@ -57,6 +58,12 @@ pub enum Field {
     MinSe,
     /// The expiry asked for, seconds in four bytes.
     Expires,
+    /// Max-Breadth, four bytes.
+    MaxBreadth,
+    /// The first Route, where it names a flow (RFC 5626 §5.3).
+    Flow,
+    /// The push notification service of a REGISTER's Contact (RFC 8599 §4.1.1).
+    PushProvider,
     /// Credentials begin: whether for a proxy, and the nonce's digest in eight bytes.
     Credentials,
     /// Of the credentials before.
@@ -227,6 +234,13 @@ impl Asked {
         texts.number(Field::SessionExpires, seconds(Name::SessionExpires));
         texts.number(Field::MinSe, seconds(Name::MinSe));
         texts.number(Field::Expires, expires(message, method.kind));
+        texts.number(
+            Field::MaxBreadth,
+            message.named("Max-Breadth").and_then(leading_number),
+        );
+        texts.put(Field::Flow, flow(message), TEXT);
+        let provider = (method.kind == MethodKind::Register).then(|| push_provider(message));
+        texts.put(Field::PushProvider, provider.flatten(), TEXT);
         texts.credentials(message, Name::Authorization);
         texts.credentials(message, Name::ProxyAuthorization);
         let texts = texts.bytes.get(..texts.len).unwrap_or_default();
@@ -354,6 +368,20 @@ pub struct Credentials<'a> {
     pub algorithm: &'a [u8],
 }
 
+/// The URI of the first Route value, if it says that its user part names a flow.
+fn flow<'a>(message: &Message<'a>) -> Option<&'a [u8]> {
+    let route = message.items(Name::Route).next().and_then(Address::parse)?;
+    let uri = Uri::parse(route.uri)?;
+    param(uri.params, b"ob").map(|_| route.uri)
+}
+
+/// The service by which a client wants to be woken.
+fn push_provider<'a>(message: &Message<'a>) -> Option<&'a [u8]> {
+    let contacts = message.items(Name::Contact).filter_map(Address::parse);
+    let mut uris = contacts.filter_map(|contact| Uri::parse(contact.uri));
+    uris.find_map(|uri| param(uri.params, b"pn-provider"))
+}
+
 /// What a request wants to be granted: the shortest expiry of its Contacts, else Expires.
 fn expires(message: &Message<'_>, method: MethodKind) -> Option<u32> {
     let of_contacts = || {
@@ -413,6 +441,25 @@ Content-Type: application/sdp
 v=0
 m=audio 1 RTP/AVP 0
 ";
+
+    #[test]
+    fn a_route_is_kept_where_it_names_a_flow_and_a_push_service_without_its_token() {
+        let flow = "sip:VskztcQ@ep1.example.com;lr;ob";
+        let asked_with = |route: &str| {
+            asked(
+                &format!("INVITE sip:a@b SIP/2.0\nMax-Breadth: 12\nRoute: <{route}>\n\n"),
+                &[],
+            )
+        };
+        assert_eq!(asked_with(flow).text(Field::Flow), Some(flow.as_bytes()));
+        assert_eq!(asked_with(flow).number(Field::MaxBreadth), Some(12));
+        assert_eq!(asked_with("sip:p.example.com;lr").text(Field::Flow), None);
+        let register = asked(
+            "REGISTER sip:a SIP/2.0\nContact: <sip:a@1.2.3.4;pn-provider=acme;pn-param=app;pn-prid=secret>\n\n",
+            &[],
+        );
+        assert_eq!(register.text(Field::PushProvider), Some(b"acme".as_slice()));
+    }
 
     #[test]
     fn what_a_refusal_may_be_about_is_kept() {

@@ -15,10 +15,14 @@ use rustc_hash::FxBuildHasher;
 
 use super::Seen;
 use crate::packet::Segment;
-use crate::units::{Endpoint, Flow, Timestamp};
+use crate::units::{Endpoint, Flow, Span, Timestamp};
 
 /// Directions of connections remembered.
 const WAYS: usize = 32_768;
+
+/// TCP acknowledges at once, and what it repeats within this time. A tap on which that is not seen sooner misses what
+/// comes from there, and what is acknowledged later besides says nothing.
+const PROMPT: Span = Span::from_secs(32);
 
 /// Ports in one word of the set.
 const BITS: usize = 64;
@@ -81,7 +85,9 @@ impl Delivered {
             && segment.ack.wrapping_sub(end) < 1 << 31
         {
             way.open = None;
-            way.until = Some((sent, Seen::of(&segment.origin)));
+            if segment.origin.time.since(sent) < PROMPT {
+                way.until = Some((sent, Seen::of(&segment.origin)));
+            }
         }
     }
 
@@ -168,6 +174,20 @@ mod tests {
         assert!(of(flow(40_000, 5060), 1));
         assert!(!of(flow(40_000, 5060), 3));
         assert!(!of(flow(5060, 40_000), 1));
+    }
+
+    #[test]
+    fn what_is_acknowledged_half_a_minute_later_besides_says_nothing() {
+        for (seconds, expected) in [(31, true), (33, false)] {
+            let mut delivered = Delivered::default();
+            let sent = segment(1, flow(40_000, 5060), 0, 0, b"INVITE");
+            delivered.sent(&sent);
+            let mut later = segment(2, flow(5060, 40_000), 0, 6, b"");
+            later.origin.time = sent.origin.time.plus(Span::from_secs(seconds));
+            delivered.push(&later);
+            let of = delivered.of(&flow(40_000, 5060), sent.origin.time);
+            assert_eq!(of.is_some(), expected, "{seconds}");
+        }
     }
 
     #[test]

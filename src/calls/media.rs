@@ -91,6 +91,12 @@ struct Stretch {
 }
 
 impl Traffic {
+    /// Whether something came there after `time`.
+    pub(super) fn is_heard_after(&self, time: Timestamp) -> bool {
+        self.received
+            .is_some_and(|stretch| stretch.last.time > time)
+    }
+
     /// Adds what was seen at the same socket at another time.
     pub(super) fn merge(&mut self, other: &Self) {
         merge(&mut self.received, other.received);

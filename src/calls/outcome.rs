@@ -65,6 +65,9 @@ pub struct Exchanged<'a> {
     /// An ACK as for a 2xx (a branch of its own) to this CSeq number was seen: its sender had a final response,
     /// whether that was captured or not.
     pub acked: bool,
+    /// It came to somebody behind all hops that were seen, whatever answer of theirs was not captured: a request
+    /// inside a dialog that it made was seen, or RTP to where its sender expects it.
+    pub reached: bool,
     /// Request-URI, up to [`TEXT`] bytes; empty where the request was not seen.
     pub uri: &'a [u8],
     /// The URI in From, up to [`TEXT`] bytes; empty where it cannot be read.
@@ -110,7 +113,8 @@ pub struct Hop {
     pub ringing: Option<(StatusCode, Seen)>,
     /// Final responses, one a code and To tag, in the order of their first copies.
     pub finals: Vec<Final>,
-    /// The ACK to a non-2xx final (RFC 3261 §17.1.1.3); its last copy.
+    /// The ACK to a non-2xx final (RFC 3261 §17.1.1.3), or with the request's branch where no final was
+    /// captured; its last copy.
     pub ack: Option<Seen>,
     /// A CANCEL of it on this hop.
     pub cancel: Option<Seen>,

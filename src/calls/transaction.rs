@@ -221,6 +221,8 @@ pub(super) struct Progress {
     pub(super) refused: Option<Span>,
     /// Hops on which such a final waits for its ACK.
     pub(super) unacked: u8,
+    /// RTP came to its sender.
+    pub(super) heard: bool,
 }
 
 impl Transaction {

@@ -144,11 +144,17 @@ impl Rule for MissingAck {
     }
 }
 
-/// What a packet that the tap missed in silence lowers.
+/// What rests on single packets is lowered where the tap is known to miss as many in silence, …
 const LOSSY_TAP: &str = "lossy-tap";
 
+/// … and where nothing shows that it does not.
+const ONE_PACKET: &str = "one-packet";
+
 impl MissingAck {
-    /// Lowers what rests on a single absent ACK where the tap is known to miss as many packets.
+    /// Lowers what rests on a single absent ACK a call where the tap may have missed as many packets.
+    ///
+    /// A pair of hosts of which more ACKs are absent than that explains is a matter of its own; the others
+    /// are looked at together. Which qualifier says that the tap is known to miss packets.
     fn lower(&mut self, end: &End) -> Groups<Key> {
         let missed = &end.missed;
         let Self {
@@ -158,21 +164,31 @@ impl MissingAck {
             ..
         } = self;
         let all = dialogs.values().sum();
-        let mut cases: BTreeMap<Key, u64> = BTreeMap::new();
-        let mut counted = groups.regroup(|key, _, count, _| {
-            *cases.entry(key.clone()).or_default() += count;
+        let mut absent: BTreeMap<Peer, u64> = BTreeMap::new();
+        let mut counted = groups.regroup(|key, peer, count, _| {
+            if key.one_packet {
+                *absent.entry(peer).or_default() += count;
+            }
             Some(key.clone())
         });
+        absent.retain(|peer, count| {
+            let of = dialogs.get(peer).copied().unwrap_or(*count);
+            missed.explains(*count, of, dialogs.len())
+        });
+        let may_be_missed = missed.explains(absent.values().sum(), all, 1);
+        let why = if missed.is_lossy() {
+            LOSSY_TAP
+        } else {
+            ONE_PACKET
+        };
         let mut same = |from: &Key, key: Key| {
             let it = judged.get(from)?.clone();
             let open = it.path_open;
             judged.entry(key.clone()).or_insert(it).path_open |= open;
             Some(key)
         };
-        counted.regroup(|key, peer, count, _| {
-            let may_be_missed = key.one_packet
-                && (missed.explains(cases.get(key).copied().unwrap_or(count), all)
-                    || missed.explains(count, dialogs.get(&peer).copied().unwrap_or(count)));
+        counted.regroup(|key, peer, _, _| {
+            let may_be_missed = key.one_packet && may_be_missed && absent.contains_key(&peer);
             let told = Key {
                 one_packet: false,
                 ..key.clone()
@@ -184,7 +200,7 @@ impl MissingAck {
             if !qualifier.is_empty() {
                 qualifier.push(',');
             }
-            qualifier.push_str(LOSSY_TAP);
+            qualifier.push_str(why);
             let lowered = Key {
                 severity: std::cmp::Reverse(Severity::Info),
                 confidence: Confidence::Inconclusive,
@@ -322,9 +338,11 @@ fn facts_of(dialog: &AnsweredDialog<'_>, index: usize) -> Option<Facts> {
         paused: dialog.paused,
         gap: dialog.gap,
         live: false,
+        went_on: false,
         path: leg.path(),
         stated: dialog.byes.iter().any(|bye| bye.says_no_ack),
         undeliverable,
+        repeats_after_error: last_error.is_some_and(|error| at(leg.last().time) > error),
         cancel: dialog.cancel.map(|cancel| at(cancel.time)),
         callee_died: dialog.callee_unreachable.is_some()
             || is_left_unanswered(dialog, leg.flow.transport.is_reliable()),
@@ -338,12 +356,15 @@ fn facts_of(dialog: &AnsweredDialog<'_>, index: usize) -> Option<Facts> {
         reliable: leg.flow.transport.is_reliable(),
     };
     // A callee without ACK would have hung up by then, so an answer proves that it had one.
-    let alone = 1.3 * timing(&facts).window;
+    let times = timing(&facts);
+    let alone = 1.3 * times.window;
     let heard = dialog.media.and_then(|media| media.both_until());
     facts.live = dialog
         .last_success
         .max(heard)
         .is_some_and(|time| at(time) > alone);
+    let was_due = |time: Timestamp| at(time) >= times.gap;
+    facts.went_on = times.repeats == Repeats::Stopped && dialog.last_success.is_some_and(was_due);
     Some(facts)
 }
 
@@ -409,6 +430,9 @@ fn weigh_alone(decision: &Decision, facts: &Facts) -> (Severity, Confidence) {
         Verdict::AckDroppedAt if rests_on_one_packet(decision, facts) => {
             standing(Standing::Probable)
         }
+        Verdict::AckUndeliverable if !decision.qualifiers.is_empty() => {
+            standing(Standing::Tolerated)
+        }
         Verdict::AckUndeliverable
         | Verdict::AckDroppedAt
         | Verdict::AckAfterTimeout
@@ -438,6 +462,9 @@ fn finding(key: &Key, judged: &Judged, gathered: Gathered) -> Finding {
     let mut detail = words.detail;
     if key.qualifier.ends_with(LOSSY_TAP) {
         detail.push_str(" This tap misses packets in silence (see trust), as many as this and more: the ACK may be one of them.");
+    }
+    if key.qualifier.ends_with(ONE_PACKET) {
+        detail.push_str(" It rests on one packet a call that was not seen, and nothing in this capture shows that the tap misses as few: the ACK may have passed.");
     }
     gathered.finding(Said {
         rule: NAME,

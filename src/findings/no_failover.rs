@@ -135,7 +135,8 @@ impl NoFailover {
 
     /// Remembers that `hop` was tried.
     fn tried(&mut self, key: u64, hop: &Hop) {
-        let Some(request) = hop.request else { return };
+        // The answer of a target shows that it was tried, whether the request was captured or not.
+        let time = time_of(hop);
         let (src, dst) = (hop.flow.src.addr, hop.flow.dst.addr);
         if let Some(sender) = place(&mut self.senders, src, self.hosts)
             && sender.targets.len() < TARGETS
@@ -150,13 +151,13 @@ impl NoFailover {
             self.forgotten = self.forgotten.max(Some(time));
         }
         let known = self.attempts.entry(key).or_default();
-        let attempt = (request.time, host(dst));
+        let attempt = (time, host(dst));
         if !known.contains(&attempt) {
             if known.len() >= TARGETS {
                 known.remove(0);
             }
             known.push(attempt);
-            self.order.push_back((request.time, key));
+            self.order.push_back((time, key));
         }
     }
 
@@ -252,6 +253,13 @@ impl Rule for NoFailover {
             for failure in due {
                 self.judge(failure, false);
             }
+        }
+        // Nothing is forgotten that a failure still waits to be compared with.
+        let mut due = Vec::new();
+        self.failures
+            .pass(self.latest, |_, failure| due.push(failure));
+        for failure in due {
+            self.judge(failure, false);
         }
         self.forget();
     }

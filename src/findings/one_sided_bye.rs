@@ -72,6 +72,8 @@ struct Waiting {
 struct Case {
     how: How,
     loss: bool,
+    /// TCP acknowledged it.
+    arrived: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -128,6 +130,7 @@ impl OneSidedBye {
             case: Case {
                 how,
                 loss: exchanged.observed.loss,
+                arrived: hop.delivered.is_some(),
             },
             peer: Peer::of(&hop.flow),
             time: time_of(hop),
@@ -233,6 +236,8 @@ fn weigh(case: Case, is_one_way: bool) -> Option<Key> {
             (Severity::Warning, Confidence::Confirmed)
         }
         How::Unanswered(_) if is_lowered => return None,
+        // As of any request over TCP: its acknowledgment was not seen, either.
+        How::Unanswered(Silence::Waited) if !case.arrived => (Severity::Info, Confidence::Probable),
         How::Unanswered(_) => (Severity::Warning, Confidence::Probable),
         // The BYE that crossed it may be among what is missing.
         How::Unknown if case.loss => (Severity::Info, Confidence::Probable),
@@ -348,7 +353,7 @@ static TOPICS: &[Topic] = &[
                 (
                     "What it sees",
                     "Confirmed where the BYE is repeated to the end or an ICMP error reports it (icmp). Lowered by capture-loss, one-way, \
-                     few-copies (repeated twice or more and given up), no-repeats (a reliable transport). With one of the last two, \
+                     few-copies (repeated twice or more and given up), no-repeats (a reliable transport; information, unless TCP acknowledged the BYE at once). With one of the last two, \
                      nothing is said where packets are missing, or nothing came from the receiver after the BYE.",
                 ),
                 ("What to do", FIX_UNANSWERED),
@@ -465,7 +470,12 @@ mod tests {
                 hop.sent(90.0).answer(200, 90.1)
             });
         check(
-            &[invite(), bye(|hop| hop.over(Transport::Tcp)), later],
+            &[invite(), bye(|hop| hop.over(Transport::Tcp)), later.clone()],
+            &["bye-unanswered(no-repeats) info probable 1"],
+        );
+        let acked = bye(|hop| hop.over(Transport::Tcp).delivered(1.1));
+        check(
+            &[invite(), acked, later],
             &["bye-unanswered(no-repeats) warning probable 1"],
         );
         check(&[invite(), bye(|hop| hop.over(Transport::Tcp))], &[]);

@@ -3,11 +3,12 @@
 //! In: the attempts before and in a burst (`look`), and at the end the names of their values with
 //! the times of certificates. Out: an [`Onset`], if something fits: a certificate's end or
 //! revocation, a step of the tokens' age, another signer than before, a path that was not there
-//! before, the full hour. It says what coincides, with the refused and all attempts before and
+//! before, the full hour. It says what coincides, with the refused and all calls before and
 //! since, of whom it concerns and of all others; where nothing fits nothing is said.
 //!
-//! Where the ages of tokens scatter there is no step, and a call's retries, which may bring its token
-//! again, do not count; another signer than before is one only where the one before is gone.
+//! Calls are counted, not how often each was tried: one that is tried again and again the same way, and ends
+//! the same way, counts once, and fewer than five are no path. Where the ages of tokens scatter there is no step; another
+//! signer than before is one only where the one before is gone.
 //!
 //! A certificate is no onset where another cause is proven of most calls, or where calls with it
 //! go on to pass.
@@ -18,6 +19,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::partition::{Dimension, Traits, ValueId, Values};
+use super::tried::{Calls, FEW};
 use crate::stir::{CauseId, Grade, date};
 use crate::units::{NANOS_PER_SEC, Span, Timestamp};
 
@@ -73,7 +75,20 @@ pub struct Onset {
     pub evidence: String,
 }
 
-/// Refused and all attempts, before the burst and since.
+/// An attempt.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Try<'a> {
+    /// When it was answered.
+    pub(super) time: Timestamp,
+    /// When it was sent.
+    pub(super) sent: Timestamp,
+    /// Stands for its Call-ID.
+    pub(super) call: u64,
+    pub(super) traits: &'a Traits,
+    pub(super) is_refused: bool,
+}
+
+/// Refused and all calls, before the burst and since.
 #[derive(Clone, Copy, Debug, Default)]
 struct Sides {
     before: (u64, u64),
@@ -99,14 +114,14 @@ impl Sides {
     }
 }
 
-/// A value that most refused attempts have.
+/// A value that most refused calls have.
 #[derive(Clone, Copy, Debug)]
 struct Dominant {
     dimension: Dimension,
     id: ValueId,
-    /// Its first attempt among those that are looked at.
+    /// Its first call among those that are looked at.
     first: Timestamp,
-    /// Attempts before that.
+    /// Calls before that.
     heard: u64,
     mine: Sides,
     others: Sides,
@@ -125,18 +140,21 @@ pub(super) struct Looked {
     all: Sides,
 }
 
-/// Looks at the attempts up to a burst's end: when, what they share, whether refused.
+/// Looks at the attempts up to a burst's end, oldest first.
 ///
 /// `belongs`: the refusals that are the burst's, where it is one of a single key.
 pub(super) fn look<'a>(
-    attempts: &(impl Iterator<Item = (Timestamp, &'a Traits, bool)> + Clone),
+    attempts: impl Iterator<Item = Try<'a>>,
     (start, end): (Timestamp, Timestamp),
     belongs: &dyn Fn(&Traits) -> bool,
 ) -> Looked {
     let from = start.plus(Span::from_nanos(-BEFORE.nanos()));
+    let near = attempts.filter(|one| from <= one.time && one.time <= end);
+    let tried = distinct(near, start);
     let attempts = || {
-        let near = attempts.clone();
-        near.filter(move |one| from <= one.0 && one.0 <= end)
+        tried
+            .iter()
+            .map(|one| (one.time, one.traits, one.is_refused))
     };
     let mut looked = Looked {
         start,
@@ -207,6 +225,20 @@ pub(super) fn look<'a>(
         looked.ages = apart(ages(false), ages(true));
     }
     looked
+}
+
+/// Of a call that was tried again on the same way, with the same end, the first time before the burst
+/// and since.
+fn distinct<'a>(attempts: impl Iterator<Item = Try<'a>>, start: Timestamp) -> Vec<Try<'a>> {
+    let mut calls = Calls::default();
+    let mut known = HashSet::new();
+    attempts
+        .filter(|one| {
+            let (call, _) = calls.try_of(one.call, one.traits, (one.sent, one.time));
+            let way = ABOUT.map(|dimension| one.traits.id(dimension));
+            known.insert((call, way, one.is_refused, one.time >= start))
+        })
+        .collect()
 }
 
 /// The value that most of these have.
@@ -367,7 +399,10 @@ impl Looked {
     fn path(&self, values: &Values, captured: &dyn Fn(Timestamp) -> Timestamp) -> Option<Onset> {
         let mut others = self.about.iter();
         let new = others.find(|one| {
-            one.dimension != Dimension::X5u && one.mine.has_turned() && self.is_new(one, NEW)
+            one.dimension != Dimension::X5u
+                && one.mine.since.0 >= FEW
+                && one.mine.has_turned()
+                && self.is_new(one, NEW)
         })?;
         let value = values.name(new.dimension, new.id)?;
         Some(Onset {

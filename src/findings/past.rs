@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use super::examiner::{Signed, Word};
 use super::heard::Heard;
 use super::partition::{Traits, Values};
+use super::reading::digest;
 use super::rule::Peer;
 use super::watched::Watched;
 use crate::calls::{Attempt, ClockChange};
@@ -38,8 +39,12 @@ pub struct Past {
 pub struct Attempted {
     /// When it had its first final response, in steady time; no earlier than those before it.
     pub time: Timestamp,
+    /// When its INVITE was sent, likewise; where that was not seen, when it was answered.
+    pub sent: Timestamp,
     /// That response.
     pub at: FrameRef,
+    /// Digest of its Call-ID.
+    pub call: u64,
     /// Whose it was.
     pub peer: Peer,
     /// How it ended.
@@ -95,13 +100,16 @@ impl Past {
         self.begin(attempt.response.time);
         let time = self.watched.steady(attempt.response.time);
         let time = self.latest.map_or(time, |latest| latest.max(time));
+        let sent = attempt.invite.map(|sent| self.watched.steady(sent.time));
         self.latest = Some(time);
         if self.attempts.len() >= RECENT {
             self.attempts.pop_front();
         }
         self.attempts.push_back(Attempted {
             time,
+            sent: sent.unwrap_or(time),
             at: attempt.response.at,
+            call: digest(&[attempt.call_id]),
             peer: Peer::of(&attempt.flow),
             ending: Ending::of(attempt, signed),
             traits: signed.traits,

@@ -154,9 +154,10 @@ fn is_answered(exchanged: &Exchanged<'_>, hop: &Hop) -> bool {
                 (None, Some(_)) => false,
             }
     };
-    // Who acknowledges has had a final response, whether the tap saw it or not.
+    // Who acknowledges or goes on has had a final response, whether the tap saw it or not.
     first_answer(hop).is_some()
         || exchanged.acked
+        || exchanged.reached
         || hop.ack.is_some()
         || exchanged
             .hops

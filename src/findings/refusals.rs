@@ -114,8 +114,10 @@ struct Series {
 #[derive(Debug)]
 struct Refused {
     code: StatusCode,
-    /// Steady.
+    /// Steady, as are all times here.
     time: Timestamp,
+    /// When its INVITE was sent; where that was not seen, the same.
+    sent: Timestamp,
     call: Packed,
     traits: Traits,
     /// Why, as far as the capture shows: the cause to look at first.
@@ -236,6 +238,9 @@ impl Refusals {
         self.refused.push_back(Refused {
             code,
             time,
+            sent: attempt
+                .invite
+                .map_or(time, |sent| self.watched.steady(sent.time)),
             call: packed(attempt, self.call_id_bytes),
             traits: signed.traits,
             cause: signed

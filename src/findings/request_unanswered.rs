@@ -21,7 +21,7 @@ use super::reading::{
 use super::rule::{
     Confidence, End, Explanation, Finding, Peer, Rule, Severity, Topic, counted, readable,
 };
-use super::table::Table;
+use super::table::{Table, place};
 use crate::calls::{Exchanged, Hop};
 use crate::limits::Limits;
 use crate::sip::MethodKind;
@@ -43,9 +43,18 @@ pub struct RequestUnanswered {
     text_bytes: usize,
     past: Arc<Past>,
     pairs: usize,
-    /// Pairs of hosts with an INVITE that was answered from behind the receiver, and when last.
-    passing: Table<Peer, Timestamp>,
+    /// INVITEs by pair of hosts.
+    ways: Table<Peer, Way>,
     groups: Groups<Case>,
+}
+
+/// The INVITEs of a pair of hosts.
+#[derive(Clone, Copy, Debug, Default)]
+struct Way {
+    /// All of them.
+    count: u64,
+    /// When one was last answered from behind the receiver.
+    passing: Option<Timestamp>,
 }
 
 /// What is known while the capture goes on.
@@ -58,6 +67,8 @@ struct Case {
     cut: bool,
     /// Meanwhile another INVITE was answered from behind the receiver.
     passing: bool,
+    /// One provisional response that the tap missed would explain it.
+    one_packet: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -90,6 +101,8 @@ struct Key {
     cut: bool,
     /// Other INVITEs got an answer from behind the element.
     passing: bool,
+    /// One provisional response that the tap missed would explain each, and nothing shows that it misses none.
+    one_packet: bool,
 }
 
 impl RequestUnanswered {
@@ -99,7 +112,7 @@ impl RequestUnanswered {
             text_bytes: limits.call_id_bytes,
             past: Arc::default(),
             pairs: limits.host_pairs,
-            passing: Table::default(),
+            ways: Table::default(),
             groups: Groups::new(limits),
         }
     }
@@ -116,11 +129,11 @@ impl Rule for RequestUnanswered {
         }
         for hop in exchanged.hops {
             let peer = Peer::of(&hop.flow);
-            if let Some(time) = passed_on(exchanged, hop)
-                && (self.passing.len() < self.pairs || self.passing.contains_key(&peer))
+            if exchanged.method == MethodKind::Invite
+                && let Some(way) = place(&mut self.ways, peer, self.pairs)
             {
-                let last = self.passing.entry(peer).or_insert(time);
-                *last = time.max(*last);
+                way.count += 1;
+                way.passing = way.passing.max(passed_on(hop));
             }
             let Some(how) = judge(exchanged, hop) else {
                 continue;
@@ -131,9 +144,10 @@ impl Rule for RequestUnanswered {
                 loss: exchanged.observed.loss,
                 cut: is_cut(exchanged, hop),
                 passing: self
-                    .passing
+                    .ways
                     .get(&peer)
-                    .is_some_and(|last| *last >= time_of(hop)),
+                    .is_some_and(|way| way.passing >= Some(time_of(hop))),
+                one_packet: is_one_packet(how, hop),
             };
             self.groups.add(
                 case,
@@ -149,14 +163,24 @@ impl Rule for RequestUnanswered {
         self.past = Arc::clone(past);
     }
 
-    fn finish(&mut self, _end: &End, out: &mut dyn FnMut(Finding)) {
-        let (heard, passing) = (&self.past.heard, &self.passing);
+    fn finish(&mut self, end: &End, out: &mut dyn FnMut(Finding)) {
+        let (heard, ways) = (&self.past.heard, &self.ways);
         let mut groups = self.groups.regroup(|case, peer, count, since| {
             let is_one_way = is_one_way(heard, *case, peer, since);
             // One among others of the capture is one silent target; several with none between them
             // that was answered are more.
-            let is_passing = case.passing || count == 1 && passing.contains_key(&peer);
-            weigh(*case, is_one_way, is_passing)
+            let way = ways.get(&peer).copied().unwrap_or_default();
+            let passing = case.passing || count == 1 && way.passing.is_some();
+            let may_be_missed = || {
+                let of = way.count.max(count);
+                case.one_packet && end.missed.explains(count, of, ways.len())
+            };
+            let case = Case {
+                passing,
+                one_packet: !passing && may_be_missed(),
+                ..*case
+            };
+            weigh(case, is_one_way)
         });
         groups.finish(&mut |key, gathered| {
             let said = said(*key, gathered.count);
@@ -185,11 +209,9 @@ fn judge(exchanged: &Exchanged<'_>, hop: &Hop) -> Option<How> {
     only_trying(exchanged, hop).map(How::OnlyTrying)
 }
 
-/// When somebody behind the receiver answered: it rang, or was answered or refused, not by a timer.
-fn passed_on(exchanged: &Exchanged<'_>, hop: &Hop) -> Option<Timestamp> {
-    if exchanged.method != MethodKind::Invite || hop.trying.is_none() {
-        return None;
-    }
+/// When somebody behind the receiver answered an INVITE: it rang, or was answered or refused, not by a timer.
+fn passed_on(hop: &Hop) -> Option<Timestamp> {
+    hop.trying?;
     let words = hop.finals.iter();
     let word = words.filter(|last| !is_any(last.code, &[401, 407, 408, 487, 504]));
     let progress = hop.progress.map(|(_, seen)| seen.time);
@@ -199,8 +221,9 @@ fn passed_on(exchanged: &Exchanged<'_>, hop: &Hop) -> Option<Timestamp> {
 /// How it ended that an INVITE got 100 and nothing else for long, if so.
 fn only_trying(exchanged: &Exchanged<'_>, hop: &Hop) -> Option<Ended> {
     let (trying, request) = (hop.trying?, hop.request?);
-    // An ACK answers a final response that the tap did not see.
-    if hop.progress.is_some() || (exchanged.acked || hop.ack.is_some()) && hop.finals.is_empty() {
+    // An ACK answers a final response that the tap did not see, and so does what follows from one.
+    let had_final = exchanged.acked || hop.ack.is_some() || exchanged.reached;
+    if hop.progress.is_some() || had_final && hop.finals.is_empty() {
         return None;
     }
     if let Some(cancel) = hop.cancel {
@@ -218,6 +241,24 @@ fn only_trying(exchanged: &Exchanged<'_>, hop: &Hop) -> Option<Ended> {
     waited.then_some(Ended::Never)
 }
 
+/// A proxy that has to cancel somebody who rang answers 487 so soon; one that waits for somebody silent does not,
+/// or is the callee itself.
+const RANG: Span = Span::from_secs(5);
+
+/// Whether a single 180 or 183 that the tap missed would make it a call that rang until somebody lost patience.
+fn is_one_packet(how: How, hop: &Hop) -> bool {
+    match how {
+        How::OnlyTrying(Ended::Cancelled) => hop.cancel.is_some_and(|cancel| {
+            let soon = |time: Timestamp| time.since(cancel.time) <= RANG;
+            hop.finals
+                .iter()
+                .any(|last| last.code.get() == 487 && soon(last.first.time))
+        }),
+        How::OnlyTrying(Ended::TimedOut) => true,
+        _ => false,
+    }
+}
+
 /// Whether the tap may not show answers, or there are none any more. Who repeats to the end is a witness, if only the direction
 /// was seen at all; else something must have come back since the request.
 fn is_one_way(heard: &Heard, case: Case, peer: Peer, since: Timestamp) -> bool {
@@ -232,7 +273,7 @@ fn is_one_way(heard: &Heard, case: Case, peer: Peer, since: Timestamp) -> bool {
 
 /// How bad, and how sure (DOMAIN C.4: what packets that were not captured could explain); `None`
 /// where they explain all of it.
-fn weigh(case: Case, is_one_way: bool, is_passing: bool) -> Option<Key> {
+fn weigh(case: Case, is_one_way: bool) -> Option<Key> {
     let is_call = case.method == MethodKind::Invite;
     let (suffers, lesser) = if is_call {
         (Severity::Error, Severity::Warning)
@@ -263,10 +304,16 @@ fn weigh(case: Case, is_one_way: bool, is_passing: bool) -> Option<Key> {
             (suffers, Confidence::Confirmed)
         }
         How::Never(_) | How::Arrived | How::NotPassedOn(_) if is_lowered => return None,
+        // TCP acknowledges at once, and repeats what is not acknowledged. Where that was not seen, and the receiver
+        // answered others later, the tap misses what comes from there.
+        How::Never(Silence::Waited) | How::NotPassedOn(Silence::Waited) => {
+            (Severity::Info, Confidence::Probable)
+        }
         How::Never(_) | How::Arrived | How::NotPassedOn(_) => (lesser, Confidence::Probable),
         How::OnlyTrying(_) if case.loss => return None,
         // The element passes other calls on: one target of many is silent.
-        How::OnlyTrying(_) if is_passing => (Severity::Info, Confidence::Probable),
+        How::OnlyTrying(_) if case.passing => (Severity::Info, Confidence::Probable),
+        How::OnlyTrying(_) if case.one_packet => (Severity::Info, Confidence::Inconclusive),
         How::OnlyTrying(_) => (Severity::Warning, Confidence::Probable),
     };
     let may_be_unseen = matches!(
@@ -281,7 +328,8 @@ fn weigh(case: Case, is_one_way: bool, is_passing: bool) -> Option<Key> {
         loss: case.loss && may_be_unseen,
         one_way: is_one_way && may_be_unseen,
         cut: is_cut,
-        passing: is_passing && matches!(case.how, How::OnlyTrying(_)),
+        passing: case.passing && matches!(case.how, How::OnlyTrying(_)),
+        one_packet: case.one_packet,
     })
 }
 
@@ -304,10 +352,13 @@ fn qualifier(key: Key) -> String {
     let loss = key.loss.then_some("capture-loss");
     let one_way = key.one_way.then_some("one-way");
     let cut = key.cut.then_some("capture-ends");
-    let all: Vec<_> = [beyond, how, arrived, passing, loss, one_way, cut]
-        .into_iter()
-        .flatten()
-        .collect();
+    let one_packet = key.one_packet.then_some("one-packet");
+    let all: Vec<_> = [
+        beyond, how, arrived, passing, one_packet, loss, one_way, cut,
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
     all.join(",")
 }
 
@@ -349,6 +400,8 @@ fn said(key: Key, count: u64) -> Said {
                 only_trying_detail(ended),
                 if key.passing {
                     " Other calls on this way were answered: the target of these is silent, not the element."
+                } else if key.one_packet {
+                    " Or it rang: one 180 or 183 a call that this tap missed would look the same, and nothing in this capture shows that it misses as few."
                 } else {
                     ""
                 }
@@ -494,7 +547,7 @@ static TOPICS: &[Topic] = &[
                     "Confirmed where the sender repeats to the end, or an ICMP error says that the request did not arrive (icmp; information \
                      where later ones were answered, or the capture ends before another copy was due: capture-ends). \
                      Its qualifier lowers it: capture-loss, one-way (nothing was ever seen from the receiver to the sender), \
-                     few-copies (three copies or more, then the sender gave up), no-repeats (a reliable transport). With one of the last two, \
+                     few-copies (three copies or more, then the sender gave up), no-repeats (a reliable transport; information, unless TCP acknowledged the request at once: arrived). With one of the last two, \
                      nothing is said where packets are missing, or nothing came from the receiver after the request. arrived: TCP acknowledged the request. answered-beyond: \
                      the next hop shows an answer that did not come back on this one.",
                 ),
@@ -512,7 +565,9 @@ static TOPICS: &[Topic] = &[
                     "What it sees",
                     "100 and no other response for 32 s; or until the caller's CANCEL (cancelled) or a 408 or 504 (timed-out) after \
                      15 s or more. Sooner, gateways and paging can explain it. Information where other INVITEs on the same way were answered from \
-                     behind (others-answered). The hop behind was not captured, or the verdict \
+                     behind (others-answered), or where one 180 that the tap missed would make each a call that rang, and what else \
+                     was seen does not show that it misses as few (one-packet). Not where an ACK, a request inside the dialog, or RTP \
+                     to the caller shows that there was an answer. The hop behind was not captured, or the verdict \
                      would be about that one.",
                 ),
                 ("What to do", FIX_ONLY_TRYING),

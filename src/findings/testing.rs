@@ -69,6 +69,7 @@ pub(crate) struct Made {
     credentials: bool,
     goes_on: bool,
     acked: bool,
+    reached: bool,
     hops: Vec<Hop>,
     observed: Observed,
 }
@@ -90,6 +91,7 @@ impl Made {
             credentials: false,
             goes_on: false,
             acked: false,
+            reached: false,
             hops: Vec::new(),
             observed: Observed {
                 until: at(END),
@@ -115,6 +117,12 @@ impl Made {
 
     pub(crate) fn callee(mut self, uri: &str) -> Self {
         uri.clone_into(&mut self.to);
+        self
+    }
+
+    /// Something shows that it reached somebody.
+    pub(crate) fn reached(mut self) -> Self {
+        self.reached = true;
         self
     }
 
@@ -190,6 +198,7 @@ impl Made {
             credentials: self.credentials,
             goes_on: self.goes_on,
             acked: self.acked,
+            reached: self.reached,
             uri: self.to.as_bytes(),
             from: self.from.as_bytes(),
             to: self.to.as_bytes(),
@@ -408,8 +417,25 @@ pub(crate) fn lines(findings: &[Finding]) -> Vec<String> {
         .collect()
 }
 
-/// What a rule finds in these exchanges, in a capture from 0 to [`END`].
-pub(crate) fn findings(mut rule: impl Rule, made: &[Made]) -> Vec<Finding> {
+/// What a rule finds in these exchanges, in a capture from 0 to [`END`] of which the tap missed nothing.
+pub(crate) fn findings(rule: impl Rule, made: &[Made]) -> Vec<Finding> {
+    findings_of(rule, made, CAREFUL)
+}
+
+/// A tap that saw every one of many requests.
+const CAREFUL: Share = Share {
+    missed: 0,
+    seen: 10_000,
+    first: FrameRef {
+        file: FileIndex(0),
+        no: FrameNo(0),
+    },
+    unanswered: 0,
+    answered: 0,
+};
+
+/// The same, of a tap that missed so many packets.
+pub(crate) fn findings_of(mut rule: impl Rule, made: &[Made], missed: Share) -> Vec<Finding> {
     rule.begin(at(0.0));
     let mut past = Past::new(1024);
     for made in made {
@@ -419,16 +445,20 @@ pub(crate) fn findings(mut rule: impl Rule, made: &[Made]) -> Vec<Finding> {
         });
     }
     rule.look_back(&Arc::new(past));
-    finish(rule)
+    finish_of(rule, missed)
 }
 
 /// What a rule has found when the capture ends at [`END`].
-pub(crate) fn finish(mut rule: impl Rule) -> Vec<Finding> {
+pub(crate) fn finish(rule: impl Rule) -> Vec<Finding> {
+    finish_of(rule, CAREFUL)
+}
+
+fn finish_of(mut rule: impl Rule, missed: Share) -> Vec<Finding> {
     let mut found = Vec::new();
     let end = End {
         first: at(0.0),
         last: at(END),
-        missed: Share::default(),
+        missed,
     };
     rule.finish(&end, &mut |finding| found.push(finding));
     found

@@ -1,17 +1,18 @@
 //! Tried: how many calls are behind the refusals of a burst, and how often each was tried.
 //!
-//! In: the refusals in order, with Call-ID, numbers and time. Out: [`Tried`]. Refusals with one
+//! In: the refusals in order, with Call-ID, numbers and times. Out: [`Tried`]. Refusals with one
 //! Call-ID are one call, and so are those of the same two numbers that come within 30 s of each
-//! other: a B2BUA dials again with a Call-ID of its own, and callers behind one number look the same,
-//! which is said. So a few calls that are tried again and
-//! again are told from a failure that hits many.
+//! other, one after the other: a B2BUA dials again with a Call-ID of its own, and callers behind one number look the same,
+//! which is said. Who calls while an earlier call still waits for its refusal is another caller: the lines of a
+//! call centre. So a few calls that are tried again and again are told from a failure that hits many.
 //!
 //! # References
 //! - DOMAIN G.5; RFC 8224 §6.1.1 (not more than one retry)
 
 use std::collections::HashMap;
+use std::hash::Hash;
 
-use super::partition::Traits;
+use super::partition::{Digits, Traits};
 use crate::units::{Span, Timestamp};
 
 /// The same numbers again within this time are the same call.
@@ -21,7 +22,7 @@ const SAME_CALL: Span = Span::from_secs(30);
 const STORM: f64 = 1.5;
 
 /// Calls below which a burst is the retries of a few.
-const FEW: u64 = 5;
+pub(super) const FEW: u64 = 5;
 
 /// How often the calls of a burst were tried.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -36,43 +37,75 @@ pub struct Tried {
     pub gap: Option<Span>,
 }
 
+/// Tries in their order, each with the call that it is one of.
+#[derive(Debug)]
+pub(super) struct Calls<K> {
+    /// When each call was tried last.
+    last: Vec<Timestamp>,
+    by_id: HashMap<K, usize>,
+    by_numbers: HashMap<(Digits, Digits), usize>,
+}
+
+impl<K> Default for Calls<K> {
+    fn default() -> Self {
+        Self {
+            last: Vec::new(),
+            by_id: HashMap::new(),
+            by_numbers: HashMap::new(),
+        }
+    }
+}
+
+impl<K: Eq + Hash> Calls<K> {
+    /// The number of the call that this is a try of, and how long ago the try before it ended; `id` stands for its
+    /// Call-ID, the times are of its INVITE and its final response.
+    pub(super) fn try_of(
+        &mut self,
+        id: K,
+        traits: &Traits,
+        (sent, time): (Timestamp, Timestamp),
+    ) -> (usize, Option<Span>) {
+        let numbers = traits.numbers();
+        // Nobody tries again before the refusal is there.
+        let is_soon = |call: &usize| {
+            let before = self.last.get(*call);
+            before.is_some_and(|before| *before <= sent && time.since(*before) <= SAME_CALL)
+        };
+        let same_numbers = numbers.and_then(|numbers| self.by_numbers.get(&numbers).copied());
+        let known = self.by_id.get(&id).copied();
+        let known = known.or_else(|| same_numbers.filter(is_soon));
+        let call = known.unwrap_or(self.last.len());
+        let gap = match self.last.get_mut(call) {
+            Some(before) => Some(time.since(std::mem::replace(before, time))),
+            None => {
+                self.last.push(time);
+                None
+            }
+        };
+        self.by_id.insert(id, call);
+        if let Some(numbers) = numbers {
+            self.by_numbers.insert(numbers, call);
+        }
+        (call, gap)
+    }
+}
+
 impl Tried {
-    /// Of refusals in their order: Call-ID, traits, time.
+    /// Of refusals in their order: Call-ID, traits, when the INVITE was sent and when it was refused.
     pub(super) fn of<'a>(
-        refusals: impl Iterator<Item = (&'a [u8], &'a Traits, Timestamp)>,
+        refusals: impl Iterator<Item = (&'a [u8], &'a Traits, (Timestamp, Timestamp))>,
     ) -> Self {
-        let mut last: Vec<Timestamp> = Vec::new();
-        let mut by_id: HashMap<&[u8], usize> = HashMap::new();
-        let mut by_numbers = HashMap::new();
+        let mut calls = Calls::default();
         let mut gaps = Vec::new();
         let mut count = 0;
-        for (call_id, traits, time) in refusals {
+        for (call_id, traits, times) in refusals {
             count += 1;
-            let numbers = traits.numbers();
-            let is_soon = |call: &usize| {
-                let before = last.get(*call);
-                before.is_some_and(|before| time.since(*before) <= SAME_CALL)
-            };
-            let same_numbers = numbers.and_then(|numbers| by_numbers.get(&numbers).copied());
-            let known = by_id.get(call_id).copied();
-            let known = known.or_else(|| same_numbers.filter(is_soon));
-            let call = known.unwrap_or(last.len());
-            match last.get_mut(call) {
-                Some(before) => {
-                    gaps.push(time.since(*before));
-                    *before = time;
-                }
-                None => last.push(time),
-            }
-            by_id.insert(call_id, call);
-            if let Some(numbers) = numbers {
-                by_numbers.insert(numbers, call);
-            }
+            gaps.extend(calls.try_of(call_id, traits, times).1);
         }
         gaps.sort_unstable();
         Self {
-            calls: u64::try_from(last.len()).unwrap_or(u64::MAX),
-            call_ids: u64::try_from(by_id.len()).unwrap_or(u64::MAX),
+            calls: u64::try_from(calls.last.len()).unwrap_or(u64::MAX),
+            call_ids: u64::try_from(calls.by_id.len()).unwrap_or(u64::MAX),
             refusals: count,
             gap: gaps.get(gaps.len() / 2).copied(),
         }
@@ -128,7 +161,10 @@ mod tests {
             })
             .collect();
         let rows = with_traits.iter();
-        Tried::of(rows.map(|(id, traits, time)| (*id, traits, *time)))
+        Tried::of(rows.map(|(id, traits, time)| {
+            let sent = time.plus(span(-0.2));
+            (*id, traits, (sent, *time))
+        }))
     }
 
     #[test]
@@ -154,6 +190,18 @@ mod tests {
         assert!(found.is_storm() && found.is_of_few_calls());
         assert!(found.is_by_numbers());
         assert_eq!(found.call_ids, 5);
+    }
+
+    #[test]
+    fn the_same_numbers_at_once_are_several_callers() {
+        let one = "17771230042";
+        let found = tried(&[
+            ("a", one, 0.0),
+            ("b", one, 0.1),
+            ("c", one, 0.15),
+            ("d", one, 0.4),
+        ]);
+        assert_eq!((found.calls, found.refusals), (3, 4));
     }
 
     #[test]

@@ -380,3 +380,46 @@ fn hostile_lists_stay_lists() {
         "asked for REFER; Allow A, B?x, ?script?",
     );
 }
+
+#[test]
+fn a_broken_flow_is_named_by_the_route_that_led_to_it() {
+    check_no(
+        &refused("INVITE", "  Route: <sip:VskztcQ@10.2.0.1;lr;ob>", 430, ""),
+        "sent to the flow of Route \"sip:VskztcQ@10.2.0.1;lr;ob\"",
+    );
+    // Another Route names no flow.
+    check_no(
+        &refused("INVITE", "  Route: <sip:10.2.0.1;lr>", 430, ""),
+        "",
+    );
+}
+
+#[test]
+fn a_440_says_how_many_branches_were_left() {
+    check_no(
+        &refused("INVITE", "  Max-Breadth: 1", 440, ""),
+        "Max-Breadth was 1",
+    );
+    check_no(
+        &refused("INVITE", "", 440, ""),
+        "the request carried no Max-Breadth",
+    );
+}
+
+#[test]
+fn a_555_compares_the_push_service_asked_for_with_those_there_are() {
+    let contact = "  Contact: <sip:alice@10.1.0.1;pn-provider=acme;pn-prid=secret>";
+    check_no(
+        &refused(
+            "REGISTER",
+            contact,
+            555,
+            "  Feature-Caps: *;+sip.pns=\"apns\"",
+        ),
+        "asked for push by \"acme\"; Feature-Caps \"*;+sip.pns='apns'\"",
+    );
+    check_no(
+        &refused("REGISTER", contact, 555, ""),
+        "asked for push by \"acme\"",
+    );
+}

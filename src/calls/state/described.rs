@@ -111,6 +111,24 @@ impl Call {
         (!seen.is_empty()).then_some(seen)
     }
 
+    /// Notes whether RTP came to the sender of an INVITE of which no final was seen.
+    pub(super) fn listen(&mut self, exchange: usize, peers: &Peers<'_>) {
+        let Some(exchange) = self.exchanges.get_mut(exchange) else {
+            return;
+        };
+        if exchange.method != MethodKind::Invite || exchange.progress.answered {
+            return;
+        }
+        let first = exchange.progress.first;
+        let of_sender = self.described.iter().filter(|d| d.tag == exchange.from_tag);
+        exchange.progress.heard = of_sender
+            .flat_map(|described| {
+                let now = peers.media.traffic(&described.socket, peers.slot);
+                now.into_iter().chain(described.kept.as_deref())
+            })
+            .any(|traffic| traffic.is_heard_after(first));
+    }
+
     /// Bytes of what is described.
     pub(super) fn described_weight(&self) -> usize {
         let kept = self.described.iter().filter(|d| d.kept.is_some()).count();

@@ -139,6 +139,7 @@ impl Call {
                 cancelled: false,
                 refused: None,
                 unacked: 0,
+                heard: false,
             },
             texts: if is_request {
                 Texts::default()
@@ -405,6 +406,7 @@ impl Call {
             credentials: exchange.credentials,
             goes_on: exchange.goes_on,
             acked,
+            reached: is_invite && (progress.heard || self.has_gone_on(exchange)),
             uri,
             from,
             to,
@@ -419,6 +421,22 @@ impl Call {
             };
             self.bye_told(&told, hops);
         }
+    }
+}
+
+impl Call {
+    /// Whether a request was seen inside a dialog that an initial INVITE made, and of which the tap saw no 2xx.
+    fn has_gone_on(&self, invite: &Exchange) -> bool {
+        let is_its = |other: &&Exchange| {
+            let is_senders = other.from_tag == invite.from_tag && other.to_tag != 0;
+            !other.initial && (is_senders || other.to_tag == invite.from_tag)
+        };
+        let is_anothers = |other: &Exchange| {
+            let mut dialogs = self.answered.iter();
+            dialogs.any(|d| d.side_of(other.from_tag, other.to_tag).is_some())
+        };
+        let mut others = self.exchanges.iter().filter(is_its);
+        invite.initial && others.any(|other| !is_anothers(other))
     }
 }
 

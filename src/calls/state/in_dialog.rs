@@ -153,6 +153,13 @@ impl Call {
             self.refusal_acked(refused, now, around);
             return;
         }
+        // Whatever it acknowledges, the tap has not seen it.
+        if let Some(hop) = known.and_then(|index| self.transactions.get_mut(index))
+            && !(hop.refused || hop.succeeded)
+            && let Some(kept) = &mut hop.kept
+        {
+            kept.acked(now.into());
+        }
         let branch = message
             .top_via()
             .and_then(|via| via.branch)
@@ -445,6 +452,10 @@ impl Call {
                     && ack.flow.dst == flow.dst
                 {
                     ack.undeliverable = Some(now);
+                    // Whether the callee had another one, what follows shows.
+                    for dialog in self.answered.iter_mut().filter(|d| d.is_exact(ack)) {
+                        dialog.acked = false;
+                    }
                 }
             }
         } else if quoted.is_request() {

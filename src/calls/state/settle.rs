@@ -85,6 +85,7 @@ impl Call {
                 !exchange.told && elapsed.is_none_or(|elapsed| exchange.due() <= elapsed)
             });
             if is_due {
+                self.listen(index, peers);
                 self.tell(index, end, peers.hops, out);
             }
         }

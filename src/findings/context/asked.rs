@@ -2,7 +2,8 @@
 //!
 //! # References
 //! - RFC 3261 §20 and §21.4, RFC 4028 §6, RFC 4412 §4.6.2, RFC 6086 §4.2.2, RFC 6442 §4.3,
-//!   RFC 6665 §8.3.2, RFC 3329 §2.3.1, RFC 3903 §11.2.1, RFC 8876 §5.1
+//!   RFC 6665 §8.3.2, RFC 3329 §2.3.1, RFC 3903 §11.2.1, RFC 8876 §5.1, RFC 5626 §5.3 (430), RFC 5393 §5.3 (440),
+//!   RFC 8599 §4.1 (555)
 
 use super::words::{Quoted, Token, Tokens, Words};
 use crate::calls::asked::{Asked, Field, Has};
@@ -105,6 +106,11 @@ fn later(code: u16, response: &ResponseSeen<'_>, asked: Option<&Asked>, words: &
                 words.part(format_args!("the request carried {has} Referred-By"));
             }
         }
+        430 => {
+            if let Some(flow) = text(Field::Flow) {
+                words.part(format_args!("sent to the flow of Route {}", Quoted(flow)));
+            }
+        }
         433 => {
             let is_anonymous = |uri: &[u8]| memchr::memmem::find(uri, b"anonymous").is_some();
             if message.from().is_some_and(|from| is_anonymous(from.uri)) {
@@ -114,6 +120,12 @@ fn later(code: u16, response: &ResponseSeen<'_>, asked: Option<&Asked>, words: &
         439 if asked.is_some_and(|asked| asked.supports(b"outbound") == Some(true)) => {
             words.part(format_args!("the request's Supported has outbound"));
         }
+        // A proxy puts it in where there is none, so the request may have none here.
+        440 => match asked.map(|asked| asked.number(Field::MaxBreadth)) {
+            Some(Some(breadth)) => words.part(format_args!("Max-Breadth was {breadth}")),
+            Some(None) => words.part(format_args!("the request carried no Max-Breadth")),
+            None => {}
+        },
         469 => {
             if let Some(package) = text(Field::InfoPackage) {
                 words.part(format_args!("sent package {}", Token(package)));
@@ -136,7 +148,12 @@ fn later(code: u16, response: &ResponseSeen<'_>, asked: Option<&Asked>, words: &
             }
         }
         494 => security(message, asked, words),
-        555 => named(message, "Feature-Caps", words),
+        555 => {
+            if let Some(provider) = text(Field::PushProvider) {
+                words.part(format_args!("asked for push by {}", Quoted(provider)));
+            }
+            named(message, "Feature-Caps", words);
+        }
         580 => {
             if let Some(require) = text(Field::Require) {
                 words.part(format_args!("asked with Require {}", Quoted(require)));

@@ -1,4 +1,4 @@
-//! 3xx, 408, 504, 482 and 483: the way a request took, and where it may go.
+//! 3xx, 408, 504, 440, 482 and 483: the way a request took, and where it may go.
 //!
 //! # References
 //! - RFC 3261 §16.3 (loops, Max-Forwards), §16.8 (time-outs of a proxy), §21.3
@@ -20,7 +20,7 @@ pub(super) fn tell(response: &ResponseSeen<'_>, refusal: &Refusal<'_>, words: &m
     match response.code.get() {
         300..400 | 485 => contacts(response, words),
         // Of a relayed one the hop on which it was made says more.
-        482 | 483 if !matches!(refusal.maker, Maker::Relayed { .. }) => {
+        440 | 482 | 483 if !matches!(refusal.maker, Maker::Relayed { .. }) => {
             loops(response, refusal, words);
         }
         _ => {}

@@ -97,6 +97,7 @@ impl Bench {
             credentials: goes_on,
             goes_on,
             acked: false,
+            reached: false,
             uri: b"",
             from: b"",
             to: b"",

@@ -20,9 +20,11 @@ fn facts(copies: &[f64]) -> Facts {
         paused: false,
         gap: false,
         live: false,
+        went_on: false,
         path: Path::Pinned,
         stated: false,
         undeliverable: false,
+        repeats_after_error: false,
         cancel: None,
         callee_died: false,
         callee_repeats: false,
@@ -355,6 +357,13 @@ fn one_2xx_and_silence_is_told_only_where_the_ack_had_to_pass() {
             },
         ),
         (
+            "a request inside it answered",
+            Facts {
+                went_on: true,
+                ..minute.clone()
+            },
+        ),
+        (
             "reliable",
             Facts {
                 reliable: true,
@@ -617,8 +626,17 @@ fn a_bye_after_half_a_minute_is_no_sign_where_the_callee_had_stopped_repeating()
         );
     }
     let gave_up = &["give-up-bye"];
-    for copies in [1, 5] {
-        let facts = uas_bye(34.0, first(copies));
+    for (copies, bye) in [(1, 32.1), (5, 34.0)] {
+        let facts = uas_bye(bye, first(copies));
         check("gave up", &facts, Verdict::NoAckProbable, gave_up);
+    }
+    // Some seconds off, and the time is all there is.
+    for bye in [29.0, 31.0, 34.0, 41.0] {
+        let open = Facts {
+            acks_of_others: false,
+            ..uas_bye(bye, first(1))
+        };
+        let silent = decide(&open);
+        assert_ne!(silent.verdict, Verdict::NoAckProbable, "BYE after {bye} s");
     }
 }

@@ -120,7 +120,14 @@ pub(super) fn of(decision: &Decision, path_open: bool, count: u64) -> Words {
         },
         Verdict::AckUndeliverable => Words {
             title: format!("{calls}: the ACK could not be delivered"),
-            detail: "The ACK was sent, and an ICMP error says that it did not arrive.".to_owned(),
+            detail: format!(
+                "The ACK was sent, and an ICMP error says that it did not arrive.{}",
+                if decision.qualifiers.is_empty() {
+                    ""
+                } else {
+                    " The callee fell silent early, or the call went on all the same: another ACK reached it, which was not seen."
+                }
+            ),
             remediation: "Read the address in the ICMP error: it is the Contact (or Record-Route) of the 200. Make that element \
                  announce an address and port that can be reached from the caller's side.",
             raise: None,
@@ -437,8 +444,9 @@ pub(super) static TOPICS: &[Topic] = topics![
             (
                 SEES,
                 "As no-ack-confirmed, lowered by its qualifier: capture-ends, capture-starts, one-way, capture-loss, capture-gap, \
-            few-copies, ended-early, give-up-bye (the callee did not repeat and hung up at 64*T1) or no-repeats. lossy-tap beside it: \
-            answers without their requests show that the tap misses as many packets in silence."
+            few-copies, ended-early, give-up-bye (the callee did not repeat and hung up just at 64*T1) or no-repeats. The last two rest on \
+            one packet a call where the callee repeated nothing over UDP, and are information where the tap may have missed as many: \
+            with lossy-tap answers without their requests show that it does so in silence, with one-packet nothing shows that it does not."
             ),
             (TO_DO, FIND_THE_ACK),
         ]
@@ -483,7 +491,8 @@ pub(super) static TOPICS: &[Topic] = topics![
         [
             (
                 SEES,
-                "An ICMP or ICMPv6 unreachable error that quotes the ACK."
+                "An ICMP or ICMPv6 unreachable error that quotes the ACK. Information, with the qualifier tolerated, where the \
+            callee repeats its 200 after the error and then falls silent early, or the call lives on: it has had another ACK."
             ),
             (
                 TO_DO,
@@ -537,7 +546,8 @@ pub(super) static TOPICS: &[Topic] = topics![
         [
             (
                 SEES,
-                "A CANCEL of the INVITE before or within 1 s of the 2xx, and no ACK."
+                "A CANCEL of the INVITE before or within 1 s of the 2xx, and no ACK. Information with lossy-tap or one-packet, as \
+            no-ack-probable."
             ),
             (TO_DO, "The caller owes ACK, then BYE (RFC 3261 §9.1, §15)."),
         ]
@@ -549,7 +559,8 @@ pub(super) static TOPICS: &[Topic] = topics![
         [
             (
                 SEES,
-                "A BYE of the caller before the next copy of the 2xx was due."
+                "A BYE of the caller before the next copy of the 2xx was due, and no ACK. Information with lossy-tap or one-packet, as \
+            no-ack-probable."
             ),
             (
                 TO_DO,
@@ -594,7 +605,7 @@ pub(super) static TOPICS: &[Topic] = topics![
             (
                 SEES,
                 "Its qualifier says why: capture-ends, capture-starts, capture-gap (between two files), one-way, \
-            ended-early, give-up-bye (with one-way), no-repeats, time-step."
+            ended-early, give-up-bye (with one-way), no-repeats (also where the call went on after a single 200), time-step."
             ),
             (
                 TO_DO,

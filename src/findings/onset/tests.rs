@@ -13,6 +13,8 @@ const END: f64 = 7450.0;
 struct Calls {
     values: Values,
     rows: Vec<(Timestamp, Traits, bool)>,
+    /// The rows from this one on are tries of one call.
+    one_call_from: Option<u64>,
 }
 
 impl Calls {
@@ -47,12 +49,20 @@ impl Calls {
     ) -> Option<Onset> {
         self.values
             .date(|x5u| dated.filter(|_| x5u == "https://a").cloned());
-        let rows = self
-            .rows
-            .iter()
-            .map(|(time, traits, is)| (*time, traits, *is));
-        let looked = look(&rows, (at(START), at(END)), &|_| true);
+        let looked = self.looked(START, END);
         looked.named((&self.values, &|time| time), main, of_identity)
+    }
+
+    fn looked(&self, start: f64, end: f64) -> Looked {
+        let rows = self.rows.iter().zip(0..);
+        let rows = rows.map(|((time, traits, is_refused), call)| Try {
+            time: *time,
+            sent: *time,
+            call: self.one_call_from.map_or(call, |from| call.min(from)),
+            traits,
+            is_refused: *is_refused,
+        });
+        look(rows, (at(start), at(end)), &|_| true)
     }
 
     fn onset(&mut self) -> Option<Onset> {
@@ -211,6 +221,9 @@ fn a_path_that_was_not_there_before_is_named_and_an_old_one_is_not() {
         "{}",
         found.evidence
     );
+    // Ten tries of one call.
+    calls.one_call_from = Some(345);
+    assert_eq!(calls.onset_of(None, None, false), None);
     // The capture begins with it: nobody knows what was before.
     let mut calls =
         Calls::default()
@@ -228,15 +241,7 @@ fn the_full_hour_is_named_where_nothing_else_is() {
             0.5,
             true,
         );
-        let rows = calls
-            .rows
-            .iter()
-            .map(|(time, traits, is)| (*time, traits, *is));
-        let looked = look(
-            &rows,
-            (at(f64::from(start)), at(f64::from(start) + 99.0)),
-            &|_| true,
-        );
+        let looked = calls.looked(f64::from(start), f64::from(start) + 99.0);
         calls.values.date(|_| None);
         kind(looked.named((&calls.values, &|time| time), None, true))
     };

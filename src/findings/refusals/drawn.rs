@@ -85,7 +85,10 @@ impl Refusals {
         let two_sides =
             attempts().filter(|judged| judged.refused == Some(code) || judged.is_passed());
         let sides = two_sides.map(|judged| (&judged.one.traits, judged.refused == Some(code)));
-        let tried = Tried::of(refusals().map(|one| (one.call.call_id(), &one.traits, one.time)));
+        let tried = Tried::of(refusals().map(|one| {
+            let times = (one.sent, one.time);
+            (one.call.call_id(), &one.traits, times)
+        }));
         let compared = compare(&sides, tried.calls);
         let mut exceptions = Exceptions::default();
         if let Some(strongest) = compared.strongest() {
@@ -121,9 +124,16 @@ impl Refusals {
         let signers: BTreeSet<_> = refusals()
             .filter_map(|one| one.traits.id(Dimension::X5u))
             .collect();
-        let timed = all()
-            .filter(|judged| judged.one.time <= burst.end)
-            .map(|Judged { one, refused }| (one.time, &one.traits, refused == Some(code)));
+        let timed =
+            all()
+                .filter(|judged| judged.one.time <= burst.end)
+                .map(|Judged { one, refused }| onset::Try {
+                    time: one.time,
+                    sent: one.sent,
+                    call: one.call,
+                    traits: &one.traits,
+                    is_refused: refused == Some(code),
+                });
         let calls = refusals().take(self.calls_per_finding);
         Drawn {
             calls: calls.map(|refused| refused.call.call()).collect(),
@@ -138,7 +148,7 @@ impl Refusals {
                 .collect(),
             signers: signers.len(),
             after,
-            looked: onset::look(&timed, (burst.start, burst.end), belongs),
+            looked: onset::look(timed, (burst.start, burst.end), belongs),
         }
     }
 

@@ -1,7 +1,8 @@
 //! Requests without an answer, and what explains them away.
 
 use super::*;
-use crate::findings::testing::{Made, MadeHop, findings, lines, only};
+use crate::findings::missed::Share;
+use crate::findings::testing::{Made, MadeHop, findings, findings_of, lines, only};
 use crate::units::Transport;
 
 const A: [f64; 6] = [1.5, 2.5, 4.5, 8.5, 16.5, 32.5];
@@ -90,7 +91,7 @@ fn a_capture_that_ends_before_the_timer_says_nothing() {
     check(&[alive(), over_tcp(32.9)], &[]);
     check(
         &[alive(), over_tcp(33.1)],
-        &["never-answered(no-repeats) warning probable 1"],
+        &["never-answered(no-repeats) info probable 1"],
     );
 }
 
@@ -322,4 +323,37 @@ fn who_acknowledges_had_an_answer_that_the_tap_missed() {
     let stuck = || sent("INVITE", |hop| hop.trying(1.1));
     let repeated = || sent("INVITE", |hop| hop.again(&A[..3]));
     check(&[alive(), stuck().acked(), repeated().acked()], &[]);
+    check(&[stuck().reached()], &[]);
+}
+
+#[test]
+fn one_ringing_response_that_the_tap_may_have_missed_makes_nobody_silent() {
+    let judged = |made: &[Made]| {
+        let rule = RequestUnanswered::new(&Limits::default());
+        lines(&findings_of(rule, made, Share::default()))
+    };
+    let gave_up = |code, answer| {
+        sent("INVITE", move |hop| {
+            hop.trying(1.1).cancel(20.0).answer(code, answer)
+        })
+    };
+    assert_eq!(
+        judged(&[gave_up(487, 20.1)]),
+        ["stuck-behind-100(cancelled,one-packet) info inconclusive 1"]
+    );
+    let timed_out = sent("INVITE", |hop| hop.trying(1.1).answer(408, 33.0));
+    assert_eq!(
+        judged(&[timed_out]),
+        ["stuck-behind-100(timed-out,one-packet) info inconclusive 1"]
+    );
+    // Who had rung would have answered the CANCEL at once.
+    for late in [gave_up(487, 30.0), gave_up(408, 23.0)] {
+        assert_eq!(
+            judged(&[late]),
+            ["stuck-behind-100(cancelled) warning probable 1"]
+        );
+    }
+    // Nor is it one packet where nothing came at all.
+    let never = sent("INVITE", |hop| hop.trying(1.1));
+    assert_eq!(judged(&[never]), ["stuck-behind-100 warning probable 1"]);
 }
