@@ -78,7 +78,7 @@ impl Config {
         let redact = args.output.redact || args.output.redact_key.is_some();
         if redact && args.input.keylog.is_some() {
             return Err(
-                Problem::usage("a redacted report leaves out what was encrypted")
+                Problem::usage("what is redacted leaves out what was encrypted")
                     .hint("leave out --keylog, or --redact")
                     .into(),
             );
@@ -96,7 +96,10 @@ impl Config {
             certificates.warnings =
                 vec!["signatures are not judged in a redacted report".to_owned()];
         }
-        let output = Output::open(args.output.file.as_deref(), &captures)?;
+        let mut output = Output::open(args.output.file.as_deref(), &captures)?;
+        if redact {
+            output = output.hold()?;
+        }
         let filter = Filter {
             codes: args.output.code.into_iter().map(|codes| codes.0).collect(),
             call_id: args.output.call_id,

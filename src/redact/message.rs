@@ -310,7 +310,7 @@ fn form(name: &[u8]) -> Form {
 }
 
 /// `Call-ID`, and dialogs named by theirs: identifiers, then parameters.
-fn call_id(value: &mut [u8], to: &mut Pseudonyms) {
+pub(super) fn call_id(value: &mut [u8], to: &mut Pseudonyms) {
     let end = value
         .iter()
         .position(|byte| *byte == b';')
