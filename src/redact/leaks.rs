@@ -155,7 +155,13 @@ impl Values {
         }
         let depth = depth.checked_sub(1)?;
         if memchr::memchr(b'%', bytes).is_some()
-            && let Some(leak) = self.left(&unescaped(bytes), depth)
+            && let Some(leak) = self.left(&unescaped(bytes, b'%'), depth)
+        {
+            return Some(leak);
+        }
+        // Any `=` may stand before two digits, so only where it is said that they are an escape.
+        if find_word(bytes, b"quoted-printable")
+            && let Some(leak) = self.left(&unescaped(bytes, b'='), depth)
         {
             return Some(leak);
         }
@@ -367,12 +373,18 @@ fn runs<'a>(bytes: &'a [u8], is_part: impl Fn(&u8) -> bool + 'a) -> impl Iterato
         .filter(|run| !run.is_empty())
 }
 
-fn unescaped(bytes: &[u8]) -> Vec<u8> {
+/// What `mark` and two digits stand for in place of them; behind `=` lines go on.
+fn unescaped(bytes: &[u8], mark: u8) -> Vec<u8> {
     let mut plain = Vec::with_capacity(bytes.len());
     let mut rest = bytes;
     while let Some((byte, tail)) = rest.split_first() {
         rest = tail;
-        if *byte == b'%'
+        if mark == b'='
+            && *byte == mark
+            && let Some(next) = tail.strip_prefix(b"\r\n").or(tail.strip_prefix(b"\n"))
+        {
+            rest = next;
+        } else if *byte == mark
             && let Some((digits, tail)) = tail.split_at_checked(2)
             && let Some([value]) = from_hex(digits).as_deref()
         {
@@ -423,6 +435,7 @@ mod tests {
         found(b"<sip:+12155551212@x>");
         found(b"call +1 (215) 555-1212 now");
         found(b"x=%2B%31%32155551212");
+        found(b"Content-Transfer-Encoding: Quoted-Printable\r\n\r\n=31=32=31=35555=\r\n=31212");
         found(b"From: \"ALICE\" <sip:x@y>");
         found(b"via gw7.carrier.net.");
         found(b"at 203.0.113.9:5060");

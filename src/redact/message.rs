@@ -107,6 +107,10 @@ pub(super) fn head_kind(head: &[u8]) -> body::Kind {
         b"content-encoding" | b"e" => {
             kind.is_encoded = !value.trim_ascii().eq_ignore_ascii_case(b"identity");
         }
+        b"content-transfer-encoding" => {
+            let value = value.trim_ascii();
+            kind.is_quoted = value.eq_ignore_ascii_case(b"quoted-printable");
+        }
         _ => {}
     });
     kind
