@@ -209,9 +209,9 @@ pub(super) struct Analysis {
 #[derive(Debug, Group)]
 #[command(next_help_heading = "Output")]
 pub(super) struct Output {
-    /// Form of the report.
-    #[arg(short, long, value_enum, value_name = "FORM", default_value_t = Format::Table, global = true)]
-    pub(super) format: Format,
+    /// Form of the report [default: table].
+    #[arg(short, long, value_enum, value_name = "FORM", global = true)]
+    pub(super) format: Option<Format>,
     /// Write the report to FILE; `-` is standard output.
     ///
     /// The report is written beside FILE and then renamed, so that a failed run leaves no half file

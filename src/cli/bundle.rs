@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 
 use super::again::{self, Rereading};
-use super::args::{Args, Format};
+use super::args::Args;
 use super::color;
 use super::config::{self, Config};
 use super::exit::{Exit, Problem};
@@ -113,9 +113,11 @@ pub(super) fn run(mut args: Args, captures: Vec<PathBuf>) -> anyhow::Result<Exit
     let mut warnings = Vec::new();
     if view.findings.is_empty() {
         let shown = target.display();
-        warnings.push(format!(
-            "there are no findings: {shown} holds only README.md, which says so, and manifest.json"
-        ));
+        warnings.push(if view.totals.sip_messages == 0 {
+            format!("no SIP was found: {shown} holds only README.md, which says what was there instead, and manifest.json")
+        } else {
+            format!("there are no findings: {shown} holds only README.md, which says so, and manifest.json")
+        });
     }
     if further > 0 {
         warnings.push(format!(
@@ -135,7 +137,7 @@ fn check(args: &Args) -> Result<(), Problem> {
             "-w is for captures, and bundle writes its own",
         ));
     }
-    if args.output.format != Format::Table {
+    if args.output.format.is_some() {
         return Err(
             Problem::usage("bundle writes forms of its own, and -f is for reports")
                 .hint("leave -f out; or write a report beside it: sipannotate -f json CAPTURE"),

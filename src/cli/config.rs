@@ -107,11 +107,9 @@ impl Config {
             since: args.output.since,
             until: args.output.until,
         };
+        let format = args.output.format.unwrap_or(Format::Table);
         // Lines that come as the capture is read would run into the bar.
-        let is_streamed = matches!(
-            args.output.format,
-            Format::Json | Format::Ndjson | Format::Csv
-        );
+        let is_streamed = matches!(format, Format::Json | Format::Ndjson | Format::Csv);
         let shares_terminal = is_streamed && output.is_stdout() && io::stdout().is_terminal();
         let progress = Show::of(
             args.diagnostics.progress,
@@ -149,7 +147,7 @@ impl Config {
                 ..pipeline::Options::default()
             },
             filter,
-            format: args.output.format,
+            format,
             table,
             output,
             redact: redact.then_some(Redact {

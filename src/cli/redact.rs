@@ -16,7 +16,7 @@ use tempfile::NamedTempFile;
 
 use super::args::Args;
 use super::color;
-use super::config::Config;
+use super::config::{self, Config};
 use super::exit::{Exit, Problem};
 use super::inputs;
 use super::messages;
@@ -42,6 +42,7 @@ pub(super) fn command(captures: &[PathBuf], args: &Args) -> anyhow::Result<Exit>
             .hint("annotate what it wrote: sipannotate redacted.pcapng -w annotated.pcapng")
             .into());
     }
+    check(args)?;
     let [_] = captures else {
         return Err(Problem::usage("redact takes one capture")
             .hint("sipannotate redact capture.pcap -o redacted.pcapng")
@@ -78,6 +79,38 @@ pub(super) fn command(captures: &[PathBuf], args: &Args) -> anyhow::Result<Exit>
     drop(out);
     output.keep()?;
     Ok(Exit::Success)
+}
+
+/// What is for reports only is refused, so that nobody takes it for done.
+fn check(args: &Args) -> Result<(), Problem> {
+    let output = &args.output;
+    if output.format.is_some() {
+        return Err(
+            Problem::usage("redact writes a pcapng, and -f is for reports")
+                .hint("leave -f out; for a redacted report leave redact out: sipannotate --redact -f json CAPTURE"),
+        );
+    }
+    if config::narrows(output) || output.all {
+        return Err(Problem::usage(
+            "redact writes whole captures, and lists no responses to narrow",
+        )
+        .hint(
+            "leave --all, --code, --call-id, --host, --since and --until out; or cut the capture first, for example with editcap -A and -B",
+        ));
+    }
+    if !args.analysis.fail_on.is_empty() {
+        return Err(
+            Problem::usage("redact looks for no findings, and --fail-on is for reports")
+                .hint("leave it out, or report on what was written: sipannotate --fail-on LIST redacted.pcapng"),
+        );
+    }
+    if args.input.keylog.is_some() {
+        return Err(
+            Problem::usage("what is redacted leaves out what was encrypted")
+                .hint("leave out --keylog"),
+        );
+    }
+    Ok(())
 }
 
 /// Captures in place of others.

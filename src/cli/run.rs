@@ -267,9 +267,12 @@ fn other(args: &Args, command: Command) -> anyhow::Result<Exit> {
     if args.output.annotate.is_some() {
         return Err(Problem::usage("-w is for captures, and this command reads none").into());
     }
+    if let Some(format) = args.output.format {
+        check_form(&command, format)?;
+    }
     let output = Output::open(args.output.file.as_deref(), &[])?;
     let look = Look {
-        format: args.output.format,
+        format: args.output.format.unwrap_or(Format::Table),
         width: if output.is_stdout() {
             color::width()
         } else {
@@ -300,6 +303,26 @@ fn other(args: &Args, command: Command) -> anyhow::Result<Exit> {
     drop(out);
     output.keep()?;
     Ok(Exit::Success)
+}
+
+/// A form in which a command prints nothing is refused, not ignored.
+fn check_form(command: &Command, format: Format) -> Result<(), Problem> {
+    let (what, hint) = match command {
+        Command::Schema { .. } if format != Format::Json => (
+            "a schema is JSON and comes in no other form",
+            "leave -f out; the schema of a line of -f ndjson is printed by: sipannotate schema ndjson",
+        ),
+        Command::Completions { .. } => (
+            "a completion script is for a shell, and -f is for reports",
+            "leave -f out, and name the shell: sipannotate completions bash",
+        ),
+        Command::Man => (
+            "the manual page has one form, and -f is for reports",
+            "leave -f out: sipannotate man | man -l -",
+        ),
+        _ => return Ok(()),
+    };
+    Err(Problem::usage(what).hint(hint))
 }
 
 fn cannot_read(path: &str) -> String {

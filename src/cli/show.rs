@@ -36,7 +36,7 @@ pub(super) fn run(mut args: Args, asked: Show) -> anyhow::Result<Exit> {
     }
     if matches!(
         args.output.format,
-        Format::Csv | Format::Html | Format::Ndjson
+        Some(Format::Csv | Format::Html | Format::Ndjson)
     ) {
         return Err(Problem::usage("a ladder cannot be printed in this form")
             .hint("use -f table, json or markdown")

@@ -64,6 +64,22 @@ fn redact_says_what_it_is_not_given() {
             "redact writes one capture",
         ),
         (
+            &["redact", "-f", "json", "a.pcap", "-o", "x"],
+            "redact writes a pcapng, and -f is for reports",
+        ),
+        (
+            &["redact", "--code", "438", "a.pcap", "-o", "x"],
+            "redact writes whole captures",
+        ),
+        (
+            &["redact", "--fail-on", "warning", "a.pcap", "-o", "x"],
+            "redact looks for no findings",
+        ),
+        (
+            &["redact", "--keylog", "k", "a.pcap", "-o", "x"],
+            "leaves out what was encrypted",
+        ),
+        (
             &["--redact", "--keylog", "k", "a.pcap"],
             "leaves out what was encrypted",
         ),
