@@ -461,6 +461,30 @@ fn without_findings_the_bundle_says_so() {
 }
 
 #[test]
+fn without_sip_the_bundle_says_that_and_not_that_all_is_well() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut bytes = vec![
+        0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 1, 0, 0, 0,
+    ];
+    bytes.extend([0, 0, 0, 0, 0, 0, 0, 0, 60, 0, 0, 0, 60, 0, 0, 0]);
+    bytes.extend([0; 60]);
+    fs::write(folder.path().join("a.pcap"), bytes).unwrap();
+    let run = bundle(folder.path(), &["a.pcap", "-o", "out"]);
+    assert_eq!(run.code, Some(0));
+    assert!(run.err.contains("no SIP was found"), "{}", run.err);
+    let index = fs::read_to_string(folder.path().join("out/README.md")).unwrap();
+    assert!(
+        index.starts_with("# No SIP was found in this capture\n"),
+        "{index}"
+    );
+    assert!(
+        index.contains("Check that the capture was taken where"),
+        "{index}"
+    );
+    assert!(!index.contains("No incident"), "{index}");
+}
+
+#[test]
 fn what_is_for_reports_is_refused_with_a_word() {
     let folder = tempfile::tempdir().unwrap();
     for (args, what) in [
@@ -475,6 +499,7 @@ fn what_is_for_reports_is_refused_with_a_word() {
         ),
         (&["-f", "json"], "-f is for reports"),
         (&["-f", "markdown"], "-f is for reports"),
+        (&["-f", "table"], "-f is for reports"),
     ] {
         let run = bundle(folder.path(), &[&["a.pcap", "-o", "out"], args].concat());
         assert_eq!(run.code, Some(2), "{args:?}: {}", run.err);
