@@ -426,15 +426,7 @@ fn a_message_in_fragments_of_fragments_is_redacted_and_its_checksums_stay_right(
         ip(around, &first[104..], 104, false),
         ip(around, &second, 0, false),
     ];
-    let mut bytes = vec![
-        0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 101, 0, 0, 0,
-    ];
-    for frame in &frames {
-        bytes.extend([0; 8]);
-        bytes.extend((frame.len() as u32).to_le_bytes());
-        bytes.extend((frame.len() as u32).to_le_bytes());
-        bytes.extend(frame);
-    }
+    let bytes = capture_of(&frames);
     assert_eq!(Report::of_bytes(bytes.clone()).total("requests"), 1);
     let (out, _) = redacted(&bytes, "made").unwrap();
     assert_eq!(Report::of_bytes(out.clone()).total("requests"), 1);
@@ -459,6 +451,57 @@ fn a_message_in_fragments_of_fragments_is_redacted_and_its_checksums_stay_right(
     for left in ["zorro", "carrier", "5551212", "203.0.113"] {
         assert!(!text.contains(left), "{left} is left in {text}");
     }
+}
+
+/// A capture of packets of IP.
+fn capture_of(packets: &[Vec<u8>]) -> Vec<u8> {
+    let mut bytes = vec![
+        0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 101, 0, 0, 0,
+    ];
+    for packet in packets {
+        bytes.extend([0; 8]);
+        bytes.extend((packet.len() as u32).to_le_bytes());
+        bytes.extend((packet.len() as u32).to_le_bytes());
+        bytes.extend(packet);
+    }
+    bytes
+}
+
+/// An ICMP error, port unreachable, that quotes a packet.
+fn refused(quoted: &[u8]) -> Vec<u8> {
+    let mut icmp = [&[3, 3, 0, 0, 0, 0, 0, 0], quoted].concat();
+    let checksum = sum(&icmp).to_be_bytes();
+    icmp[2..4].copy_from_slice(&checksum);
+    let mut packet = ip([198, 51, 100, 7, 203, 0, 113, 9], &icmp, 0, false);
+    packet[9] = 1;
+    packet[10..12].fill(0);
+    let checksum = sum(&packet[..20]).to_be_bytes();
+    packet[10..12].copy_from_slice(&checksum);
+    packet
+}
+
+#[test]
+fn what_an_icmp_error_quotes_is_redacted_and_its_checksums_stay_right() {
+    let hosts = [203, 0, 113, 9, 198, 51, 100, 7];
+    let message = "OPTIONS sip:zorro@gw.carrier.net SIP/2.0\r\nCall-ID: a@203.0.113.9\r\n\r\n";
+    let whole = ip(hosts, &udp(hosts, 5060, message.as_bytes()), 0, false);
+    let later = ip(hosts, b"12155551212@gw.carrier.net", 80, false);
+    let (out, _) = redacted(&capture_of(&[refused(&whole), refused(&later)]), "made").unwrap();
+    let new = packets(&out);
+    for packet in &new {
+        assert_eq!(
+            (sum(&packet[..20]), sum(&packet[20..]), sum(&packet[28..48])),
+            (0, 0, 0)
+        );
+    }
+    let (hosts, datagram) = (&new[0][40..48], &new[0][48..]);
+    assert_eq!(
+        sum(&[hosts, &[0, 17], &datagram[4..6], datagram].concat()),
+        0
+    );
+    assert!(datagram[8..].starts_with(b"OPTIONS sip:"));
+    // Of a later fragment nothing is known.
+    assert!(new[1][48..].iter().all(|byte| *byte == 0));
 }
 
 #[test]
