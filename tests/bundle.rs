@@ -461,6 +461,30 @@ fn without_findings_the_bundle_says_so() {
 }
 
 #[test]
+fn without_sip_the_bundle_says_that_and_not_that_all_is_well() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut bytes = vec![
+        0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 1, 0, 0, 0,
+    ];
+    bytes.extend([0, 0, 0, 0, 0, 0, 0, 0, 60, 0, 0, 0, 60, 0, 0, 0]);
+    bytes.extend([0; 60]);
+    fs::write(folder.path().join("a.pcap"), bytes).unwrap();
+    let run = bundle(folder.path(), &["a.pcap", "-o", "out"]);
+    assert_eq!(run.code, Some(0));
+    assert!(run.err.contains("no SIP was found"), "{}", run.err);
+    let index = fs::read_to_string(folder.path().join("out/README.md")).unwrap();
+    assert!(
+        index.starts_with("# No SIP was found in this capture\n"),
+        "{index}"
+    );
+    assert!(
+        index.contains("Check that the capture was taken where"),
+        "{index}"
+    );
+    assert!(!index.contains("No incident"), "{index}");
+}
+
+#[test]
 fn what_is_for_reports_is_refused_with_a_word() {
     let folder = tempfile::tempdir().unwrap();
     for (args, what) in [
@@ -469,10 +493,13 @@ fn what_is_for_reports_is_refused_with_a_word() {
         (&["--host", "10.0.0.1"], "lists no responses to narrow"),
         (&["--since", "+1"], "lists no responses to narrow"),
         (&["--all"], "lists no responses to narrow"),
-        (&["--redact"], "as it was captured"),
-        (&["--redact-key", "k"], "as it was captured"),
+        (
+            &["--redact", "--keylog", "k"],
+            "leaves out what was encrypted",
+        ),
         (&["-f", "json"], "-f is for reports"),
         (&["-f", "markdown"], "-f is for reports"),
+        (&["-f", "table"], "-f is for reports"),
     ] {
         let run = bundle(folder.path(), &[&["a.pcap", "-o", "out"], args].concat());
         assert_eq!(run.code, Some(2), "{args:?}: {}", run.err);
@@ -506,4 +533,160 @@ fn language_certificates_and_exit_code_are_as_for_a_report() {
     let ticket = fs::read_to_string(ticket).unwrap();
     assert!(ticket.contains("\n## 生成方式\n"), "{ticket}");
     assert!(ticket.contains("--certs samples/certs"), "{ticket}");
+}
+
+/// All bytes of a bundle's files, and the names of its folders.
+fn contents(bundle: &Path) -> Vec<(String, Vec<u8>)> {
+    let read = |name: &String| fs::read(bundle.join(name)).unwrap();
+    files_in(bundle)
+        .into_iter()
+        .map(|name| {
+            let bytes = read(&name);
+            (name, bytes)
+        })
+        .collect()
+}
+
+/// Users, hosts, Call-IDs and addresses that a report names.
+fn named_in(report: &Report) -> BTreeSet<String> {
+    let mut named = BTreeSet::new();
+    for response in &report.responses {
+        named.insert(text(response, "call_id").to_owned());
+        for end in ["src", "dst"] {
+            let endpoint = text(response, end);
+            named.insert(endpoint.rsplit_once(':').unwrap().0.to_owned());
+        }
+        for party in ["from", "to"] {
+            let uri = text(response, party).trim_start_matches("sip:");
+            let (user, host) = uri.split_once('@').unwrap_or(("", uri));
+            named.insert(user.trim_start_matches('+').to_owned());
+            named.insert(host.split([':', ';']).next().unwrap().to_owned());
+        }
+    }
+    named.remove("");
+    named
+}
+
+/// What stands in a bundle's files as text, and in the base64 of tokens.
+fn readable(bundle: &Path) -> String {
+    let is_base64 = |c: char| c.is_ascii_alphanumeric() || "+/-_".contains(c);
+    let mut readable = String::new();
+    for (_, bytes) in contents(bundle) {
+        let text = String::from_utf8_lossy(&bytes);
+        for run in text.split(|c| !is_base64(c)).filter(|run| run.len() > 20) {
+            let engine = &base64::prelude::BASE64_URL_SAFE_NO_PAD;
+            let decoded = base64::Engine::decode(engine, run).unwrap_or_default();
+            readable.push_str(&String::from_utf8_lossy(&decoded));
+            readable.push('\n');
+        }
+        readable.push_str(&text);
+    }
+    readable
+}
+
+#[test]
+fn a_redacted_bundle_names_nobody_in_any_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let bytes = fs::read(root().join("samples/incident-438.pcap")).unwrap();
+    let whole = Report::of_bytes(bytes.clone());
+    fs::create_dir(folder.path().join("of-zorro")).unwrap();
+    fs::write(folder.path().join("of-zorro/zorro-4711.pcap"), &bytes).unwrap();
+    let plain = bundle(folder.path(), &["of-zorro/zorro-4711.pcap", "-o", "plain"]);
+    assert_eq!((plain.code, &*plain.err), (Some(0), ""));
+    let args = [
+        "of-zorro/zorro-4711.pcap",
+        "--redact-key",
+        "hush",
+        "-o",
+        "out",
+    ];
+    let run = bundle(folder.path(), &args);
+    assert_eq!((run.code, &*run.err), (Some(0), ""));
+    let (plain, out) = (folder.path().join("plain"), folder.path().join("out"));
+    // The same findings in the same folders, of the same frames.
+    assert_eq!(files_in(&plain), files_in(&out));
+    for name in folders_in(&plain) {
+        let frames = |bundle: &Path| {
+            let finding = &manifest(&bundle.join(&name))["finding"];
+            let calls = finding["calls"].as_array().unwrap().iter();
+            let frames = calls.map(|call| call["frames"].clone());
+            (finding["title"].clone(), frames.collect::<Vec<_>>())
+        };
+        assert_eq!(frames(&plain), frames(&out), "{name}");
+    }
+    // What is looked for is there where it is not redacted.
+    let mut named = named_in(&whole);
+    assert!(named.len() > 50, "{named:?}");
+    let all = readable(&plain);
+    for value in &named {
+        let is_of_a_finding = all.contains(value.as_str());
+        assert!(
+            is_of_a_finding || value.contains('@') || value.parse::<u64>().is_ok(),
+            "{value}"
+        );
+    }
+    named.extend(["zorro", "hush"].map(String::from));
+    let all = readable(&out);
+    for value in &named {
+        assert!(!all.contains(value.as_str()), "{value} is left");
+    }
+    // How it was made can be told, and checked by who has the key.
+    let told = manifest(&out);
+    assert_eq!(
+        told["command"],
+        serde_json::json!([
+            "sipannotate",
+            "bundle",
+            "...",
+            "--redact-key",
+            "...",
+            "-o",
+            "..."
+        ])
+    );
+    let redacted = Command::new(env!("CARGO_BIN_EXE_sipannotate"))
+        .args([
+            "redact",
+            "of-zorro/zorro-4711.pcap",
+            "--redact-key",
+            "hush",
+            "-o",
+            "redacted.pcapng",
+        ])
+        .current_dir(folder.path())
+        .status()
+        .unwrap();
+    assert!(redacted.success());
+    check_hashes(folder.path(), &out);
+    let index = fs::read_to_string(out.join("README.md")).unwrap();
+    assert!(
+        index.contains("subscriber data is replaced by pseudonyms"),
+        "{index}"
+    );
+}
+
+#[test]
+fn a_redacted_bundle_of_several_captures_tells_them_by_number() {
+    let folder = tempfile::tempdir().unwrap();
+    let bytes = Ladder::of(FLOW).capture_as(&Options::default());
+    for name in ["zorro.pcap", "alice.pcap"] {
+        fs::write(folder.path().join(name), &bytes).unwrap();
+    }
+    let run = bundle(
+        folder.path(),
+        &["zorro.pcap", "alice.pcap", "--redact", "-o", "out"],
+    );
+    assert_eq!((run.code, &*run.err), (Some(0), ""));
+    let told = manifest(&folder.path().join("out"));
+    let paths: Vec<&str> = told["captures"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|capture| text(capture, "path"))
+        .collect();
+    assert_eq!(paths, ["redacted-1.pcapng", "redacted-2.pcapng"]);
+    let all = readable(&folder.path().join("out"));
+    for value in ["zorro", "10.1.0.1", "10.2.0.1"] {
+        assert!(!all.contains(value), "{value} is left");
+    }
 }

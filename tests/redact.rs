@@ -348,3 +348,178 @@ fn nothing_of_a_message_full_of_names_is_left_and_its_words_are() {
     );
     assert!(text.contains(&format!("<tel:+{number}>")));
 }
+
+/// The ones' complement sum that IP, UDP and ICMP carry.
+fn sum(bytes: &[u8]) -> u16 {
+    let word = |two: &[u8]| u32::from(two[0]) << 8 | u32::from(two.get(1).copied().unwrap_or(0));
+    let mut sum: u32 = bytes.chunks(2).map(word).sum();
+    while sum > 0xffff {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    !(sum as u16)
+}
+
+/// An IPv4 packet with a part of a datagram, which begins at `offset` of it.
+fn ip(hosts: [u8; 8], part: &[u8], offset: usize, more: bool) -> Vec<u8> {
+    let mut packet = vec![0x45, 0];
+    packet.extend((20 + part.len() as u16).to_be_bytes());
+    packet.extend([0, 7]);
+    packet.extend(((offset / 8) as u16 | if more { 0x2000 } else { 0 }).to_be_bytes());
+    packet.extend([64, 17, 0, 0]);
+    packet.extend(hosts);
+    let sum = sum(&packet);
+    packet[10..12].copy_from_slice(&sum.to_be_bytes());
+    packet.extend(part);
+    packet
+}
+
+/// A UDP datagram with a right checksum.
+fn udp(hosts: [u8; 8], port: u16, payload: &[u8]) -> Vec<u8> {
+    let len = (8 + payload.len() as u16).to_be_bytes();
+    let ports = [port.to_be_bytes(), port.to_be_bytes()].concat();
+    let mut datagram = [&ports[..], &len, &[0, 0], payload].concat();
+    let sum = sum(&[&hosts[..], &[0, 17], &len, &datagram].concat());
+    datagram[6..8].copy_from_slice(&sum.to_be_bytes());
+    datagram
+}
+
+/// The packets of a pcapng that redact wrote.
+fn packets(pcapng: &[u8]) -> Vec<&[u8]> {
+    let word = |at: usize| u32::from_le_bytes(pcapng[at..at + 4].try_into().unwrap()) as usize;
+    let (mut at, mut packets) = (0, Vec::new());
+    while at < pcapng.len() {
+        if word(at) == 6 {
+            packets.push(&pcapng[at + 28..at + 28 + word(at + 20)]);
+        }
+        at += word(at + 4);
+    }
+    packets
+}
+
+#[test]
+fn a_message_in_fragments_of_fragments_is_redacted_and_its_checksums_stay_right() {
+    let (inside, around) = (
+        [203, 0, 113, 9, 198, 51, 100, 7],
+        [192, 0, 2, 1, 192, 0, 2, 77],
+    );
+    let message = "INVITE sip:zorro@gw.carrier.net SIP/2.0\r\nVia: SIP/2.0/UDP 203.0.113.9:5060;branch=z9hG4bK7\r\n\
+        From: <sip:+12155551212@gw.carrier.net>;tag=1\r\nTo: <sip:zorro@gw.carrier.net>\r\nCall-ID: a@203.0.113.9\r\n\
+        CSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n";
+    let datagram = udp(inside, 5060, message.as_bytes());
+    // GTP-U, each packet with a fragment of the datagram; the first is itself too large for the path.
+    let tunnelled = |part: &[u8], offset: usize, more: bool| {
+        let packet = ip(inside, part, offset, more);
+        let head = [
+            &[0x30, 0xff][..],
+            &(packet.len() as u16).to_be_bytes(),
+            &[0, 0, 0, 1],
+        ]
+        .concat();
+        udp(around, 2152, &[head, packet].concat())
+    };
+    let (first, second) = (
+        tunnelled(&datagram[..144], 0, true),
+        tunnelled(&datagram[144..], 144, false),
+    );
+    let frames = [
+        ip(around, &first[..104], 0, true),
+        ip(around, &first[104..], 104, false),
+        ip(around, &second, 0, false),
+    ];
+    let bytes = capture_of(&frames);
+    assert_eq!(Report::of_bytes(bytes.clone()).total("requests"), 1);
+    let (out, _) = redacted(&bytes, "made").unwrap();
+    assert_eq!(Report::of_bytes(out.clone()).total("requests"), 1);
+    let new = packets(&out);
+    let [one, two, three] = new.as_slice() else {
+        panic!("{}", new.len());
+    };
+    let is_right = |hosts: &[u8], datagram: &[u8]| {
+        sum(&[hosts, &[0, 17], &datagram[4..6], datagram].concat()) == 0
+    };
+    let outer = [&one[20..], &two[20..]].concat();
+    assert!(is_right(&one[12..20], &outer), "around the first");
+    assert!(is_right(&three[12..20], &three[20..]), "around the second");
+    // UDP, GTP-U and IP are before the fragments.
+    let whole = [&outer[36..], &three[20 + 36..]].concat();
+    assert!(is_right(&outer[28..36], &whole), "inside");
+    let text = String::from_utf8_lossy(&whole);
+    assert!(
+        text.contains("INVITE sip:") && text.contains("CSeq: 1 INVITE"),
+        "{text}"
+    );
+    for left in ["zorro", "carrier", "5551212", "203.0.113"] {
+        assert!(!text.contains(left), "{left} is left in {text}");
+    }
+}
+
+/// A capture of packets of IP.
+fn capture_of(packets: &[Vec<u8>]) -> Vec<u8> {
+    let mut bytes = vec![
+        0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 101, 0, 0, 0,
+    ];
+    for packet in packets {
+        bytes.extend([0; 8]);
+        bytes.extend((packet.len() as u32).to_le_bytes());
+        bytes.extend((packet.len() as u32).to_le_bytes());
+        bytes.extend(packet);
+    }
+    bytes
+}
+
+/// An ICMP error, port unreachable, that quotes a packet.
+fn refused(quoted: &[u8]) -> Vec<u8> {
+    let mut icmp = [&[3, 3, 0, 0, 0, 0, 0, 0], quoted].concat();
+    let checksum = sum(&icmp).to_be_bytes();
+    icmp[2..4].copy_from_slice(&checksum);
+    let mut packet = ip([198, 51, 100, 7, 203, 0, 113, 9], &icmp, 0, false);
+    packet[9] = 1;
+    packet[10..12].fill(0);
+    let checksum = sum(&packet[..20]).to_be_bytes();
+    packet[10..12].copy_from_slice(&checksum);
+    packet
+}
+
+#[test]
+fn what_an_icmp_error_quotes_is_redacted_and_its_checksums_stay_right() {
+    let hosts = [203, 0, 113, 9, 198, 51, 100, 7];
+    let message = "OPTIONS sip:zorro@gw.carrier.net SIP/2.0\r\nCall-ID: a@203.0.113.9\r\n\r\n";
+    let whole = ip(hosts, &udp(hosts, 5060, message.as_bytes()), 0, false);
+    let later = ip(hosts, b"12155551212@gw.carrier.net", 80, false);
+    let (out, _) = redacted(&capture_of(&[refused(&whole), refused(&later)]), "made").unwrap();
+    let new = packets(&out);
+    for packet in &new {
+        assert_eq!(
+            (sum(&packet[..20]), sum(&packet[20..]), sum(&packet[28..48])),
+            (0, 0, 0)
+        );
+    }
+    let (hosts, datagram) = (&new[0][40..48], &new[0][48..]);
+    assert_eq!(
+        sum(&[hosts, &[0, 17], &datagram[4..6], datagram].concat()),
+        0
+    );
+    assert!(datagram[8..].starts_with(b"OPTIONS sip:"));
+    // Of a later fragment nothing is known.
+    assert!(new[1][48..].iter().all(|byte| *byte == 0));
+}
+
+#[test]
+fn a_quoted_printable_part_is_redacted_and_searched() {
+    let message = EVERYTHING.replace(
+        "Content-Type: application/pidf+xml\r\n\r\n",
+        "Content-Type: text/plain\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n=31=32=31=35=35=35=35=31=32=31=32 a=6cice=\r\n smithers ",
+    );
+    let (out, redaction) = redacted(&datagram(&message), "made").unwrap();
+    let text = String::from_utf8_lossy(&out);
+    assert!(
+        !text.contains("=31=32=31=35=35=35=35=31=32=31=32"),
+        "{text}"
+    );
+    assert!(
+        !text.contains("=6cice") && !text.contains("=6Cice"),
+        "{text}"
+    );
+    assert!(text.contains("quoted-printable\r\n\r\n="), "{text}");
+    assert!(redaction.values().left_in(message.as_bytes()).is_some());
+}

@@ -7,7 +7,6 @@
 //! - FIPS 180-4 (SHA-256)
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
@@ -16,13 +15,11 @@ use sha2::{Digest as _, Sha256};
 
 use super::inputs::Kept;
 use super::progress::{Progress, Show};
+use super::typed;
 use crate::ladder::Choice;
 use crate::pipeline;
 use crate::report::{Again, Digest, Provenance, text, view};
 use crate::units::FrameRef;
-
-/// Options whose value is nobody else's business.
-const SECRET: &str = "--redact-key";
 
 /// Reads kept inputs again.
 pub(super) struct Rereading<'a> {
@@ -32,6 +29,8 @@ pub(super) struct Rereading<'a> {
     pub(super) options: &'a pipeline::Options,
     /// Whether it is shown how far it is.
     pub(super) progress: Show,
+    /// What is read again stands for captures whose names are told nobody.
+    pub(super) redacted: bool,
 }
 
 impl Rereading<'_> {
@@ -62,7 +61,7 @@ impl Again for Rereading<'_> {
             }
         };
         Ok(Provenance {
-            command: command(std::env::args_os()),
+            command: typed::command(std::env::args_os(), self.redacted),
             files: self.kept.places().iter().map(digest).collect(),
         })
     }
@@ -91,67 +90,10 @@ pub(super) fn digest(place: &Path) -> io::Result<(u64, String)> {
     Ok((bytes, hex))
 }
 
-/// The command line as a shell takes it.
-fn command(typed: impl Iterator<Item = OsString>) -> String {
-    let quoted: Vec<String> = words(typed).iter().map(|word| quoted(word)).collect();
-    quoted.join(" ")
-}
-
-/// The command line word by word, without the path of the program, and without secrets.
-pub(super) fn words(typed: impl Iterator<Item = OsString>) -> Vec<String> {
-    let mut shown = vec!["sipannotate".to_owned()];
-    let mut is_secret = false;
-    for word in typed.skip(1) {
-        let word = word.to_string_lossy().into_owned();
-        let secret = word.strip_prefix(SECRET);
-        shown.push(if std::mem::take(&mut is_secret) {
-            "...".to_owned()
-        } else if secret.is_some_and(|rest| rest.starts_with('=')) {
-            format!("{SECRET}=...")
-        } else {
-            is_secret = secret == Some("");
-            word
-        });
-    }
-    shown
-}
-
-/// A word in single quotes, where a shell would take it for more than a word.
-fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_alphanumeric() || "-_./:,=+@%".contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', "'\\''"))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::io::Write as _;
-
-    fn shown(words: &[&str]) -> String {
-        command(words.iter().map(OsString::from))
-    }
-
-    #[test]
-    fn a_command_can_be_pasted_and_tells_no_secret() {
-        assert_eq!(
-            shown(&["/opt/x", "-f", "markdown", "a b.pcap", "it's", ""]),
-            "sipannotate -f markdown 'a b.pcap' 'it'\\''s' ''"
-        );
-        assert_eq!(
-            shown(&[
-                "x",
-                "--redact-key",
-                "hunter2",
-                "--redact-key=hunter2",
-                "--redact"
-            ]),
-            "sipannotate --redact-key ... --redact-key=... --redact"
-        );
-    }
 
     #[test]
     fn a_digest_is_that_of_sha256sum() {

@@ -12,6 +12,7 @@ use super::config::Config;
 use super::exit::Problem;
 use super::inputs;
 use super::output::Output;
+use super::redact::{Form, Replaced};
 use crate::capture::Source;
 use crate::limits::Limits;
 use crate::pipeline;
@@ -93,18 +94,29 @@ impl Second {
         }
         Ok(Self {
             path: capture.clone(),
-            output,
+            output: if config.redact.is_some() {
+                output.hold()?
+            } else {
+                output
+            },
             comments: Comments::new(config.table.lang),
         })
     }
 
     /// Writes the annotated capture; what is worth a warning comes back.
-    pub(super) fn write(self, view: &View, limits: &Limits) -> anyhow::Result<Vec<String>> {
+    pub(super) fn write(
+        self,
+        view: &View,
+        read: &Replaced,
+        limits: &Limits,
+    ) -> anyhow::Result<Vec<String>> {
         let writing = "cannot write the annotated capture";
         let comments = self.comments.finish(view).context(writing)?;
         let mut out = self.output.writer().context(writing)?;
         let copied = pipeline::annotate(&self.path, comments, limits, &mut out).context(writing)?;
         drop(out);
+        read.check(&self.output, Form::Capture)
+            .context("the annotated capture was not redacted")?;
         self.output.keep()?;
         let expected = view.captures.first().map_or(0, |capture| capture.packets);
         Ok(warnings(&copied, expected))

@@ -209,9 +209,9 @@ pub(super) struct Analysis {
 #[derive(Debug, Group)]
 #[command(next_help_heading = "Output")]
 pub(super) struct Output {
-    /// Form of the report.
-    #[arg(short, long, value_enum, value_name = "FORM", default_value_t = Format::Table, global = true)]
-    pub(super) format: Format,
+    /// Form of the report [default: table].
+    #[arg(short, long, value_enum, value_name = "FORM", global = true)]
+    pub(super) format: Option<Format>,
     /// Write the report to FILE; `-` is standard output.
     ///
     /// The report is written beside FILE and then renamed, so that a failed run leaves no half file
@@ -250,10 +250,12 @@ pub(super) struct Output {
     /// Print only responses up to TIME.
     #[arg(long, value_name = "TIME", value_parser = super::values::moment, global = true)]
     pub(super) until: Option<Moment>,
-    /// Report with pseudonyms in place of subscriber data.
+    /// Report, show or bundle with pseudonyms in place of subscriber data.
     ///
-    /// The report is that of the capture as the command redact would write it under the same key: signatures
-    /// are not judged, and what was encrypted is left out.
+    /// What is written is that of the capture as the command redact would write it under the same key: signatures
+    /// are not judged, and what was encrypted is left out. Names of files and what else on the command line
+    /// may name somebody are not told. What was written is searched for what the capture held before it
+    /// gets its name. --host and --call take what the capture holds; --call-id is compared with pseudonyms.
     #[arg(long, global = true)]
     pub(super) redact: bool,
     /// Key of the pseudonyms: the same gives the same [default: a random one].

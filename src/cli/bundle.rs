@@ -6,6 +6,9 @@
 //! `capture-1.pcapng` and so on, by input) and `manifest.json`: how it was made, and SHA-256 of the captures
 //! and of every file beside it. A `manifest.json` of the whole names all files but itself.
 //!
+//! With `--redact`, all of it is made of a redacted copy of the captures, and looked through before the folder
+//! appears.
+//!
 //! Capped: captures written in one reading by [`AT_ONCE`], calls drawn in one by
 //! [`Limits::ladder_calls`][crate::limits::Limits], of a finding by [`DRAWN`].
 
@@ -18,7 +21,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 
 use super::again::{self, Rereading};
-use super::args::{Args, Format};
+use super::args::Args;
 use super::color;
 use super::config::{self, Config};
 use super::exit::{Exit, Problem};
@@ -26,7 +29,9 @@ use super::folder::Folder;
 use super::inputs::{self, Kept, Opened};
 use super::messages;
 use super::progress::Progress;
+use super::redact::Replaced;
 use super::run::{self, tell_cut_short, tell_unopened, tell_unread, warn_before};
+use super::typed;
 use crate::ladder::Choice;
 use crate::pipeline::{self, CallFrames, Extract, Outcome};
 use crate::report::manifest::Manifest;
@@ -60,10 +65,11 @@ pub(super) fn run(mut args: Args, captures: Vec<PathBuf>) -> anyhow::Result<Exit
     if tell_unopened(&config, failed) > 0 {
         return Ok(Exit::Failed);
     }
-    let kept = Kept::of(inputs)?;
+    let mut read = Replaced::of(&config, inputs)?;
+    let kept = Kept::of(std::mem::take(&mut read.inputs))?;
     let progress = Progress::start(config.progress, &kept.inputs(), &config.options.meter);
     let Outcome {
-        view,
+        mut view,
         failed,
         damaged,
     } = pipeline::analyse(kept.inputs(), &config.options, &mut |_| Ok(()))?;
@@ -73,11 +79,14 @@ pub(super) fn run(mut args: Args, captures: Vec<PathBuf>) -> anyhow::Result<Exit
     if !is_whole {
         return Ok(Exit::Failed);
     }
+    read.tell(&mut view);
+    let view = view;
     tell_cut_short(&config, &view);
     let mut again = Rereading {
         kept: &kept,
         options: &config.options,
         progress: config.progress,
+        redacted: config.redact.is_some(),
     };
     let made = again.provenance()?;
     if let Some(lost) = made.files.iter().find(|file| file.sha256.is_none()) {
@@ -88,7 +97,7 @@ pub(super) fn run(mut args: Args, captures: Vec<PathBuf>) -> anyhow::Result<Exit
         config: &config,
         view: &view,
         made,
-        command: again::words(std::env::args_os()),
+        command: typed::words(std::env::args_os(), config.redact.is_some()),
         look: table::Options {
             files: config.table.files.max(view.captures.len()),
             width: color::file_width(),
@@ -99,13 +108,16 @@ pub(super) fn run(mut args: Args, captures: Vec<PathBuf>) -> anyhow::Result<Exit
         folders: Vec::new(),
     };
     let further = bundle.write(&mut again)?;
+    read.check_folder(folder.path())?;
     folder.keep()?;
     let mut warnings = Vec::new();
     if view.findings.is_empty() {
         let shown = target.display();
-        warnings.push(format!(
-            "there are no findings: {shown} holds only README.md, which says so, and manifest.json"
-        ));
+        warnings.push(if view.totals.sip_messages == 0 {
+            format!("no SIP was found: {shown} holds only README.md, which says what was there instead, and manifest.json")
+        } else {
+            format!("there are no findings: {shown} holds only README.md, which says so, and manifest.json")
+        });
     }
     if further > 0 {
         warnings.push(format!(
@@ -125,13 +137,7 @@ fn check(args: &Args) -> Result<(), Problem> {
             "-w is for captures, and bundle writes its own",
         ));
     }
-    if args.output.redact || args.output.redact_key.is_some() {
-        return Err(
-            Problem::usage("bundle hands on what was captured, as it was captured")
-                .hint("redact the capture, and bundle that: sipannotate redact CAPTURE -o redacted.pcapng; sipannotate bundle redacted.pcapng -o DIR"),
-        );
-    }
-    if args.output.format != Format::Table {
+    if args.output.format.is_some() {
         return Err(
             Problem::usage("bundle writes forms of its own, and -f is for reports")
                 .hint("leave -f out; or write a report beside it: sipannotate -f json CAPTURE"),

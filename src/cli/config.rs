@@ -78,7 +78,7 @@ impl Config {
         let redact = args.output.redact || args.output.redact_key.is_some();
         if redact && args.input.keylog.is_some() {
             return Err(
-                Problem::usage("a redacted report leaves out what was encrypted")
+                Problem::usage("what is redacted leaves out what was encrypted")
                     .hint("leave out --keylog, or --redact")
                     .into(),
             );
@@ -96,7 +96,10 @@ impl Config {
             certificates.warnings =
                 vec!["signatures are not judged in a redacted report".to_owned()];
         }
-        let output = Output::open(args.output.file.as_deref(), &captures)?;
+        let mut output = Output::open(args.output.file.as_deref(), &captures)?;
+        if redact {
+            output = output.hold()?;
+        }
         let filter = Filter {
             codes: args.output.code.into_iter().map(|codes| codes.0).collect(),
             call_id: args.output.call_id,
@@ -104,11 +107,9 @@ impl Config {
             since: args.output.since,
             until: args.output.until,
         };
+        let format = args.output.format.unwrap_or(Format::Table);
         // Lines that come as the capture is read would run into the bar.
-        let is_streamed = matches!(
-            args.output.format,
-            Format::Json | Format::Ndjson | Format::Csv
-        );
+        let is_streamed = matches!(format, Format::Json | Format::Ndjson | Format::Csv);
         let shares_terminal = is_streamed && output.is_stdout() && io::stdout().is_terminal();
         let progress = Show::of(
             args.diagnostics.progress,
@@ -146,7 +147,7 @@ impl Config {
                 ..pipeline::Options::default()
             },
             filter,
-            format: args.output.format,
+            format,
             table,
             output,
             redact: redact.then_some(Redact {

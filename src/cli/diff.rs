@@ -21,7 +21,7 @@ use crate::report::view::Response;
 /// Carries out `diff`.
 pub(super) fn run(mut args: Args, before: &Path, after: &Path) -> anyhow::Result<Exit> {
     // The analysis knows forms of its own.
-    let format = std::mem::replace(&mut args.output.format, Format::Table);
+    let format = args.output.format.take().unwrap_or(Format::Table);
     check(format, &args)?;
     args.captures = vec![before.to_owned(), after.to_owned()];
     let config = Config::from_args(args)?;

@@ -19,6 +19,7 @@ mod diff;
 mod reference;
 mod show;
 mod again;
+mod typed;
 mod redact;
 mod folder;
 mod color;

@@ -21,6 +21,8 @@ pub(super) enum Output {
     Device(File),
     /// A file beside its final name.
     Beside(NamedTempFile, PathBuf),
+    /// A temporary file whose content goes there when it has been looked through.
+    Held(NamedTempFile, Box<Self>),
 }
 
 impl Output {
@@ -59,14 +61,33 @@ impl Output {
         }
     }
 
+    /// The same, but nothing gets there before [`Self::keep`].
+    pub(super) fn hold(self) -> anyhow::Result<Self> {
+        let file = NamedTempFile::new().context("cannot make a temporary file for the report")?;
+        Ok(Self::Held(file, Box::new(self)))
+    }
+
+    /// What was written, where it is held.
+    pub(super) fn held(&self) -> Option<io::Result<File>> {
+        match self {
+            Self::Held(file, _) => Some(file.reopen()),
+            _ => None,
+        }
+    }
+
     /// Whether it is standard output.
-    pub(super) const fn is_stdout(&self) -> bool {
-        matches!(self, Self::Stdout)
+    pub(super) fn is_stdout(&self) -> bool {
+        match self {
+            Self::Held(_, to) => to.is_stdout(),
+            _ => matches!(self, Self::Stdout),
+        }
     }
 
     /// Whether both would be written to the same place.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         match (self, other) {
+            (Self::Held(_, one), other) => one.is_same(other),
+            (one, Self::Held(_, other)) => one.is_same(other),
             (Self::Stdout, Self::Stdout) => true,
             (Self::Beside(_, one), Self::Beside(_, other)) => {
                 one.file_name() == other.file_name()
@@ -82,18 +103,38 @@ impl Output {
         Ok(match self {
             Self::Stdout => Box::new(BufWriter::new(io::stdout().lock())),
             Self::Device(file) => Box::new(BufWriter::new(file.try_clone()?)),
-            Self::Beside(file, _) => Box::new(BufWriter::new(file.as_file().try_clone()?)),
+            Self::Beside(file, _) | Self::Held(file, _) => {
+                Box::new(BufWriter::new(file.as_file().try_clone()?))
+            }
         })
     }
 
     /// What was written is whole: gives it its name.
     pub(super) fn keep(self) -> anyhow::Result<()> {
-        if let Self::Beside(file, target) = self {
-            let shown = target.display().to_string();
-            file.persist(target)
-                .with_context(|| format!("cannot write {shown}"))?;
+        match self {
+            Self::Stdout | Self::Device(_) => Ok(()),
+            Self::Beside(file, target) => {
+                let shown = target.display().to_string();
+                file.persist(target)
+                    .with_context(|| format!("cannot write {shown}"))?;
+                Ok(())
+            }
+            Self::Held(file, to) => {
+                let copy = || {
+                    let mut out = to.writer()?;
+                    io::copy(&mut file.reopen()?, &mut out)?;
+                    out.flush()
+                };
+                match copy() {
+                    // Who reads `| head` has seen enough.
+                    Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+                    done => {
+                        done.context("cannot write the report")?;
+                        to.keep()
+                    }
+                }
+            }
         }
-        Ok(())
     }
 }
 

@@ -16,6 +16,7 @@ use super::exit::{Exit, Problem};
 use super::inputs::{self, Kept, Opened};
 use super::output::Output;
 use super::progress::Progress;
+use super::redact::{Form, Replaced};
 use super::reference::{self, Look};
 use super::values::FailOn;
 use super::{bundle, color, diff, messages, redact, show};
@@ -60,7 +61,6 @@ fn analyse(args: Args) -> anyhow::Result<Exit> {
     if config.format == Format::Table && config.annotate.is_none() {
         config.options.told_responses = config.table.shown_responses();
     }
-    let config = config;
     warn_before(&config);
     let Opened { inputs, failed } = inputs::open(&config.captures)?;
     let mut unreadable = tell_unopened(&config, failed);
@@ -68,16 +68,14 @@ fn analyse(args: Args) -> anyhow::Result<Exit> {
         return Ok(Exit::Failed);
     }
     // What stands in for the captures is there as long as anything reads it.
-    let redacted = match &config.redact {
-        Some(redact) => redact::replace(inputs, redact.key.as_deref())?,
-        None => redact::Replaced::not(inputs),
-    };
-    if !config.quiet {
-        for warning in &redacted.warnings {
-            messages::warning(warning, config.stderr_color);
-        }
+    let mut read = Replaced::of(&config, inputs)?;
+    if let (Some(redaction), Some(host)) = (read.redaction(), &mut config.filter.host)
+        && redaction.values().has_address(host.addr)
+    {
+        host.addr = redaction.address(host.addr);
     }
-    let inputs = redacted.inputs;
+    let config = config;
+    let inputs = std::mem::take(&mut read.inputs);
     let mut second = match &config.annotate {
         Some(path) => Some(Second::open(path, &inputs, &config)?),
         None => None,
@@ -89,7 +87,7 @@ fn analyse(args: Args) -> anyhow::Result<Exit> {
         (inputs, None)
     };
     let comments = second.as_mut().map(|second| &mut second.comments);
-    let written = write_report(&config, inputs, kept.as_ref(), comments)?;
+    let written = write_report(&config, &read, inputs, kept.as_ref(), comments)?;
     unreadable += written.failed.len();
     tell_unread(&config, written.failed, written.damaged);
     // No report was completed: the output is dropped, and with it the file beside its name.
@@ -98,15 +96,16 @@ fn analyse(args: Args) -> anyhow::Result<Exit> {
     };
     let exit = exit(&config, &view, unreadable == 0);
     tell_cut_short(&config, &view);
+    read.check(&config.output, Form::Text)
+        .context("the report was not redacted")?;
     config.output.keep()?;
     if let Some(second) = second {
-        for warning in second.write(&view, &config.options.limits)? {
+        for warning in second.write(&view, &read, &config.options.limits)? {
             if !config.quiet {
                 messages::warning(&warning, config.stderr_color);
             }
         }
     }
-    drop(redacted.files);
     Ok(exit)
 }
 
@@ -186,6 +185,7 @@ const fn reads_again(format: Format) -> bool {
 
 fn write_report(
     config: &Config,
+    read: &Replaced,
     inputs: Vec<pipeline::Input>,
     kept: Option<&Kept>,
     mut comments: Option<&mut Comments>,
@@ -200,6 +200,7 @@ fn write_report(
             kept,
             options: &config.options,
             progress: config.progress,
+            redacted: config.redact.is_some(),
         })
     });
     let mut report: Box<dyn Report + '_> = match (config.format, again) {
@@ -241,9 +242,7 @@ fn write_report(
         failed,
         damaged,
     } = pipeline::analyse(inputs, &config.options, &mut each).context(writing)?;
-    if config.redact.is_some() {
-        view.trust.push(redact::told());
-    }
+    read.tell(&mut view);
     // The bar is gone before the report is on the terminal.
     drop(progress);
     // Once begun, a report is brought to its end, so that its JSON is whole.
@@ -268,9 +267,12 @@ fn other(args: &Args, command: Command) -> anyhow::Result<Exit> {
     if args.output.annotate.is_some() {
         return Err(Problem::usage("-w is for captures, and this command reads none").into());
     }
+    if let Some(format) = args.output.format {
+        check_form(&command, format)?;
+    }
     let output = Output::open(args.output.file.as_deref(), &[])?;
     let look = Look {
-        format: args.output.format,
+        format: args.output.format.unwrap_or(Format::Table),
         width: if output.is_stdout() {
             color::width()
         } else {
@@ -301,6 +303,26 @@ fn other(args: &Args, command: Command) -> anyhow::Result<Exit> {
     drop(out);
     output.keep()?;
     Ok(Exit::Success)
+}
+
+/// A form in which a command prints nothing is refused, not ignored.
+fn check_form(command: &Command, format: Format) -> Result<(), Problem> {
+    let (what, hint) = match command {
+        Command::Schema { .. } if format != Format::Json => (
+            "a schema is JSON and comes in no other form",
+            "leave -f out; the schema of a line of -f ndjson is printed by: sipannotate schema ndjson",
+        ),
+        Command::Completions { .. } => (
+            "a completion script is for a shell, and -f is for reports",
+            "leave -f out, and name the shell: sipannotate completions bash",
+        ),
+        Command::Man => (
+            "the manual page has one form, and -f is for reports",
+            "leave -f out: sipannotate man | man -l -",
+        ),
+        _ => return Ok(()),
+    };
+    Err(Problem::usage(what).hint(hint))
 }
 
 fn cannot_read(path: &str) -> String {

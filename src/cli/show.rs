@@ -1,7 +1,8 @@
 //! `show`: one call as a ladder, or the messages of a frame and their calls.
 //!
 //! In: captures, and a Call-ID or a frame. Out: the ladders on the output. A frame takes two
-//! readings: the first finds out whose it is.
+//! readings: the first finds out whose it is. With `--redact`, the ladders are those of redacted copies of the
+//! captures; a Call-ID is then that of the originals, or its pseudonym.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -13,12 +14,14 @@ use super::config::Config;
 use super::exit::{Exit, Problem};
 use super::inputs::{self, Kept, Opened};
 use super::progress::Progress;
+use super::redact::{Form, Replaced};
 use super::run::{tell_cut_short, tell_unopened, tell_unread, warn_before};
 use crate::ladder::Choice;
 use crate::pipeline::{self, Gathered};
 use crate::report::view::Ladder;
 use crate::report::{ladder, markdown};
 use crate::units::FrameRef;
+use crate::wire_text::WireText;
 
 /// Call-IDs listed of those that fit.
 const SHOWN_CHOICES: usize = 20;
@@ -31,16 +34,9 @@ pub(super) fn run(mut args: Args, asked: Show) -> anyhow::Result<Exit> {
             .hint("leave show out: sipannotate -w OUT.pcapng CAPTURE")
             .into());
     }
-    if args.output.redact || args.output.redact_key.is_some() {
-        return Err(Problem::usage("show prints messages as they were sent")
-            .hint(
-                "redact the capture, and show that: sipannotate redact CAPTURE -o redacted.pcapng",
-            )
-            .into());
-    }
     if matches!(
         args.output.format,
-        Format::Csv | Format::Html | Format::Ndjson
+        Some(Format::Csv | Format::Html | Format::Ndjson)
     ) {
         return Err(Problem::usage("a ladder cannot be printed in this form")
             .hint("use -f table, json or markdown")
@@ -61,48 +57,24 @@ pub(super) fn run(mut args: Args, asked: Show) -> anyhow::Result<Exit> {
         return Ok(Exit::Failed);
     }
     let sources = inputs.len();
-    let reading = "cannot read the captures";
-    let mut gathered = if let Some(at) = asked.what.frame {
-        let kept = Kept::of(inputs)?;
-        let inputs = kept.inputs();
-        let progress = Progress::start(config.progress, &inputs, &config.options.meter);
-        let first = pipeline::gather(inputs, &config.options, Choice::Frame(at), Some(at))
-            .context(reading)?;
-        drop(progress);
-        if first.outcome.failed.len() < sources && first.ladders.is_empty() {
-            return Err(no_message(at, sources, &first).into());
+    let kept = Kept::of(inputs)?;
+    // What stands in for the captures is there as long as anything reads it.
+    let mut read = Replaced::of(&config, kept.inputs())?;
+    let mut gathered = match (asked.what.frame, asked.what.call.unwrap_or_default()) {
+        (Some(at), _) => of_frame(&config, std::mem::take(&mut read.inputs), at)?,
+        (None, call) => {
+            let original = match read.redaction() {
+                Some(_) => original(&config, kept.inputs(), &call)?,
+                None => None,
+            };
+            let call = match (original, read.redaction()) {
+                (Some(id), Some(redaction)) => redaction.call_id(&id),
+                _ => call.into_bytes(),
+            };
+            of_call(&config, std::mem::take(&mut read.inputs), &call)?
         }
-        let calls: BTreeMap<_, _> = first
-            .ladders
-            .iter()
-            .filter(|found| !found.call_id.0.is_empty())
-            .map(|found| (found.call_id.0.clone(), Some(at)))
-            .collect();
-        if calls.is_empty() {
-            first
-        } else {
-            let choice = Choice::Calls(calls);
-            let _watch =
-                Progress::start_again(config.progress, &kept.inputs(), &config.options.meter);
-            let mut second = pipeline::gather(kept.inputs(), &config.options, choice, Some(at))
-                .context(reading)?;
-            // Messages without Call-ID are part of no call, but they were asked for.
-            let nameless = first.ladders.into_iter();
-            let nameless = nameless.filter(|found| found.call_id.0.is_empty());
-            second.ladders.extend(nameless);
-            second
-        }
-    } else {
-        let call = asked.what.call.unwrap_or_default();
-        let choice = Choice::Like(call.clone().into_bytes());
-        let _watch = Progress::start(config.progress, &inputs, &config.options.meter);
-        let mut gathered =
-            pipeline::gather(inputs, &config.options, choice, None).context(reading)?;
-        if gathered.outcome.failed.len() < sources {
-            choose(&mut gathered, &call)?;
-        }
-        gathered
     };
+    read.tell(&mut gathered.outcome.view);
     let outcome = &mut gathered.outcome;
     let failed = std::mem::take(&mut outcome.failed);
     let (lost, unreadable) = (failed.len(), unreadable + failed.len());
@@ -113,12 +85,86 @@ pub(super) fn run(mut args: Args, asked: Show) -> anyhow::Result<Exit> {
     write(&config, &gathered, asked.what.frame.is_some(), sources)
         .context("cannot write the ladder")?;
     tell_cut_short(&config, &gathered.outcome.view);
+    read.check(&config.output, Form::Text)
+        .context("the ladder was not redacted")?;
     config.output.keep()?;
     Ok(if unreadable > 0 {
         Exit::Failed
     } else {
         Exit::Success
     })
+}
+
+const READING: &str = "cannot read the captures";
+
+/// The messages of a frame, and their calls.
+fn of_frame(
+    config: &Config,
+    inputs: Vec<pipeline::Input>,
+    at: FrameRef,
+) -> anyhow::Result<Gathered> {
+    let sources = inputs.len();
+    let kept = Kept::of(inputs)?;
+    let inputs = kept.inputs();
+    let progress = Progress::start(config.progress, &inputs, &config.options.meter);
+    let first =
+        pipeline::gather(inputs, &config.options, Choice::Frame(at), Some(at)).context(READING)?;
+    drop(progress);
+    if first.outcome.failed.len() < sources && first.ladders.is_empty() {
+        return Err(no_message(at, sources, &first).into());
+    }
+    let calls: BTreeMap<_, _> = first
+        .ladders
+        .iter()
+        .filter(|found| !found.call_id.0.is_empty())
+        .map(|found| (found.call_id.0.clone(), Some(at)))
+        .collect();
+    if calls.is_empty() {
+        return Ok(first);
+    }
+    let choice = Choice::Calls(calls);
+    let _watch = Progress::start_again(config.progress, &kept.inputs(), &config.options.meter);
+    let mut second =
+        pipeline::gather(kept.inputs(), &config.options, choice, Some(at)).context(READING)?;
+    // Messages without Call-ID are part of no call, but they were asked for.
+    let nameless = first.ladders.into_iter();
+    let nameless = nameless.filter(|found| found.call_id.0.is_empty());
+    second.ladders.extend(nameless);
+    Ok(second)
+}
+
+/// The call that is named by its Call-ID, or by a part of it.
+fn of_call(config: &Config, inputs: Vec<pipeline::Input>, call: &[u8]) -> anyhow::Result<Gathered> {
+    let sources = inputs.len();
+    let mut gathered = like(config, inputs, call)?;
+    if gathered.outcome.failed.len() < sources {
+        choose(&mut gathered, call)?;
+    }
+    Ok(gathered)
+}
+
+/// The Call-ID that `call` names in captures that are to be redacted; `None` where it names none, and
+/// so may be a pseudonym that somebody was told.
+fn original(
+    config: &Config,
+    inputs: Vec<pipeline::Input>,
+    call: &str,
+) -> anyhow::Result<Option<Vec<u8>>> {
+    let mut gathered = like(config, inputs, call.as_bytes())?;
+    if gathered.ladders.is_empty() {
+        return Ok(None);
+    }
+    choose(&mut gathered, call.as_bytes())?;
+    Ok(gathered
+        .ladders
+        .first()
+        .map(|found| found.call_id.0.clone()))
+}
+
+fn like(config: &Config, inputs: Vec<pipeline::Input>, call: &[u8]) -> anyhow::Result<Gathered> {
+    let choice = Choice::Like(call.to_vec());
+    let _watch = Progress::start(config.progress, &inputs, &config.options.meter);
+    pipeline::gather(inputs, &config.options, choice, None).context(READING)
 }
 
 /// The option that was given and could only be ignored: a script that trusts the exit code of
@@ -138,18 +184,16 @@ fn of_reports(args: &Args) -> Option<&'static str> {
 }
 
 /// Leaves the call that was meant, or says which it could be.
-fn choose(gathered: &mut Gathered, call: &str) -> Result<(), Problem> {
+fn choose(gathered: &mut Gathered, call: &[u8]) -> Result<(), Problem> {
+    let shown = WireText(call).terminal();
     let ladders = &mut gathered.ladders;
-    if let Some(exact) = ladders
-        .iter()
-        .position(|found| found.call_id.0 == call.as_bytes())
-    {
+    if let Some(exact) = ladders.iter().position(|found| found.call_id.0 == call) {
         *ladders = vec![ladders.swap_remove(exact)];
         return Ok(());
     }
     match ladders.as_slice() {
         [_] if !call.is_empty() => Ok(()),
-        [] => Err(Problem::usage(format!("no call has `{call}` in its Call-ID"))
+        [] => Err(Problem::usage(format!("no call has `{shown}` in its Call-ID"))
             .hint("a part of the Call-ID is enough, in its own case; the list of responses has all that were answered: sipannotate --all CAPTURE")),
         found => {
             let more = if gathered.further > 0 { "more than " } else { "" };
@@ -163,7 +207,7 @@ fn choose(gathered: &mut Gathered, call: &str) -> Result<(), Problem> {
             }
             let count = found.len();
             Err(
-                Problem::usage(format!("`{call}` is in the Call-IDs of {more}{count} calls"))
+                Problem::usage(format!("`{shown}` is in the Call-IDs of {more}{count} calls"))
                     .choices(choices)
                     .hint("name one of them with --call"),
             )

@@ -7,7 +7,7 @@
 //!
 //! # References
 //! - RFC 4566 §5 (SDP), RFC 8839 (ICE), RFC 4568 (crypto), RFC 8122 (fingerprints)
-//! - RFC 2046 §5.1 (parts), RFC 3863 (PIDF), RFC 3420 (sipfrag)
+//! - RFC 2045 §6.7 (quoted-printable), RFC 2046 §5.1 (parts), RFC 3863 (PIDF), RFC 3420 (sipfrag)
 
 use super::message;
 use super::passport;
@@ -23,6 +23,8 @@ pub(super) struct Kind {
     pub(super) content_type: Vec<u8>,
     /// It is compressed, or encoded as nobody here reads it.
     pub(super) is_encoded: bool,
+    /// It is quoted-printable.
+    pub(super) is_quoted: bool,
 }
 
 /// Replaces the values of a body.
@@ -36,6 +38,13 @@ fn nested(body: &mut [u8], kind: &Kind, depth: u8, to: &mut Pseudonyms) {
     }
     if kind.is_encoded || depth == 0 || is_binary(body) {
         return blot(body, to);
+    }
+    if kind.is_quoted {
+        let plain = Kind {
+            is_quoted: false,
+            ..kind.clone()
+        };
+        return quoted(body, |body| nested(body, &plain, depth - 1, to));
     }
     let lower = kind.content_type.to_ascii_lowercase();
     let is = |what: &str| memchr::memmem::find(&lower, what.as_bytes()).is_some();
@@ -55,6 +64,51 @@ fn nested(body: &mut [u8], kind: &Kind, depth: u8, to: &mut Pseudonyms) {
         passport::json(body, to);
     } else {
         text::scan(body, Say::NOTHING, to);
+    }
+}
+
+/// Replaces what a quoted-printable body stands for, and puts it where it stood: an escape stays an escape,
+/// and lines stay broken where they were.
+fn quoted(body: &mut [u8], replace: impl FnOnce(&mut [u8])) {
+    let hex = |byte: Option<&u8>| char::from(*byte?).to_digit(16);
+    // Where each byte stands, and whether as an escape.
+    let mut places = Vec::with_capacity(body.len());
+    let mut plain = Vec::with_capacity(body.len());
+    let mut at = 0;
+    while let Some(byte) = body.get(at) {
+        let rest = body.get(at..).unwrap_or_default();
+        let escaped = hex(body.get(at + 1)).zip(hex(body.get(at + 2)));
+        let escaped = escaped.and_then(|(high, low)| u8::try_from(high * 16 + low).ok());
+        match (byte, escaped) {
+            (b'=', Some(escaped)) => {
+                places.push((at, true));
+                plain.push(escaped);
+                at += 3;
+            }
+            (b'=', None) if rest.starts_with(b"=\r\n") => at += 3,
+            (b'=', None) if rest.starts_with(b"=\n") => at += 2,
+            _ => {
+                places.push((at, false));
+                plain.push(*byte);
+                at += 1;
+            }
+        }
+    }
+    let old = plain.clone();
+    replace(&mut plain);
+    for (((at, is_escaped), old), new) in places.into_iter().zip(old).zip(plain) {
+        if old == new {
+            continue;
+        }
+        if is_escaped {
+            let digits = format!("{new:02X}");
+            if let Some(place) = body.get_mut(at + 1..at + 3) {
+                place.copy_from_slice(digits.as_bytes());
+            }
+        } else if let Some(place) = body.get_mut(at) {
+            // What would be an escape, or break a line, has no room to be escaped.
+            *place = if new == b'=' || new < b' ' { b'x' } else { new };
+        }
     }
 }
 
@@ -390,12 +444,58 @@ mod tests {
     use super::*;
     use crate::limits::Limits;
 
+    #[test]
+    fn what_quoted_printable_spells_is_replaced_where_it_stands() {
+        let mut to = Pseudonyms::new(Key::new(b"k"), &Limits::default());
+        let spelled =
+            "call =31=32=31=35=35=35=35=31=32=31=32 or +1 21=\r\n55551212=2C zo=72ro=\n ends=3D";
+        let kind = Kind {
+            content_type: b"text/plain".to_vec(),
+            is_quoted: true,
+            ..Kind::default()
+        };
+        let mut body = spelled.as_bytes().to_vec();
+        replace(&mut body, &kind, &mut to);
+        to.settle();
+        let mut body = spelled.as_bytes().to_vec();
+        replace(&mut body, &kind, &mut to);
+        let text = String::from_utf8(body).unwrap();
+        assert_eq!(text.len(), spelled.len());
+        assert!(
+            text.contains("=\r\n") && text.contains("=2C ") && text.ends_with("=3D"),
+            "{text}"
+        );
+        let plain = |text: &str| {
+            let mut plain = text.replace("=\r\n", "").replace("=\n", "");
+            for byte in b' '..=b'~' {
+                plain = plain.replace(&format!("={byte:02X}"), &char::from(byte).to_string());
+            }
+            plain
+        };
+        assert!(plain(spelled).contains("12155551212 or +1 2155551212, zorro"));
+        let said = plain(&text);
+        assert!(
+            !said.contains("5551212") && !said.contains("zorro"),
+            "{said}"
+        );
+        // The two forms of the number are still the same.
+        let digits: Vec<&str> = said
+            .split(|c: char| !c.is_ascii_digit() && c != ' ')
+            .map(str::trim)
+            .filter(|run| run.len() > 9)
+            .collect();
+        let [one, other] = digits.as_slice() else {
+            panic!("{said}");
+        };
+        assert_eq!(one.replace(' ', ""), other.replace(' ', ""));
+    }
+
     fn replaced(content_type: &str, body: &str) -> String {
         let mut pseudonyms = Pseudonyms::new(Key::new(b"k"), &Limits::default());
         pseudonyms.settle();
         let kind = Kind {
             content_type: content_type.into(),
-            is_encoded: false,
+            ..Kind::default()
         };
         let mut bytes = body.as_bytes().to_vec();
         replace(&mut bytes, &kind, &mut pseudonyms);

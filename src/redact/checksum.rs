@@ -132,6 +132,23 @@ fn update(
     }
 }
 
+/// Brings the checksum `field` to date after `bytes`, which it covers, were written where there were zeros;
+/// `is_odd` if they begin in the middle of a word. A field of UDP, where no checksum is all zeros.
+pub(super) fn add(field: &mut [u8], bytes: &[u8], is_odd: bool) {
+    let mut sum = u64::from(!word(field));
+    let (first, rest) = bytes.split_at(usize::from(is_odd).min(bytes.len()));
+    sum += first.iter().map(|byte| u64::from(*byte)).sum::<u64>();
+    sum += rest.chunks(2).map(|two| u64::from(word(two))).sum::<u64>();
+    while sum > 0xffff {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    let sum = match !u16::try_from(sum).unwrap_or(0) {
+        0 => 0xffff,
+        sum => sum,
+    };
+    field.copy_from_slice(&sum.to_be_bytes());
+}
+
 fn word(bytes: &[u8]) -> u16 {
     match *bytes {
         [high, low, ..] => u16::from_be_bytes([high, low]),

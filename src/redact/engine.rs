@@ -77,6 +77,19 @@ impl Queue {
         }
     }
 
+    /// Writes bytes where there were zeros, and brings a checksum elsewhere that covers them to date.
+    fn write_under(&mut self, place: &Place, bytes: &[u8]) {
+        self.write(place.frame, place.at, bytes);
+        let Some(sum) = place.sum else {
+            return;
+        };
+        if let Some(held) = self.get(sum.frame)
+            && let Some(field) = held.new.get_mut(sum.at..sum.at + 2)
+        {
+            checksum::add(field, bytes, sum.is_odd);
+        }
+    }
+
     pub(super) fn write(&mut self, frame: u64, at: usize, bytes: &[u8]) {
         if let Some(held) = self.get(frame)
             && let Some(place) = held.new.get_mut(at..at + bytes.len())
@@ -86,8 +99,28 @@ impl Queue {
     }
 }
 
-/// Where the pieces of a datagram stand: frame, place, length, offset in the datagram.
-type Pieces = Vec<(u64, usize, usize, usize)>;
+/// Where a piece of a datagram stands.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    frame: u64,
+    at: usize,
+    len: usize,
+    /// In the datagram.
+    offset: usize,
+    /// The piece lies in a datagram that was itself put together, whose checksum stands elsewhere.
+    sum: Option<Sum>,
+}
+
+/// A checksum that covers a piece.
+#[derive(Clone, Copy, Debug)]
+struct Sum {
+    frame: u64,
+    at: usize,
+    /// The piece begins in the middle of a word that is added up.
+    is_odd: bool,
+}
+
+type Pieces = Vec<Place>;
 
 /// The stage.
 #[derive(Debug)]
@@ -251,17 +284,18 @@ impl Engine {
             match &mark.what {
                 What::Fragment(piece) => {
                     let at = mark.at.wrapping_sub(base);
-                    // A fragment in a datagram put together is not followed further.
-                    if at > len {
-                        last = None;
-                        continue;
-                    }
-                    let key = (piece.src, piece.dst, piece.id, piece.protocol);
+                    let key = key_of(piece);
                     last = Some((key, *piece));
-                    if !self.seen_again(key, piece, no, at, mark.len) {
-                        self.queue.wait(no, Wait::Fragments(key));
-                        let place = (no, at, mark.len, piece.offset_bytes);
-                        self.fragments.entry(key).or_default().push(place);
+                    // Where it lies in a datagram put together, that has said where.
+                    if at <= len && !self.seen_again(key, piece, no, at, mark.len) {
+                        let place = Place {
+                            frame: no,
+                            at,
+                            len: mark.len,
+                            offset: piece.offset_bytes,
+                            sum: None,
+                        };
+                        self.await_piece(key, place);
                     }
                 }
                 What::Whole(old) => {
@@ -273,13 +307,14 @@ impl Engine {
                     let mut area = Area { old, new: &mut new };
                     frame::rewrite(&mut area, None, &heads, &payloads, to);
                     checksum::carry(old, &mut new, &heads, Some(&outer(&piece, to)));
-                    for (frame, at, len, offset) in self.fragments.remove(&key).unwrap_or_default()
-                    {
-                        let end = (offset + len).min(new.len());
-                        if let Some(bytes) = new.get(offset..end) {
-                            self.queue.write(frame, at, bytes);
+                    let places = self.fragments.remove(&key).unwrap_or_default();
+                    self.nested(trace, mark.at, old, &heads, &places);
+                    for place in places {
+                        let end = (place.offset + place.len).min(new.len());
+                        if let Some(bytes) = new.get(place.offset..end) {
+                            self.queue.write_under(&place, bytes);
                         }
-                        self.queue.settled(frame);
+                        self.queue.settled(place.frame);
                     }
                     self.recent.push_back((key, old.clone(), new));
                     if self.recent.len() > RECENT {
@@ -287,6 +322,74 @@ impl Engine {
                     }
                 }
                 _ => {}
+            }
+        }
+    }
+
+    fn await_piece(&mut self, key: Key, place: Place) {
+        self.queue.wait(place.frame, Wait::Fragments(key));
+        self.fragments.entry(key).or_default().push(place);
+    }
+
+    /// Fragments in the datagram `old`, which was put together at `base` of pieces at `places`: as where
+    /// a tunnel's packets are too large for the path as well. Their bytes stand in the frames of those.
+    fn nested(&mut self, trace: &Trace, base: usize, old: &[u8], heads: &[Head], places: &[Place]) {
+        // Where a byte of the datagram stands: each copy of its pieces has it.
+        let standing = |from: usize, end: usize| {
+            places.iter().filter_map(move |place| {
+                let first = from.max(place.offset);
+                let last = end.min(place.offset + place.len);
+                let at = place.at + first.checked_sub(place.offset)?;
+                (first < last).then_some((place, at, first, last - first))
+            })
+        };
+        for mark in trace {
+            let What::Fragment(piece) = &mark.what else {
+                continue;
+            };
+            let Some(from) = mark.at.checked_sub(base) else {
+                continue;
+            };
+            let end = from.saturating_add(mark.len);
+            if end > old.len() {
+                continue;
+            }
+            // Around it there may be UDP, whose checksum covers it, where it has one.
+            let around = heads.iter().find(|head| {
+                let sum = head.at + 6;
+                head.kind == Kind::Transport(17)
+                    && (head.at..head.at + head.len).contains(&from)
+                    && old.get(sum..sum + 2).is_some_and(|sum| sum != [0, 0])
+            });
+            let sum = around.and_then(|head| {
+                let sum = head.at + 6;
+                let (place, at, ..) = standing(sum, sum + 2).find(|(.., len)| *len == 2)?;
+                Some((place.frame, at, head.at))
+            });
+            let key = key_of(piece);
+            let pieces: Vec<Place> = standing(from, end)
+                .map(|(place, at, first, len)| Place {
+                    frame: place.frame,
+                    at,
+                    len,
+                    offset: piece.offset_bytes + first - from,
+                    sum: sum.map(|(frame, at, begin)| Sum {
+                        frame,
+                        at,
+                        is_odd: (first - begin) % 2 == 1,
+                    }),
+                })
+                .collect();
+            // The frame with the checksum waits as well.
+            let of_sum = sum.map(|(frame, at, _)| Place {
+                frame,
+                at,
+                len: 0,
+                offset: 0,
+                sum: None,
+            });
+            for place in pieces.into_iter().chain(of_sum) {
+                self.await_piece(key, place);
             }
         }
     }
@@ -326,8 +429,8 @@ impl Engine {
                     match wait {
                         Wait::Stream(flow) => self.streams.give_up(&flow, &mut self.queue, to),
                         Wait::Fragments(key) => {
-                            for (frame, ..) in self.fragments.remove(&key).unwrap_or_default() {
-                                self.queue.settled(frame);
+                            for place in self.fragments.remove(&key).unwrap_or_default() {
+                                self.queue.settled(place.frame);
                             }
                         }
                     }
@@ -355,6 +458,10 @@ impl Engine {
         self.streams.finish(&mut self.queue, to);
         self.release(None, to, out)
     }
+}
+
+const fn key_of(piece: &Piece) -> Key {
+    (piece.src, piece.dst, piece.id, piece.protocol)
 }
 
 /// The addresses of the packet that was fragmented: what they were and what they are.

@@ -11,12 +11,14 @@
 //! - draft-ietf-opsawg-pcapng
 
 use std::io::{self, Read, Write};
+use std::net::IpAddr;
 
 use super::engine::{Engine, Held};
 use super::key::Key;
 use super::leaks::{Leak, Values};
+use super::message;
 use super::pseudonyms::Pseudonyms;
-use crate::capture::{self, Next, Reader};
+use crate::capture::{self, Next, Piece, Reader};
 use crate::defect::DefectKind;
 use crate::limits::Limits;
 use crate::packet::Decoder;
@@ -38,9 +40,20 @@ pub enum Error {
     /// The capture could not be read.
     #[error(transparent)]
     Capture(#[from] capture::Error),
+    /// What was written cannot be read back.
+    #[error("cannot read back what was written")]
+    Read(#[source] io::Error),
     /// What is written could not be.
     #[error("cannot write the redacted capture")]
     Write(#[source] io::Error),
+    /// A value of the input stands in a report of the redacted capture.
+    #[error("byte {offset_bytes} and on: there is still {leak}")]
+    LeakInText {
+        /// Where the piece begins that holds it.
+        offset_bytes: u64,
+        /// The value.
+        leak: Leak,
+    },
     /// A value of the input stands in the output.
     #[error("frame {frame} of the redacted capture still holds {leak}")]
     Leak {
@@ -138,6 +151,29 @@ impl Redaction {
         Ok(Told { packets, cut_short })
     }
 
+    /// What a Call-ID of the captures has become, after [`Self::settle`].
+    pub fn call_id(&mut self, call_id: &[u8]) -> Vec<u8> {
+        let mut replaced = call_id.to_vec();
+        message::call_id(&mut replaced, &mut self.pseudonyms);
+        replaced
+    }
+
+    /// What an address has become, after [`Self::settle`].
+    pub fn address(&mut self, address: IpAddr) -> IpAddr {
+        match address {
+            IpAddr::V4(address) => {
+                let mut octets = address.octets();
+                self.pseudonyms.packed(&mut octets);
+                octets.into()
+            }
+            IpAddr::V6(address) => {
+                let mut octets = address.octets();
+                self.pseudonyms.packed(&mut octets);
+                octets.into()
+            }
+        }
+    }
+
     /// The values that must not be left.
     pub fn values(&self) -> &Values {
         &self.pseudonyms.values
@@ -169,7 +205,8 @@ impl Interfaces {
     }
 }
 
-/// Reads a redacted capture and looks for values that must not be left in it.
+/// Reads a redacted capture and looks for values that must not be left in it: in its packets, and in
+/// what blocks say beside them, comments most of all.
 pub fn check(
     redacted: impl Read,
     path: &str,
@@ -179,29 +216,67 @@ pub fn check(
     let mut reader = Reader::open(redacted, path, FileIndex(0), limits)?;
     let mut decoder = Decoder::traced(limits);
     let mut spare = Trace::new();
+    let mut last = 0;
     loop {
-        let frame = match reader.next_frame()? {
-            Next::Frame(frame) => frame,
-            Next::End => return Ok(()),
-            Next::Defect(_) | Next::Secrets { .. } | Next::CutShort { .. } => continue,
+        let block = match reader.next_piece()? {
+            Piece::Block(block) => block,
+            Piece::End => return Ok(()),
+            _ => continue,
         };
-        let no = frame.at.no.0;
-        let leak = |leak| Error::Leak { frame: no, leak };
-        decoder.push(&frame, &mut |_| {}, &mut |_| {});
-        let trace = decoder.take_trace(spare);
-        for mark in &trace {
+        last = block.no.map_or(last, |no| no.0);
+        let leak = |leak| Error::Leak { frame: last, leak };
+        let mut said = block.bytes;
+        if let Some(frame) = &block.packet {
+            decoder.push(frame, &mut |_| {}, &mut |_| {});
+            let trace = decoder.take_trace(spare);
             let base = frame.captured.as_ptr().addr();
-            if let (What::Ip, Some(at)) = (&mark.what, mark.at.checked_sub(base))
-                && let Some(head) = frame.captured.get(at..)
-                && let Some(found) = head_leak(head, values)
-            {
+            for mark in &trace {
+                if let (What::Ip, Some(at)) = (&mark.what, mark.at.checked_sub(base))
+                    && let Some(head) = frame.captured.get(at..)
+                    && let Some(found) = head_leak(head, values)
+                {
+                    return Err(leak(found));
+                }
+            }
+            spare = trace;
+            if let Some(found) = values.left_in(frame.captured) {
                 return Err(leak(found));
             }
+            // Its options stand behind it.
+            let end = base.wrapping_sub(said.as_ptr().addr()) + frame.captured.len();
+            said = said.get(end..).unwrap_or_default();
         }
-        spare = trace;
-        if let Some(found) = values.left_in(frame.captured) {
+        if let Some(found) = values.left_in_prose(said) {
             return Err(leak(found));
         }
+    }
+}
+
+/// Bytes of a text that are looked through at once.
+const STRETCH: usize = 1 << 20;
+
+/// Looks through what the program wrote of a redacted capture: reports and their like.
+pub fn check_text(mut text: impl Read, values: &Values) -> Result<(), Error> {
+    let mut held = Vec::new();
+    let mut offset_bytes = 0;
+    loop {
+        let wanted = u64::try_from(STRETCH).unwrap_or(u64::MAX);
+        let read = text.by_ref().take(wanted).read_to_end(&mut held);
+        let is_end = read.map_err(Error::Read)? == 0;
+        // No token is cut in two, unless it is as long as all that is held.
+        let is_between = |byte: &u8| byte.is_ascii_whitespace() || *byte == b'"';
+        let end = match held.iter().rposition(is_between) {
+            Some(at) if !is_end => at + 1,
+            _ => held.len(),
+        };
+        let whole: Vec<u8> = held.drain(..end).collect();
+        if let Some(leak) = values.left_in_prose(&whole) {
+            return Err(Error::LeakInText { offset_bytes, leak });
+        }
+        if is_end {
+            return Ok(());
+        }
+        offset_bytes += whole.len() as u64;
     }
 }
 

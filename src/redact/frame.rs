@@ -464,30 +464,50 @@ fn discovery(area: &mut Area<'_>, mut at: usize, end: usize, to: &mut Pseudonyms
 /// The packet that an ICMP error quotes.
 fn quote(area: &mut Area<'_>, at: usize, end: usize, to: &mut Pseudonyms) {
     let first = area.byte(at);
-    let (mut protocol, mut behind) = match first >> 4 {
+    let head = Head {
+        kind: Kind::Ip,
+        at,
+        len: end.saturating_sub(at),
+    };
+    let (mut protocol, mut behind, mut offset, whole) = match first >> 4 {
         4 if at + 20 <= end => {
-            let head = Head {
-                kind: Kind::Ip,
-                at,
-                len: end - at,
-            };
             ip(area, head, &[], to);
-            super::checksum::carry(area.old, area.new, &[head], None);
-            (area.byte(at + 9), at + usize::from(first & 15) * 4)
+            let offset = area.u16(at + 6).unwrap_or(0) << 3;
+            let behind = at + usize::from(first & 15) * 4;
+            let len = usize::from(area.u16(at + 2).unwrap_or(0));
+            (area.byte(at + 9), behind, offset, at + len)
         }
         6 if at + 40 <= end => {
             area.copy(at, 40);
             area.address(at + 8, 16, to);
             area.address(at + 24, 16, to);
-            (area.byte(at + 6), at + 40)
+            let len = usize::from(area.u16(at + 4).unwrap_or(0));
+            (area.byte(at + 6), at + 40, 0, at + 40 + len)
         }
         _ => return,
     };
     if protocol == 44 {
         area.copy(behind, 8);
         protocol = area.byte(behind);
+        offset = area.u16(behind + 2).unwrap_or(0) & !7;
         behind += 8;
     }
+    // A later fragment has no head: what stands there may be anything.
+    if offset == 0 {
+        quoted(area, protocol, behind, end, to);
+    }
+    let inside = Head {
+        kind: Kind::Transport(protocol),
+        at: behind,
+        len: whole.min(end).saturating_sub(behind),
+    };
+    let heads = [head, inside];
+    let heads = if offset == 0 { &heads[..] } else { &heads[..1] };
+    super::checksum::carry(area.old, area.new, heads, None);
+}
+
+/// What stands at `behind` in a quoted packet.
+fn quoted(area: &mut Area<'_>, protocol: u8, behind: usize, end: usize, to: &mut Pseudonyms) {
     match protocol {
         17 if behind + 8 <= end => {
             area.copy(behind, 8);

@@ -155,10 +155,39 @@ impl Values {
         }
         let depth = depth.checked_sub(1)?;
         if memchr::memchr(b'%', bytes).is_some()
-            && let Some(leak) = self.left(&unescaped(bytes), depth)
+            && let Some(leak) = self.left(&unescaped(bytes, b'%'), depth)
         {
             return Some(leak);
         }
+        // Any `=` may stand before two digits, so only where it is said that they are an escape.
+        if find_word(bytes, b"quoted-printable")
+            && let Some(leak) = self.left(&unescaped(bytes, b'='), depth)
+        {
+            return Some(leak);
+        }
+        if let Some(leak) = self.encoded(bytes, depth) {
+            return Some(leak);
+        }
+        let mut rest = bytes;
+        while let Some(at) = memchr::memmem::find(rest, &[0x1f, 0x8b, 8]) {
+            let stream = rest.get(at..).unwrap_or_default();
+            let mut inflated = Vec::new();
+            let inflater = flate2::read::GzDecoder::new(stream);
+            // What inflates up to a fault is looked at, too.
+            inflater
+                .take(INFLATED)
+                .read_to_end(&mut inflated)
+                .unwrap_or_default();
+            if let Some(leak) = self.left(&inflated, depth) {
+                return Some(leak);
+            }
+            rest = stream.get(3..).unwrap_or_default();
+        }
+        None
+    }
+
+    /// What stands in `bytes` in base64 or in hexadecimal digits, where that is a text.
+    fn encoded(&self, bytes: &[u8], depth: u8) -> Option<Leak> {
         let text = |decoded: &[u8]| {
             std::str::from_utf8(decoded)
                 .is_ok_and(|text| !text.contains(|c: char| c.is_control() && !c.is_whitespace()))
@@ -180,21 +209,6 @@ impl Values {
             {
                 return Some(leak);
             }
-        }
-        let mut rest = bytes;
-        while let Some(at) = memchr::memmem::find(rest, &[0x1f, 0x8b, 8]) {
-            let stream = rest.get(at..).unwrap_or_default();
-            let mut inflated = Vec::new();
-            let inflater = flate2::read::GzDecoder::new(stream);
-            // What inflates up to a fault is looked at, too.
-            inflater
-                .take(INFLATED)
-                .read_to_end(&mut inflated)
-                .unwrap_or_default();
-            if let Some(leak) = self.left(&inflated, depth) {
-                return Some(leak);
-            }
-            rest = stream.get(3..).unwrap_or_default();
         }
         None
     }
@@ -249,23 +263,29 @@ impl Values {
                 }
             }
         }
-        if !self.addresses.is_empty() {
-            let is_part = |byte: &u8| byte.is_ascii_hexdigit() || b":.".contains(byte);
-            for run in runs(bytes, is_part).filter(|run| run.len() >= 4) {
-                for text in [
-                    run,
-                    run.trim_ascii_end(),
-                    run.strip_suffix(b".").unwrap_or(run),
-                ] {
-                    if let Some(address) = address::parse(text).filter(|it| self.has_address(*it)) {
-                        return Some(Leak::Address(address));
-                    }
+        self.address_in(bytes)
+    }
+
+    /// The first address that stands in `bytes` as text.
+    fn address_in(&self, bytes: &[u8]) -> Option<Leak> {
+        if self.addresses.is_empty() {
+            return None;
+        }
+        let is_part = |byte: &u8| byte.is_ascii_hexdigit() || b":.".contains(byte);
+        for run in runs(bytes, is_part).filter(|run| run.len() >= 4) {
+            for text in [
+                run,
+                run.trim_ascii_end(),
+                run.strip_suffix(b".").unwrap_or(run),
+            ] {
+                if let Some(address) = address::parse(text).filter(|it| self.has_address(*it)) {
+                    return Some(Leak::Address(address));
                 }
-                // Before a port, or behind a name's colon.
-                for part in run.split(|byte| *byte == b':') {
-                    if let Some(address) = address::parse(part).filter(|it| self.has_address(*it)) {
-                        return Some(Leak::Address(address));
-                    }
+            }
+            // Before a port, or behind a name's colon.
+            for part in run.split(|byte| *byte == b':') {
+                if let Some(address) = address::parse(part).filter(|it| self.has_address(*it)) {
+                    return Some(Leak::Address(address));
                 }
             }
         }
@@ -287,6 +307,65 @@ impl Values {
     }
 }
 
+/// Characters of a name with digits that is looked for in a report: shorter ones are its own words.
+const MIXED: usize = 6;
+
+impl Values {
+    /// The first value found in what the program wrote itself: a report, a comment. A word or a number
+    /// of its own may be somebody's name, or a number that somebody has. So words and bare numbers are
+    /// looked for where a value stands, in URIs and behind a `+`; everywhere, addresses, names with
+    /// dots or digits in them, and what is encoded.
+    pub fn left_in_prose(&self, bytes: &[u8]) -> Option<Leak> {
+        let is_between = |byte: &u8| byte.is_ascii_whitespace() || b"\"'`<>(),|".contains(byte);
+        for token in runs(bytes, |byte| !is_between(byte)) {
+            let is_value = token.contains(&b'@')
+                || [&b"sip:"[..], b"sips:", b"tel:"]
+                    .iter()
+                    .any(|scheme| find_word(token, scheme))
+                || token.windows(DIGITS.start() + 1).any(|window| {
+                    window.split_first().is_some_and(|(plus, digits)| {
+                        *plus == b'+' && digits.iter().all(u8::is_ascii_digit)
+                    })
+                });
+            let leak = if is_value {
+                self.left_in(token)
+            } else {
+                self.mixed_name(token)
+                    .or_else(|| self.encoded(token, MOST_NESTING))
+            };
+            if leak.is_some() {
+                return leak;
+            }
+        }
+        self.address_in(bytes)
+    }
+
+    fn mixed_name(&self, token: &[u8]) -> Option<Leak> {
+        let has = |run: &[u8], wanted: fn(&u8) -> bool| run.iter().any(wanted);
+        let is_letter = |byte: &u8| byte.is_ascii_alphanumeric() || *byte >= 0x80;
+        let dotted = runs(token, |byte| {
+            byte.is_ascii_alphanumeric() || *byte >= 0x80 || b"._-~".contains(byte)
+        });
+        for run in dotted {
+            let run = run.strip_suffix(b".").unwrap_or(run);
+            let parts = runs(run, is_letter)
+                .filter(|part| part.len() >= MIXED && has(part, u8::is_ascii_digit));
+            let whole = Some(run).filter(|run| run.contains(&b'.'));
+            for name in parts.chain(whole) {
+                if has(name, u8::is_ascii_alphabetic) && self.has_name(name) {
+                    return Some(Leak::Name(String::from_utf8_lossy(name).into_owned()));
+                }
+            }
+        }
+        None
+    }
+}
+
+fn find_word(text: &[u8], word: &[u8]) -> bool {
+    text.windows(word.len())
+        .any(|window| window.eq_ignore_ascii_case(word))
+}
+
 /// The longest stretches of bytes that `is_part` takes.
 fn runs<'a>(bytes: &'a [u8], is_part: impl Fn(&u8) -> bool + 'a) -> impl Iterator<Item = &'a [u8]> {
     bytes
@@ -294,12 +373,18 @@ fn runs<'a>(bytes: &'a [u8], is_part: impl Fn(&u8) -> bool + 'a) -> impl Iterato
         .filter(|run| !run.is_empty())
 }
 
-fn unescaped(bytes: &[u8]) -> Vec<u8> {
+/// What `mark` and two digits stand for in place of them; behind `=` lines go on.
+fn unescaped(bytes: &[u8], mark: u8) -> Vec<u8> {
     let mut plain = Vec::with_capacity(bytes.len());
     let mut rest = bytes;
     while let Some((byte, tail)) = rest.split_first() {
         rest = tail;
-        if *byte == b'%'
+        if mark == b'='
+            && *byte == mark
+            && let Some(next) = tail.strip_prefix(b"\r\n").or(tail.strip_prefix(b"\n"))
+        {
+            rest = next;
+        } else if *byte == mark
             && let Some((digits, tail)) = tail.split_at_checked(2)
             && let Some([value]) = from_hex(digits).as_deref()
         {
@@ -350,6 +435,7 @@ mod tests {
         found(b"<sip:+12155551212@x>");
         found(b"call +1 (215) 555-1212 now");
         found(b"x=%2B%31%32155551212");
+        found(b"Content-Transfer-Encoding: Quoted-Printable\r\n\r\n=31=32=31=35555=\r\n=31212");
         found(b"From: \"ALICE\" <sip:x@y>");
         found(b"via gw7.carrier.net.");
         found(b"at 203.0.113.9:5060");
@@ -373,6 +459,34 @@ mod tests {
         assert_eq!(values.left_in(&rtp), None);
         let message = [&[0, 7][..], b"INVITE sip:bob@x SIP/2.0", &[0]].concat();
         assert!(values.left_in(&message).is_some());
+    }
+
+    #[test]
+    fn a_report_may_say_words_and_numbers_that_are_somebodys_but_no_value_of_theirs() {
+        let mut values = values();
+        values.name(b"refused");
+        values.name(b"desk4711");
+        for own in [
+            "refused in frame 12155551212 of redacted.pcapng, alice",
+            "{\"frame\": 12155551212, \"refused\": 4}",
+            "1215555.1212 s",
+        ] {
+            assert_eq!(values.left_in_prose(own.as_bytes()), None, "{own}");
+        }
+        let token = format!("`{}`", STANDARD.encode("{\"tn\":\"12155551212\"}"));
+        for left in [
+            "call a@gw7.carrier.net was refused",
+            "sip:alice@x",
+            "&#60;SIP:refused@x&#62;",
+            "TEL:12155551212",
+            "|+12155551212|",
+            "10.0.0.1 \u{2192} 203.0.113.9:5060",
+            "gw7.carrier.net.",
+            "desk4711",
+            &token,
+        ] {
+            assert!(values.left_in_prose(left.as_bytes()).is_some(), "{left}");
+        }
     }
 
     #[test]

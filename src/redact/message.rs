@@ -107,6 +107,10 @@ pub(super) fn head_kind(head: &[u8]) -> body::Kind {
         b"content-encoding" | b"e" => {
             kind.is_encoded = !value.trim_ascii().eq_ignore_ascii_case(b"identity");
         }
+        b"content-transfer-encoding" => {
+            let value = value.trim_ascii();
+            kind.is_quoted = value.eq_ignore_ascii_case(b"quoted-printable");
+        }
         _ => {}
     });
     kind
@@ -310,7 +314,7 @@ fn form(name: &[u8]) -> Form {
 }
 
 /// `Call-ID`, and dialogs named by theirs: identifiers, then parameters.
-fn call_id(value: &mut [u8], to: &mut Pseudonyms) {
+pub(super) fn call_id(value: &mut [u8], to: &mut Pseudonyms) {
     let end = value
         .iter()
         .position(|byte| *byte == b';')

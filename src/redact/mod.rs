@@ -33,6 +33,6 @@ mod stream;
 mod engine;
 mod file;
 
-pub use file::{Error, Interfaces, Redaction, Told, check};
+pub use file::{Error, Interfaces, Redaction, Told, check, check_text};
 pub use key::Key;
 pub use leaks::{Leak, Values};

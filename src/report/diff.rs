@@ -17,12 +17,14 @@ use crate::report::view::{self, Severity, Time, View};
 mod interval;
 mod minutes;
 mod findings;
+mod peers;
 pub(super) mod words;
 mod markdown;
 
 pub use interval::Interval;
 pub use markdown::write as write_markdown;
 pub use minutes::Minutes;
+pub use peers::{PeerChange, Peers};
 
 use interval::{LEVEL, Share};
 
@@ -61,6 +63,8 @@ pub struct Diff {
     pub codes: Vec<CodeChange>,
     /// Ratios and delays over all calls.
     pub metrics: Vec<MetricChange>,
+    /// The same of single peers.
+    pub peers: Peers,
 }
 
 /// What was captured on one side.
@@ -150,10 +154,14 @@ pub enum State {
     Gone,
     /// It was there and was not seen again, which may be chance.
     NotSeenAgain,
-    /// It is there and was not.
+    /// It is there and was not, in so many calls that it would have been seen.
     New,
+    /// It is there and was not seen before, which may be chance.
+    NotSeenBefore,
     /// It was there and is.
     Still,
+    /// It is on one side, and no SIP was captured on the other.
+    NotJudged,
 }
 
 /// Findings of one kind on both sides.
@@ -245,6 +253,7 @@ pub fn diff(before: &Side, after: &Side) -> Diff {
         findings: findings::changes(&before.view, &after.view),
         codes: codes(before, after),
         metrics: metrics(&before.view, &after.view),
+        peers: peers::changes(before, after),
     }
 }
 

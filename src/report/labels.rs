@@ -84,6 +84,8 @@ labels! {
     finding: "Finding", "发现";
     /// No finding.
     no_findings: "None.", "无。";
+    /// No finding, and there could be none.
+    nothing_to_judge: "None, as there was no SIP to judge.", "无：没有可供判断的 SIP。";
     /// No response.
     no_responses: "None.", "无。";
     /// Findings not shown.
@@ -215,6 +217,10 @@ labels! {
     /// Diff: a finding's state.
     new: "new", "新出现";
     /// Diff: a finding's state.
+    not_seen_before: "not seen before, which may be chance", "此前未见（可能是偶然）";
+    /// Diff: a finding's state where a side has no SIP.
+    no_sip_beside: "not judged: no SIP on the other side", "无法判断：另一侧没有 SIP";
+    /// Diff: a finding's state.
     still_there: "still there", "仍然存在";
     /// Diff: unit of a difference of ratios.
     points: "points", "个百分点";
@@ -222,6 +228,14 @@ labels! {
     to: "to", "至";
     /// Diff: what a change is.
     how_compared: "A change is called only where the 99 % interval of the difference, in brackets, excludes zero; no change shown is not the same as no change. Calls of one minute share their fate, so intervals widen where minutes differ; delays are compared by minutes and need six of them on each side.", "只有当差值的 99% 置信区间（括号内）不包含零时才判定为变化；未见变化并不等于没有变化。同一分钟内的呼叫相互关联，因此各分钟差异较大时区间会变宽；时延按分钟比较，前后各需至少六分钟。";
+    /// Diff: section.
+    peers_compared: "Peers", "对端";
+    /// Diff: column.
+    peer: "Peer", "对端";
+    /// Diff: how many were compared.
+    peers_enough: "Peers with 30 call attempts or more on each side", "前后两侧均有至少 30 次呼叫尝试的对端数";
+    /// Diff: behind the number.
+    peers_judged: "Those that changed most stand first; the intervals are wider than above, so that all of them together hold at 99 %.", "变化最大的排在最前；其区间比上文更宽，以使全部区间合起来仍保持 99% 的置信度。";
     /// Diff: what the star means.
     few_marked: "* fewer than 30 on one side: only a large change would show", "* 某一侧少于 30 次：只有较大的变化才能显现";
     /// Of a ticket without a finding.
@@ -276,6 +290,15 @@ impl Labels {
         match lang {
             Lang::En => &EN,
             Lang::Zh => &ZH,
+        }
+    }
+
+    /// What stands in place of findings.
+    pub const fn none_found(&self, sip_messages: u64) -> &'static str {
+        if sip_messages == 0 {
+            self.nothing_to_judge
+        } else {
+            self.no_findings
         }
     }
 

@@ -637,6 +637,62 @@ fn ndjson_is_an_object_a_line_and_follows_a_capture_that_is_being_made() {
 }
 
 #[test]
+fn a_form_that_a_command_has_not_is_refused_and_not_ignored() {
+    let folder = folder_with(&[]);
+    for args in [
+        &["schema", "-f", "html"][..],
+        &["-f", "csv", "schema", "diff"],
+        &["schema", "-f", "table"],
+        &["completions", "bash", "-f", "json"],
+        &["man", "-f", "markdown"],
+        &["explain", "438", "-f", "csv"],
+    ] {
+        let run = run_in(folder.path(), args);
+        assert_eq!((run.code, &*run.out), (Some(2), ""), "{args:?}");
+        assert!(run.err.contains("hint: "), "{args:?}: {}", run.err);
+    }
+    for args in [&["schema", "-f", "json"][..], &["schema"], &["man"]] {
+        assert_eq!(run_in(folder.path(), args).code, Some(0), "{args:?}");
+    }
+}
+
+#[test]
+fn a_report_without_sip_does_not_say_that_nothing_is_wrong() {
+    let mut bytes = capture(0);
+    bytes.extend([0, 0, 0, 0, 0, 0, 0, 0, 60, 0, 0, 0, 60, 0, 0, 0]);
+    bytes.extend([0; 60]);
+    let folder = folder_with(&[("a.pcap", &bytes), ("b.pcap", &capture(40))]);
+    for form in ["table", "markdown", "html"] {
+        let run = run_in(folder.path(), &["-f", form, "a.pcap"]);
+        assert!(run.out.contains("No SIP was found"), "{}", run.out);
+        assert!(
+            run.out.contains("None, as there was no SIP to judge"),
+            "{}",
+            run.out
+        );
+        assert!(
+            run.out.contains("Check that the capture was taken"),
+            "{}",
+            run.out
+        );
+    }
+    for form in ["table", "markdown"] {
+        for sides in [["a.pcap", "b.pcap"], ["b.pcap", "a.pcap"]] {
+            let run = run_in(folder.path(), &["diff", "-f", form, sides[0], sides[1]]);
+            assert_eq!(run.code, Some(0), "{}", run.err);
+            let words = run.out.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(words.contains("no SIP on the other side"), "{}", run.out);
+            assert!(
+                words.contains("Check that the capture was taken"),
+                "{}",
+                run.out
+            );
+            assert!(!words.contains(" new"), "{}", run.out);
+        }
+    }
+}
+
+#[test]
 fn csv_has_tsharks_headings_and_is_narrowed_like_the_other_forms() {
     let folder = folder_with(&[("a.pcap", &capture(30)), ("b.pcap", &capture(2))]);
     let run = run_in(folder.path(), &["-f", "csv", "--call-id", "7@", "a.pcap"]);

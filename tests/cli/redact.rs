@@ -64,6 +64,22 @@ fn redact_says_what_it_is_not_given() {
             "redact writes one capture",
         ),
         (
+            &["redact", "-f", "json", "a.pcap", "-o", "x"],
+            "redact writes a pcapng, and -f is for reports",
+        ),
+        (
+            &["redact", "--code", "438", "a.pcap", "-o", "x"],
+            "redact writes whole captures",
+        ),
+        (
+            &["redact", "--fail-on", "warning", "a.pcap", "-o", "x"],
+            "redact looks for no findings",
+        ),
+        (
+            &["redact", "--keylog", "k", "a.pcap", "-o", "x"],
+            "leaves out what was encrypted",
+        ),
+        (
             &["--redact", "--keylog", "k", "a.pcap"],
             "leaves out what was encrypted",
         ),
@@ -81,18 +97,29 @@ fn redact_says_what_it_is_not_given() {
 fn a_redacted_report_names_nobody_and_says_that_it_is_redacted() {
     let bytes = capture(3);
     let folder = folder_with(&[("a.pcap", &bytes)]);
-    for format in ["table", "json"] {
+    for format in ["table", "json", "markdown", "html", "csv", "ndjson"] {
         let plain = run_in(folder.path(), &["-f", format, "a.pcap"]);
         let run = run_in(
             folder.path(),
             &["-f", format, "--redact", "--redact-key", "k", "a.pcap"],
         );
-        assert_eq!(run.code, Some(0), "{}", run.err);
+        assert_eq!((run.code, &*run.err), (Some(0), ""));
         assert!(plain.out.contains("10.0.0.1"), "{}", plain.out);
-        for left in ["10.0.0.1", "10.0.0.2", "a.example", "1555", "1666"] {
+        for left in [
+            "10.0.0.1",
+            "10.0.0.2",
+            "a.example",
+            "1555",
+            "1666",
+            "a.pcap",
+        ] {
             assert!(!run.out.contains(left), "{left} is left in {}", run.out);
         }
-        assert!(run.out.contains("redacted"), "{}", run.out);
+        assert!(
+            format == "csv" || run.out.contains("redacted"),
+            "{}",
+            run.out
+        );
         assert!(run.out.contains("438"), "{}", run.out);
     }
     // The report is that of the capture under the same key.
@@ -110,4 +137,55 @@ fn a_redacted_report_names_nobody_and_says_that_it_is_redacted() {
         responses(&["-f", "json", "b.pcapng"]),
         responses(&["-f", "json", "--redact-key", "k", "a.pcap"])
     );
+}
+
+#[test]
+fn a_redacted_report_finds_the_host_that_was_named_and_does_not_name_it() {
+    let folder = folder_with(&[("a.pcap", &capture(3))]);
+    let run = run_in(
+        folder.path(),
+        &[
+            "-f",
+            "markdown",
+            "--redact",
+            "--host",
+            "10.0.0.1:5060",
+            "a.pcap",
+        ],
+    );
+    assert_eq!((run.code, &*run.err), (Some(0), ""));
+    assert!(
+        run.out.contains("438 Invalid Identity Header"),
+        "{}",
+        run.out
+    );
+    assert!(
+        run.out
+            .contains("sipannotate -f markdown --redact --host ... ..."),
+        "{}",
+        run.out
+    );
+    assert!(!run.out.contains("10.0.0.1"), "{}", run.out);
+    let other = run_in(
+        folder.path(),
+        &["-f", "csv", "--redact", "--host", "10.9.9.9", "a.pcap"],
+    );
+    assert_eq!(other.out.lines().count(), 1, "{}", other.out);
+}
+
+#[test]
+fn a_redacted_capture_with_comments_names_nobody() {
+    let folder = folder_with(&[("a.pcap", &capture(3))]);
+    let run = run_in(
+        folder.path(),
+        &["--redact", "a.pcap", "-w", "b.pcapng", "-o", "b.txt"],
+    );
+    assert_eq!((run.code, &*run.err), (Some(0), ""));
+    assert_eq!(names_in(folder.path()), ["a.pcap", "b.pcapng", "b.txt"]);
+    let bytes = fs::read(folder.path().join("b.pcapng")).unwrap();
+    let text = String::from_utf8_lossy(&bytes);
+    assert!(text.contains("438"));
+    for left in ["10.0.0.", "a.example", "a.pcap"] {
+        assert!(!text.contains(left), "{left} is left");
+    }
 }

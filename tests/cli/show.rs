@@ -208,3 +208,40 @@ fn a_ticket_says_of_which_file_it_was_made_and_how() {
     );
     assert!(chinese.out.contains("\n## 概要\n"), "{}", chinese.out);
 }
+
+#[test]
+fn a_redacted_call_is_found_by_its_id_by_its_pseudonym_and_by_its_frame() {
+    let folder = folder_with(&[("a.pcap", &capture(3))]);
+    let shown = |args: &[&str]| {
+        let args = [&["show", "a.pcap", "--redact-key", "k"], args].concat();
+        let run = run_in(folder.path(), &args);
+        assert_eq!((run.code, &*run.err), (Some(0), ""), "{args:?}");
+        for left in ["10.0.0.", "a.example", "b.example", "1555", "1666"] {
+            assert!(!run.out.contains(left), "{left} is left in {}", run.out);
+        }
+        run.out
+    };
+    let of_call = shown(&["--call", "1@a"]);
+    let pseudonym = of_call
+        .lines()
+        .find_map(|line| line.strip_prefix("Call "))
+        .unwrap();
+    assert_eq!(shown(&["--call", pseudonym]), of_call);
+    let of_frame = shown(&["--frame", "4"]);
+    assert!(of_frame.starts_with("Frame 4, "), "{of_frame}");
+    assert!(
+        of_frame.contains(&format!("Call-ID: {pseudonym}")),
+        "{of_frame}"
+    );
+    assert!(of_frame.contains("438 Invalid Identity Header"));
+    let json: serde_json::Value =
+        serde_json::from_str(&shown(&["-f", "json", "--call", "1@a"])).unwrap();
+    assert_eq!(json["calls"][0]["messages"][1]["frame"], 4);
+    assert_eq!(json["captures"][0]["path"], "redacted.pcapng");
+    assert!(json["trust"].to_string().contains("redacted"));
+    let none = run_in(
+        folder.path(),
+        &["show", "a.pcap", "--redact", "--call", "zz"],
+    );
+    assert_eq!((none.code, &*none.out), (Some(2), ""));
+}

@@ -58,8 +58,9 @@ const fn rank(state: State) -> u8 {
     match state {
         State::New => 0,
         State::Still => 1,
-        State::NotSeenAgain => 2,
-        State::Gone => 3,
+        State::NotSeenBefore | State::NotJudged => 2,
+        State::NotSeenAgain => 3,
+        State::Gone => 4,
     }
 }
 
@@ -80,9 +81,12 @@ fn change(
     let difference = was_share.zip(is_share);
     let difference: Option<Interval> = difference.map(|(was, is)| interval::difference(was, is));
     let change = Change::of(difference);
+    let has_sip = |view: &View| view.totals.sip_messages > 0;
     let state = match (first.is_empty(), second.is_empty()) {
         (false, false) => State::Still,
-        (true, _) => State::New,
+        _ if !has_sip(before) || !has_sip(after) => State::NotJudged,
+        (true, _) if change == Change::More => State::New,
+        (true, _) => State::NotSeenBefore,
         (false, true) if change == Change::Less => State::Gone,
         (false, true) => State::NotSeenAgain,
     };

@@ -8,6 +8,7 @@
 //! - E. B. Wilson, 1927 (interval of a ratio)
 //! - R. G. Newcombe, 1998, method 10 (difference of two ratios)
 //! - J. L. Hodges and E. L. Lehmann, 1963 (shift between two samples)
+//! - C. Hastings, 1955 (normal deviate; Abramowitz and Stegun 26.2.23)
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -81,10 +82,15 @@ impl Share {
 
     /// Wilson's interval of the ratio.
     pub(super) fn interval(self) -> Interval {
+        self.interval_at(Z)
+    }
+
+    /// The same at the level of another deviate.
+    fn interval_at(self, z: f64) -> Interval {
         let (p, n) = (self.ratio(), self.worth);
-        let middle = p + Z * Z / (2.0 * n);
-        let half = Z * (p * (1.0 - p) / n + Z * Z / (4.0 * n * n)).sqrt();
-        let whole = 1.0 + Z * Z / n;
+        let middle = p + z * z / (2.0 * n);
+        let half = z * (p * (1.0 - p) / n + z * z / (4.0 * n * n)).sqrt();
+        let whole = 1.0 + z * z / n;
         Interval {
             value: p,
             // At the ends rounding would leave the range.
@@ -132,7 +138,27 @@ fn effect(part: u64, whole: u64, minutes: &[(u64, u64)]) -> f64 {
 
 /// Newcombe's interval of the difference, after less before.
 pub(super) fn difference(before: Share, after: Share) -> Interval {
-    let (first, second) = (before.interval(), after.interval());
+    difference_at(before, after, Z)
+}
+
+/// One of `count` differences that all hold together at [`LEVEL`] (Bonferroni).
+pub(super) fn difference_of(count: usize, before: Share, after: Share) -> Interval {
+    #[expect(clippy::cast_precision_loss, reason = "a count of peers")]
+    let tail = (1.0 - LEVEL) / 2.0 / count.max(1) as f64;
+    difference_at(before, after, deviate(tail))
+}
+
+/// The normal deviate that is exceeded with probability `tail`, which is at most 0.5 (Hastings; off
+/// by less than 0.0005).
+fn deviate(tail: f64) -> f64 {
+    let t = (-2.0 * tail.ln()).sqrt();
+    let over = 2.515_517 + t * (0.802_853 + t * 0.010_328);
+    let under = 1.0 + t * (1.432_788 + t * (0.189_269 + t * 0.001_308));
+    t - over / under
+}
+
+fn difference_at(before: Share, after: Share, z: f64) -> Interval {
+    let (first, second) = (before.interval_at(z), after.interval_at(z));
     let value = second.value - first.value;
     let down = (second.value - second.low).hypot(first.high - first.value);
     let up = (second.high - second.value).hypot(first.value - first.low);
@@ -227,6 +253,19 @@ mod tests {
             0.0054,
             0.3718,
         );
+    }
+
+    #[test]
+    fn many_differences_are_wider_each_so_that_all_hold_together() {
+        assert!((deviate(0.005) - Z).abs() < 0.0005);
+        assert!((deviate(0.00005) - 3.8906).abs() < 0.0005);
+        let (before, after) = (share(46, 241), share(20, 241));
+        let (one, many) = (
+            difference_of(1, before, after),
+            difference_of(100, before, after),
+        );
+        assert!(one.high < 0.0 && many.high > 0.0, "{one:?} {many:?}");
+        assert!((one.low - difference(before, after).low).abs() < 0.0005);
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use std::io::{self, Write};
 
-use super::{Diff, Summary, words};
+use super::{Diff, MetricChange, Summary, words};
 use crate::report::clock;
 use crate::report::labels::Labels;
 use crate::wire_text;
@@ -14,6 +14,9 @@ use crate::wire_text;
 pub fn write(diff: &Diff, labels: &Labels, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "# {}\n", labels.before_and_after)?;
     writeln!(out, "{}\n", words::summary(diff, labels))?;
+    if diff.before.sip_messages == 0 || diff.after.sip_messages == 0 {
+        writeln!(out, "{}\n", labels.no_sip_hint)?;
+    }
     for line in words::called(diff, labels) {
         writeln!(out, "- {}", cell(&line))?;
     }
@@ -59,7 +62,7 @@ pub fn write(diff: &Diff, labels: &Labels, out: &mut dyn Write) -> io::Result<()
         .filter(|it| it.titles_before.is_empty())
     {
         for title in &it.titles_after {
-            writeln!(out, "- {}: {}", labels.new, cell(title))?;
+            writeln!(out, "- {}: {}", labels.after, cell(title))?;
         }
     }
 
@@ -83,23 +86,54 @@ pub fn write(diff: &Diff, labels: &Labels, out: &mut dyn Write) -> io::Result<()
         row(out, &cells)?;
     }
 
+    write_measures(diff, labels, out)?;
+    writeln!(out, "\n{}", labels.how_compared)?;
+    if words::is_few(diff) {
+        writeln!(out, "\n{}", cell(labels.few_marked))?;
+    }
+    Ok(())
+}
+
+/// Ratios and delays of all calls, and ratios of single peers.
+fn write_measures(diff: &Diff, labels: &Labels, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "\n## {}\n", labels.metrics)?;
-    let [_, others @ ..] = titles;
-    let [before, after, difference, change] = others;
-    head(out, &[labels.metrics, before, after, difference, change])?;
-    for it in &diff.metrics {
+    let head_of = |out: &mut dyn Write, what| {
+        let titles = [
+            what,
+            labels.before,
+            labels.after,
+            labels.difference,
+            labels.change,
+        ];
+        head(out, &titles)
+    };
+    head_of(out, labels.metrics)?;
+    let measure = |out: &mut dyn Write, name: String, it: &MetricChange| {
         let cells = [
-            words::metric(it),
+            name,
             words::measure(it.before, it.before_n, it.unit),
             words::measure(it.after, it.after_n, it.unit),
             words::moved(it, labels),
             marked(words::change(it.change, labels), it.few),
         ];
-        row(out, &cells)?;
+        row(out, &cells)
+    };
+    for it in &diff.metrics {
+        measure(out, words::metric(it), it)?;
     }
-    writeln!(out, "\n{}", labels.how_compared)?;
-    if words::is_few(diff) {
-        writeln!(out, "\n{}", cell(labels.few_marked))?;
+    let peers = &diff.peers;
+    if peers.compared > 0 {
+        writeln!(out, "\n## {}\n", labels.peers_compared)?;
+        head_of(out, labels.peer)?;
+        for it in peers.changes.iter().take(words::SHOWN_PEERS) {
+            let name = format!("{} {}", words::metric(&it.measure), it.peer);
+            measure(out, name, &it.measure)?;
+        }
+        writeln!(
+            out,
+            "\n{}: {}. {}",
+            labels.peers_enough, peers.compared, labels.peers_judged
+        )?;
     }
     Ok(())
 }

@@ -66,6 +66,7 @@ fn side(invites: u64, refused: u64, when: std::ops::Range<u64>) -> Side {
         view: View {
             totals: Totals {
                 invites,
+                sip_messages: invites * 6,
                 ..Totals::default()
             },
             codes: vec![
@@ -179,7 +180,7 @@ fn sides_in_the_other_order_say_the_opposite() {
 fn a_side_without_calls_is_not_judged() {
     let diff = diff(&side(240, 50, 0..10), &Side::default());
     assert!(diff.codes.iter().all(|it| it.change == Change::NotJudged));
-    assert_eq!(diff.findings[0].state, State::NotSeenAgain);
+    assert_eq!(diff.findings[0].state, State::NotJudged);
     assert!(diff.metrics.iter().all(|it| it.few && it.after.is_none()));
 }
 
@@ -189,7 +190,7 @@ fn a_title_is_no_markup_in_the_markdown() {
     let mut out = Vec::new();
     write_markdown(&found, Labels::of(Lang::En), &mut out).unwrap();
     let text = String::from_utf8(out).unwrap();
-    assert!(text.contains("- new: a &lt;burst> of 438"), "{text}");
+    assert!(text.contains("- After: a &lt;burst> of 438"), "{text}");
     let mut cells = text
         .lines()
         .filter(|line| line.starts_with('|'))
@@ -200,4 +201,77 @@ fn a_title_is_no_markup_in_the_markdown() {
     let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
     assert_eq!(json["findings"][0]["state"], "new");
     assert_eq!(json["findings"][0]["change"], "more");
+}
+
+#[test]
+fn what_chance_may_have_brought_is_not_called_new() {
+    let few = diff(&side(40, 0, 0..10), &side(240, 10, 0..10));
+    assert_eq!(few.findings[0].state, State::NotSeenBefore);
+    let many = diff(&side(240, 0, 0..10), &side(240, 50, 0..10));
+    assert_eq!(many.findings[0].state, State::New);
+    // Where nothing was captured nothing is new, and nothing has gone.
+    let silent = diff(&Side::default(), &side(240, 50, 0..10));
+    assert_eq!(silent.findings[0].state, State::NotJudged);
+    let labels = Labels::of(Lang::En);
+    let summary = words::summary(&silent, labels);
+    assert!(
+        summary.contains("No SIP") && !summary.contains("new"),
+        "{summary}"
+    );
+}
+
+/// The side with its calls shared out among pairs of hosts, `parts` answered calls of 100 each.
+fn with_peers(parts: &[u64]) -> Side {
+    let mut side = side(240, 0, 0..10);
+    for (no, answered) in parts.iter().enumerate() {
+        let mut metric = metric("peer", None, *answered, 100);
+        metric.peer = Some(format!("10.0.0.1 -> 10.0.1.{no}"));
+        side.view.metrics.push(metric);
+    }
+    side
+}
+
+#[test]
+fn a_peer_that_changed_is_told_and_stands_first() {
+    let mut after = [50; 20];
+    after[7] = 5;
+    let found = diff(&with_peers(&[50; 20]), &with_peers(&after));
+    assert_eq!(found.peers.compared, 20);
+    let first = &found.peers.changes[0];
+    assert_eq!(
+        (&*first.peer, first.measure.metric, first.measure.change),
+        ("10.0.0.1 -> 10.0.1.7", "asr", Change::Less)
+    );
+    assert!(
+        found.peers.changes[1..]
+            .iter()
+            .all(|it| it.measure.change == Change::NoneShown)
+    );
+    let called = words::called(&found, Labels::of(Lang::En));
+    assert_eq!(called, ["10.0.0.1 -> 10.0.1.7, ASR: less"]);
+}
+
+#[test]
+fn of_many_peers_more_is_asked_than_of_one() {
+    // A difference that is called where it is the only one, and may be chance among a hundred.
+    let one = diff(&with_peers(&[50]), &with_peers(&[70]));
+    assert_eq!(one.peers.changes[0].measure.change, Change::More);
+    let mut after = vec![50; 100];
+    after[3] = 70;
+    let many = diff(&with_peers(&[50; 100]), &with_peers(&after));
+    assert_eq!(many.peers.changes[0].peer, "10.0.0.1 -> 10.0.1.3");
+    assert!(
+        many.peers
+            .changes
+            .iter()
+            .all(|it| it.measure.change == Change::NoneShown)
+    );
+}
+
+#[test]
+fn a_peer_with_few_calls_on_a_side_is_not_compared() {
+    let mut before = with_peers(&[50]);
+    let few = before.view.metrics.last_mut().unwrap();
+    few.values.insert("asr_n".into(), Some(29.into()));
+    assert_eq!(diff(&before, &with_peers(&[5])).peers.compared, 0);
 }

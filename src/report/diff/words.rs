@@ -4,6 +4,12 @@ use super::{Change, Count, FindingChange, Interval, MetricChange, State};
 use crate::report::labels::Labels;
 use crate::report::text;
 
+/// Peers named at the beginning of a report.
+const CALLED_PEERS: usize = 10;
+
+/// Rows of peers listed in reports for people.
+pub(in crate::report) const SHOWN_PEERS: usize = 20;
+
 /// The word for a change.
 pub(in crate::report) const fn change(change: Change, labels: &Labels) -> &'static str {
     match change {
@@ -20,6 +26,8 @@ pub(in crate::report) const fn state(state: State, labels: &Labels) -> &'static 
         State::Gone => labels.gone,
         State::NotSeenAgain => labels.not_seen_again,
         State::New => labels.new,
+        State::NotSeenBefore => labels.not_seen_before,
+        State::NotJudged => labels.no_sip_beside,
         State::Still => labels.still_there,
     }
 }
@@ -28,8 +36,14 @@ pub(in crate::report) const fn state(state: State, labels: &Labels) -> &'static 
 pub(in crate::report) fn finding(of: &FindingChange, labels: &Labels) -> String {
     let state = state(of.state, labels);
     match (of.state, of.change) {
-        (State::Gone | State::NotSeenAgain, _)
-        | (State::New, Change::More)
+        (
+            State::Gone
+            | State::NotSeenAgain
+            | State::New
+            | State::NotSeenBefore
+            | State::NotJudged,
+            _,
+        )
         | (_, Change::NotJudged) => state.to_owned(),
         (_, of) => format!("{state}: {}", change(of, labels)),
     }
@@ -140,7 +154,13 @@ pub(in crate::report) fn summary(diff: &super::Diff, labels: &Labels) -> String 
     if !silent.is_empty() {
         return silent.join(" ");
     }
-    let states = [State::New, State::Still, State::NotSeenAgain, State::Gone];
+    let states = [
+        State::New,
+        State::Still,
+        State::NotSeenBefore,
+        State::NotSeenAgain,
+        State::Gone,
+    ];
     let parts: Vec<String> = states
         .into_iter()
         .filter_map(|it| {
@@ -165,5 +185,13 @@ pub(in crate::report) fn called(diff: &super::Diff, labels: &Labels) -> Vec<Stri
         .map(|it| format!("{} {}: {}", it.method, it.code, change(it.change, labels)));
     let metrics = diff.metrics.iter().filter(|it| is_called(it.change));
     let metrics = metrics.map(|it| format!("{}: {}", metric(it), change(it.change, labels)));
-    codes.chain(metrics).collect()
+    let peers = diff.peers.changes.iter();
+    let peers = peers
+        .filter(|it| is_called(it.measure.change))
+        .take(CALLED_PEERS)
+        .map(|it| {
+            let change = change(it.measure.change, labels);
+            format!("{}, {}: {change}", it.peer, metric(&it.measure))
+        });
+    codes.chain(metrics).chain(peers).collect()
 }

@@ -209,6 +209,7 @@ impl Words {
             ("response", labels.response),
             ("context", labels.context),
             ("no_sip", labels.no_sip),
+            ("nothing_to_judge", labels.nothing_to_judge),
             ("no_sip_hint", labels.no_sip_hint),
         ];
         let own = WORDS.iter().map(|(name, _, _)| (*name, self.own(name)));

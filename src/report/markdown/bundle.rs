@@ -54,7 +54,10 @@ pub fn write_index(
 ) -> io::Result<()> {
     let page = Page::new(&options);
     let labels = page.labels;
-    if view.findings.is_empty() {
+    if view.findings.is_empty() && view.totals.sip_messages == 0 {
+        let title = labels.no_sip.trim_end_matches(['.', '。']);
+        writeln!(out, "# {title}\n\n{}", markdown(labels.no_sip_hint))?;
+    } else if view.findings.is_empty() {
         writeln!(out, "# {}", labels.nothing_found)?;
     } else {
         writeln!(out, "# {}: {}\n", labels.findings, found(labels, view))?;

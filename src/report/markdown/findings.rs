@@ -22,7 +22,8 @@ pub(super) fn write(
 ) -> io::Result<()> {
     heading(out, page.labels.findings)?;
     if view.findings.is_empty() {
-        return writeln!(out, "{}", page.labels.no_findings);
+        let none = page.labels.none_found(view.totals.sip_messages);
+        return writeln!(out, "{none}");
     }
     let start = start(view);
     for (index, finding) in view.findings.iter().take(SHOWN_FINDINGS).enumerate() {

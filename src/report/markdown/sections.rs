@@ -120,7 +120,8 @@ pub(super) fn found(labels: &Labels, view: &View) -> String {
         .map(|(level, count)| format!("{count} {}", severity(labels, level)))
         .collect();
     if counts.is_empty() {
-        labels.no_findings.trim_end_matches(['.', '。']).to_owned()
+        let none = labels.none_found(view.totals.sip_messages);
+        none.trim_end_matches(['.', '。']).to_owned()
     } else {
         counts.join(", ")
     }

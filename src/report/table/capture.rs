@@ -62,7 +62,7 @@ fn write_summary(page: Page, out: &mut dyn Write, view: &View) -> io::Result<()>
     }
     let version = env!("CARGO_PKG_VERSION");
     let findings = if parts.is_empty() {
-        page.labels.no_findings.to_owned()
+        page.labels.none_found(view.totals.sip_messages).to_owned()
     } else {
         parts.join(", ")
     };

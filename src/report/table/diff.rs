@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use super::layout::{Column, Grid, Page};
 use super::{Options, capture, findings};
-use crate::report::diff::{Change, Diff, State, Summary, words};
+use crate::report::diff::{Change, Diff, MetricChange, State, Summary, words};
 use crate::report::paint::Style;
 use crate::report::text;
 use crate::wire_text;
@@ -40,6 +40,10 @@ pub fn write_diff(diff: &Diff, options: &Options, out: &mut dyn Write) -> io::Re
     codes(page, out, diff)?;
     page.heading(out, 4, labels.metrics)?;
     metrics(page, out, diff)?;
+    if diff.peers.compared > 0 {
+        page.heading(out, 5, labels.peers_compared)?;
+        peers(page, out, diff)?;
+    }
     writeln!(out)?;
     page.paragraph(out, labels.how_compared)?;
     if words::is_few(diff) {
@@ -63,8 +67,13 @@ fn side(page: Page, out: &mut dyn Write, label: &str, of: &Summary) -> io::Resul
         labels.attempts_of(of.invites)
     );
     page.field(out, 0, "", &line)?;
-    if of.sip_messages == 0 && of.trust.is_empty() {
-        return page.field(out, 0, labels.trust, labels.no_sip);
+    if of.sip_messages > 0 {
+        return capture::write_trust(page, out, &of.trust);
+    }
+    page.field(out, 0, labels.trust, labels.no_sip)?;
+    page.field(out, 0, "", labels.no_sip_hint)?;
+    if of.trust.is_empty() {
+        return Ok(());
     }
     capture::write_trust(page, out, &of.trust)
 }
@@ -127,7 +136,9 @@ fn findings_of(page: Page, out: &mut dyn Write, diff: &Diff) -> io::Result<()> {
             let colour = match it.state {
                 State::Gone => Style::code(200),
                 State::New => Style::severity(it.severity),
-                State::Still | State::NotSeenAgain => Style::Plain,
+                State::Still | State::NotSeenAgain | State::NotSeenBefore | State::NotJudged => {
+                    Style::Plain
+                }
             };
             [
                 (severity.to_owned(), Style::severity(it.severity)),
@@ -146,11 +157,10 @@ fn findings_of(page: Page, out: &mut dyn Write, diff: &Diff) -> io::Result<()> {
         (labels.change, true),
     ];
     draw(page, out, titles, &rows, diff.findings.len() - shown.len())?;
-    for it in shown {
-        let fresh = (it.state == State::New).then_some(&it.titles_after);
-        for title in fresh.into_iter().flatten() {
+    for it in shown.iter().filter(|it| it.titles_before.is_empty()) {
+        for title in &it.titles_after {
             let title = wire_text::terminal(title.as_str().into());
-            page.field(out, 0, labels.new, &title)?;
+            page.field(out, 0, labels.after, &title)?;
         }
     }
     Ok(())
@@ -187,25 +197,57 @@ fn codes(page: Page, out: &mut dyn Write, diff: &Diff) -> io::Result<()> {
     draw(page, out, titles, &rows, diff.codes.len() - shown.len())
 }
 
+fn measure(page: Page, name: String, it: &MetricChange) -> [(String, Style); 5] {
+    let labels = page.labels;
+    let few = if it.few { " *" } else { "" };
+    let change = words::change(it.change, labels);
+    [
+        (name, Style::Plain),
+        (
+            words::measure(it.before, it.before_n, it.unit),
+            Style::Plain,
+        ),
+        (words::measure(it.after, it.after_n, it.unit), Style::Plain),
+        (words::moved(it, labels), Style::Plain),
+        (format!("{change}{few}"), style(it.change)),
+    ]
+}
+
+fn peers(page: Page, out: &mut dyn Write, diff: &Diff) -> io::Result<()> {
+    let labels = page.labels;
+    let peers = &diff.peers;
+    let changes = peers.changes.iter().take(words::SHOWN_PEERS);
+    let rows: Vec<_> = changes
+        .map(|it| {
+            let name = format!("{} {}", words::metric(&it.measure), it.peer);
+            measure(page, name, &it.measure)
+        })
+        .collect();
+    let titles = [
+        (labels.peer, true),
+        (labels.before, true),
+        (labels.after, true),
+        (labels.difference, true),
+        (labels.change, true),
+    ];
+    let more = peers.changes.len().saturating_sub(rows.len());
+    let more = more + usize::try_from(peers.further).unwrap_or(0);
+    draw(page, out, titles, &rows, more)?;
+    page.paragraph(
+        out,
+        &format!(
+            "{}: {}. {}",
+            labels.peers_enough, peers.compared, labels.peers_judged
+        ),
+    )
+}
+
 fn metrics(page: Page, out: &mut dyn Write, diff: &Diff) -> io::Result<()> {
     let labels = page.labels;
     let rows: Vec<_> = diff
         .metrics
         .iter()
-        .map(|it| {
-            let few = if it.few { " *" } else { "" };
-            let change = words::change(it.change, labels);
-            [
-                (words::metric(it), Style::Plain),
-                (
-                    words::measure(it.before, it.before_n, it.unit),
-                    Style::Plain,
-                ),
-                (words::measure(it.after, it.after_n, it.unit), Style::Plain),
-                (words::moved(it, labels), Style::Plain),
-                (format!("{change}{few}"), style(it.change)),
-            ]
-        })
+        .map(|it| measure(page, words::metric(it), it))
         .collect();
     let titles = [
         (labels.metrics, false),

@@ -33,7 +33,7 @@ pub(super) fn write(page: Page, out: &mut dyn Write, view: &View) -> io::Result<
     let labels = page.labels;
     page.heading(out, 2, labels.findings)?;
     if view.findings.is_empty() {
-        return page.paragraph(out, labels.no_findings);
+        return page.paragraph(out, labels.none_found(view.totals.sip_messages));
     }
     let start = view
         .captures
