@@ -503,6 +503,11 @@ impl Run {
                 ..Defect::new(DefectKind::Evicted, FrameRef::default(), detail)
             });
         }
+        if self.sip.calls.has_forgotten_legs() {
+            let detail = "more calls begin at once than are compared: those of a back-to-back user agent may count once for each of its sides";
+            let full = Defect::new(DefectKind::Evicted, FrameRef::default(), detail);
+            self.trust.borrow_mut().add(&full);
+        }
         let several_files = captures.len() > 1;
         Ok(view::View {
             totals: view::Totals {
@@ -512,6 +517,7 @@ impl Run {
                 responses: totals.responses,
                 retransmissions: totals.retransmissions,
                 duplicates: totals.duplicates,
+                onward: totals.onward,
                 calls: totals.calls,
                 invites: totals.invites,
                 malformed: totals.malformed,

@@ -189,6 +189,7 @@ impl Made {
             initial: true,
             credentials: self.credentials,
             goes_on: self.goes_on,
+            onward: false,
             acked: self.acked,
             uri: self.to.as_bytes(),
             from: self.from.as_bytes(),
@@ -349,6 +350,7 @@ impl MadeSession {
         };
         look(&Session {
             call_id: self.call_id.as_bytes(),
+            onward: false,
             to_tag: b"2",
             cseq: 1,
             from: b"sip:alice@example.net",

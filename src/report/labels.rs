@@ -78,6 +78,8 @@ labels! {
     attempts: "INVITE attempts", "次 INVITE 尝试";
     /// One attempt.
     attempt: "INVITE attempt", "次 INVITE 尝试";
+    /// Legs of calls.
+    onward: "sent on by an element under a new Call-ID", "个由网元以新 Call-ID 转发";
     /// What a burst is counted in.
     invites: "INVITEs", "个 INVITE";
     /// A finding, in a comment.

@@ -404,6 +404,7 @@ impl Call {
             initial: exchange.initial,
             credentials: exchange.credentials,
             goes_on: exchange.goes_on,
+            onward: self.is_onward,
             acked,
             uri,
             from,
