@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
-use crate::calls::{Calls, Moment, Sighted, Sighting};
+use crate::calls::{Calls, Event, Moment, Sighted, Sighting};
 use crate::capture::{self, Border, Ended, Frame, Merge, Meter, Next, Taps};
 use crate::defect::{Defect, DefectKind};
 use crate::findings::Findings;
@@ -665,14 +665,21 @@ impl Sip {
             duplicate,
         };
         let before = calls.totals().retransmissions;
+        let mut onward = None;
         calls.push(
             &sighted,
-            &mut |event| findings.push(&event, &mut |response| responses.push(response)),
+            &mut |event| {
+                if let Event::Onward(leg) = event {
+                    onward = Some(leg.clone());
+                }
+                findings.push(&event, &mut |response| responses.push(response));
+            },
             &mut defect,
         );
         (responses.messages)(&Passed {
             seen: sighted,
             retransmission: calls.totals().retransmissions > before,
+            onward: onward.as_ref(),
         });
     }
 }

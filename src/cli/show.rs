@@ -14,6 +14,7 @@ use super::exit::{Exit, Problem};
 use super::inputs::{self, Kept, Opened};
 use super::progress::Progress;
 use super::run::{tell_cut_short, tell_unopened, tell_unread, warn_before};
+use crate::calls::Onward;
 use crate::ladder::Choice;
 use crate::pipeline::{self, Gathered};
 use crate::report::view::Ladder;
@@ -62,9 +63,10 @@ pub(super) fn run(mut args: Args, asked: Show) -> anyhow::Result<Exit> {
     }
     let sources = inputs.len();
     let reading = "cannot read the captures";
+    // A frame takes several readings, and so does a call of several legs.
+    let kept = Kept::of(inputs)?;
+    let inputs = kept.inputs();
     let mut gathered = if let Some(at) = asked.what.frame {
-        let kept = Kept::of(inputs)?;
-        let inputs = kept.inputs();
         let progress = Progress::start(config.progress, &inputs, &config.options.meter);
         let first = pipeline::gather(inputs, &config.options, Choice::Frame(at), Some(at))
             .context(reading)?;
@@ -103,6 +105,11 @@ pub(super) fn run(mut args: Args, asked: Show) -> anyhow::Result<Exit> {
         }
         gathered
     };
+    if let Some(choice) = with_legs(&gathered, asked.what.frame) {
+        let _watch = Progress::start_again(config.progress, &kept.inputs(), &config.options.meter);
+        gathered = pipeline::gather(kept.inputs(), &config.options, choice, asked.what.frame)
+            .context(reading)?;
+    }
     let outcome = &mut gathered.outcome;
     let failed = std::mem::take(&mut outcome.failed);
     let (lost, unreadable) = (failed.len(), unreadable + failed.len());
@@ -121,6 +128,22 @@ pub(super) fn run(mut args: Args, asked: Show) -> anyhow::Result<Exit> {
     })
 }
 
+/// The calls with all their legs, if one has several.
+fn with_legs(gathered: &Gathered, at: Option<FrameRef>) -> Option<Choice> {
+    let ladders = gathered.ladders.iter().map(|found| &found.call_id.0);
+    let mut calls: BTreeMap<Vec<u8>, Option<FrameRef>> =
+        ladders.clone().map(|id| (id.clone(), at)).collect();
+    let roots: Vec<_> = ladders.map(|id| root(id, &gathered.legs)).collect();
+    let is_wanted = |leg: &&Onward| leg.root.as_deref().is_some_and(|it| roots.contains(&it));
+    let legs: Vec<Onward> = gathered.legs.iter().filter(is_wanted).cloned().collect();
+    for leg in &legs {
+        for id in [Some(&leg.call_id), leg.of.as_ref(), leg.root.as_ref()] {
+            calls.extend(id.map(|id| (id.to_vec(), at)));
+        }
+    }
+    (!legs.is_empty()).then_some(Choice::Legs(calls, legs))
+}
+
 /// The option that was given and could only be ignored: a script that trusts the exit code of
 /// `--fail-on`, or takes a ladder for narrowed, would be misled.
 fn of_reports(args: &Args) -> Option<&'static str> {
@@ -137,6 +160,19 @@ fn of_reports(args: &Args) -> Option<&'static str> {
     .find_map(|(option, is_given)| is_given.then_some(option))
 }
 
+/// The first Call-ID of the call that `id` is a leg of.
+fn root<'a>(id: &'a [u8], legs: &'a [Onward]) -> &'a [u8] {
+    let own = legs.iter().find(|leg| *leg.call_id == *id);
+    own.and_then(|leg| leg.root.as_deref()).unwrap_or(id)
+}
+
+/// Whether all these are legs of one call.
+fn is_one_call(ladders: &[Ladder], legs: &[Onward]) -> bool {
+    let mut roots = ladders.iter().map(|found| root(&found.call_id.0, legs));
+    let first = roots.next();
+    ladders.len() > 1 && roots.all(|root| Some(root) == first)
+}
+
 /// Leaves the call that was meant, or says which it could be.
 fn choose(gathered: &mut Gathered, call: &str) -> Result<(), Problem> {
     let ladders = &mut gathered.ladders;
@@ -145,6 +181,9 @@ fn choose(gathered: &mut Gathered, call: &str) -> Result<(), Problem> {
         .position(|found| found.call_id.0 == call.as_bytes())
     {
         *ladders = vec![ladders.swap_remove(exact)];
+        return Ok(());
+    }
+    if is_one_call(ladders, &gathered.legs) {
         return Ok(());
     }
     match ladders.as_slice() {

@@ -24,7 +24,7 @@ mod ladder;
 mod serialize;
 
 pub use burst::{Burst, CauseCount, Contributor, KeyBurst, Onset, Otherwise};
-pub use ladder::{Ladder, LadderFinding, LadderHost, LadderIdentity, LadderMessage};
+pub use ladder::{Ladder, LadderFinding, LadderHost, LadderIdentity, LadderLeg, LadderMessage};
 
 /// The version of the JSON's shape.
 pub const SCHEMA_VERSION: u32 = 1;

@@ -1,3 +1,5 @@
+//! Which INVITEs are legs of one call, and which only look like it.
+
 use super::*;
 use crate::sip::Indexer;
 use crate::units::{FrameRef, Timestamp, Transport};
