@@ -135,7 +135,7 @@ pub fn write_call(ladder: &view::Ladder, options: Options, out: &mut dyn Write) 
         ladder.call_id.wire().markdown()
     )?;
     for leg in &ladder.legs {
-        let said = ladder::leg(leg, page.labels, |id| id.markdown());
+        let said = ladder::leg(leg, page.labels, &leg.call_id.wire().markdown());
         writeln!(out, "{said}\n")?;
     }
     fence(out, "mermaid", &diagram::lines(page, ladder))?;

@@ -135,7 +135,7 @@ impl<'a> Drawing<'a> {
             };
             writeln!(out, "{}", self.paint(style, line))?;
         }
-        let said = |leg: &LadderLeg| words::leg(leg, labels, |id| id.terminal().into_owned());
+        let said = |leg: &LadderLeg| words::leg(leg, labels, &leg.call_id.wire().terminal());
         for leg in &self.ladder.legs {
             for line in text::wrap(&said(leg), self.options.width) {
                 writeln!(out, "{line}")?;

@@ -13,21 +13,16 @@ use crate::wire_text::WireText;
 /// Frames named of a row.
 const SHOWN_FRAMES: usize = 8;
 
-/// `Leg d11b82a9, sent on by 10.21.128.1 in frame 218 (same numbers: a guess)`.
-pub fn leg(leg: &LadderLeg, labels: &Labels, safe: impl Fn(WireText<'_>) -> String) -> String {
+/// The line of a leg, `id` being its Call-ID made safe for the sink: `Leg d11b82a9, sent on by 10.21.128.1 in frame 218 (same numbers: a guess)`.
+pub fn leg(leg: &LadderLeg, labels: &Labels, id: &str) -> String {
     let known = match leg.link {
         "session-id" => labels.same_session_id,
         "icid-value" => labels.same_icid,
         _ => labels.same_numbers,
     };
     format!(
-        "{} {}, {} {} {} {} ({known})",
-        labels.leg,
-        safe(leg.call_id.wire()),
-        labels.sent_on_by,
-        leg.by,
-        labels.in_frame,
-        leg.frame
+        "{} {id}, {} {} {} {} ({known})",
+        labels.leg, labels.sent_on_by, leg.by, labels.in_frame, leg.frame
     )
 }
 
