@@ -79,6 +79,8 @@ pub struct Limits {
     /// Call-IDs remembered as counted; 16 bytes each. One that comes back after more others than
     /// this is counted again.
     pub counted_calls: usize,
+    /// INVITEs remembered because an element may send them on under another Call-ID; some 250 bytes each.
+    pub onward_invites: usize,
     /// Transactions remembered of one Call-ID.
     pub transactions_per_call: usize,
     /// Answered dialogs remembered of one Call-ID (forks, re-INVITEs, hops).
@@ -187,6 +189,7 @@ impl Default for Limits {
             header_fields: 256,
             calls: 50_000,
             counted_calls: 229_376,
+            onward_invites: 8192,
             transactions_per_call: 64,
             dialogs_per_call: 32,
             copies_per_dialog: 32,

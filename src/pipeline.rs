@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
-use crate::calls::{Calls, Moment, Sighted, Sighting};
+use crate::calls::{Calls, Event, Moment, Sighted, Sighting};
 use crate::capture::{self, Border, Ended, Frame, Merge, Meter, Next, Taps};
 use crate::defect::{Defect, DefectKind};
 use crate::findings::Findings;
@@ -503,6 +503,11 @@ impl Run {
                 ..Defect::new(DefectKind::Evicted, FrameRef::default(), detail)
             });
         }
+        if self.sip.calls.has_forgotten_legs() {
+            let detail = "more calls begin at once than are compared: those of a back-to-back user agent may count once for each of its sides";
+            let full = Defect::new(DefectKind::Evicted, FrameRef::default(), detail);
+            self.trust.borrow_mut().add(&full);
+        }
         let several_files = captures.len() > 1;
         Ok(view::View {
             totals: view::Totals {
@@ -512,6 +517,7 @@ impl Run {
                 responses: totals.responses,
                 retransmissions: totals.retransmissions,
                 duplicates: totals.duplicates,
+                onward: totals.onward,
                 calls: totals.calls,
                 invites: totals.invites,
                 malformed: totals.malformed,
@@ -659,14 +665,21 @@ impl Sip {
             duplicate,
         };
         let before = calls.totals().retransmissions;
+        let mut onward = None;
         calls.push(
             &sighted,
-            &mut |event| findings.push(&event, &mut |response| responses.push(response)),
+            &mut |event| {
+                if let Event::Onward(leg) = event {
+                    onward = Some(leg.clone());
+                }
+                findings.push(&event, &mut |response| responses.push(response));
+            },
             &mut defect,
         );
         (responses.messages)(&Passed {
             seen: sighted,
             retransmission: calls.totals().retransmissions > before,
+            onward: onward.as_ref(),
         });
     }
 }

@@ -419,3 +419,80 @@ end 60
             .starts_with("INVITE sip:")
     );
 }
+
+const THROUGH_A_PBX: &str = "
+host alice 10.1.0.1:5060
+host pbx   10.3.0.1:5060
+host bob   10.2.0.1:5060
+call c1 from=1000 to=2000
+  0.000 alice -> pbx INVITE
+  0.010 alice <- pbx 100
+  0.600 alice <- pbx 180
+  2.010 alice <- pbx 200
+  2.050 alice -> pbx ACK
+  9.000 alice -> pbx BYE
+  9.010 alice <- pbx 200
+call c2 from=1000 to=2000
+  0.030 pbx -> bob INVITE
+  0.500 pbx <- bob 180
+  2.000 pbx <- bob 200
+  2.001 pbx -> bob ACK
+  9.020 pbx -> bob BYE
+  9.030 pbx <- bob 200
+end 60
+";
+
+#[test]
+fn a_call_that_a_pbx_sent_on_is_one_ladder_with_a_leg() {
+    // Whichever leg is asked for.
+    for name in ["c1", "c2"] {
+        let found = gather(THROUGH_A_PBX, calls(&[name]));
+        assert_eq!(found.legs.len(), 1, "{name}");
+        assert_eq!(found.legs[0].of.as_deref(), Some(&b"c1@ladder"[..]));
+    }
+    let Choice::Calls(both) = calls(&["c1", "c2"]) else {
+        unreachable!("it is")
+    };
+    let legs = gather(THROUGH_A_PBX, calls(&["c1"])).legs;
+    let found = gather(THROUGH_A_PBX, Choice::Legs(both, legs));
+    assert_eq!(found.ladders.len(), 1);
+    let ladder = &found.ladders[0];
+    assert_eq!(hosts(ladder), ["10.1.0.1", "10.3.0.1", "10.2.0.1"]);
+    assert_eq!(ladder.call_id.0, b"c1@ladder");
+    assert_eq!(ladder.legs[0].call_id.0, b"c2@ladder");
+    assert_eq!(
+        lines(ladder)[..5],
+        [
+            "1 0>1 INVITE",
+            "2 1>0 100",
+            "3 1>2 INVITE",
+            "4 2>1 180",
+            "5 1>0 180"
+        ]
+    );
+    let of_leg = ladder.messages.iter().filter(|sent| sent.leg == Some(1));
+    assert_eq!(of_leg.count(), 6);
+}
+
+#[test]
+fn a_call_that_a_pbx_sent_on_counts_once_over_all_and_on_both_sides_by_peer() {
+    let view = gather(THROUGH_A_PBX, calls(&["c1"])).outcome.view;
+    assert_eq!((view.totals.calls, view.totals.onward), (2, 1));
+    let counted = |scope: &str| {
+        let found = view.metrics.iter().filter(|metric| metric.scope == scope);
+        let count = |metric: &sipannotate::report::view::Metric| {
+            let count = metric.values.get("asr_n").cloned().flatten();
+            count.and_then(|count| count.as_u64())
+        };
+        found.map(count).collect::<Vec<_>>()
+    };
+    assert_eq!(counted("all"), [Some(1)]);
+    assert_eq!(counted("peer"), [Some(1), Some(1)]);
+    // Who calls from elsewhere is another caller.
+    let other = THROUGH_A_PBX.replace(
+        "pbx -> bob INVITE",
+        "pbx -> bob INVITE\n  From: <sip:3000@pbx>;tag=9",
+    );
+    let view = gather(&other, calls(&["c1"])).outcome.view;
+    assert_eq!((view.totals.calls, view.totals.onward), (2, 0));
+}

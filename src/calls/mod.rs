@@ -29,6 +29,7 @@ mod mark;
 mod binding;
 pub mod media;
 pub mod offer;
+pub mod onward;
 pub mod outcome;
 pub mod refusal;
 mod state;
@@ -39,6 +40,7 @@ pub use asked::Asked;
 pub use clock::ClockChange;
 pub use dialog::{Ack, AckFault, AckMatch, AnsweredDialog, Bye, Leg, Side};
 pub use media::{MediaSeen, MediaSpan};
+pub use onward::{Link, Onward};
 pub use outcome::{Exchanged, Final, Hop, Observed, Session, SessionEnd};
 pub use refusal::{Refusal, Retry};
 pub use table::Calls;
@@ -119,6 +121,8 @@ pub enum Event<'a> {
     Exchanged(&'a Exchanged<'a>),
     /// A session that has ended, or of which nothing more was seen.
     Session(&'a Session<'a>),
+    /// A call turned out to be a leg that an element sent on.
+    Onward(&'a Onward),
     /// The capture's clock did not simply go on.
     Clock(ClockChange),
 }
@@ -263,6 +267,8 @@ pub struct Totals {
     pub calls: u64,
     /// Initial INVITEs, rounds of challenges folded.
     pub invites: u64,
+    /// Call-IDs among `calls` that are legs which an element sent on of another call.
+    pub onward: u64,
     /// Messages an element that keeps to the letter would refuse.
     pub malformed: u64,
 }

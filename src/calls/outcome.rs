@@ -62,6 +62,8 @@ pub struct Exchanged<'a> {
     /// It goes on with an attempt that was challenged or redirected before, in the same Call-ID
     /// and From tag: with credentials, or after 3xx, 413, 415, 416, 420, 422, 423 or 484.
     pub goes_on: bool,
+    /// Its call is a leg that an element sent on of another one, which is the call that counts.
+    pub onward: bool,
     /// An ACK as for a 2xx (a branch of its own) to this CSeq number was seen: its sender had a final response,
     /// whether that was captured or not.
     pub acked: bool,
@@ -186,6 +188,8 @@ pub struct Session<'a> {
     pub call_id: &'a [u8],
     /// To tag of the 2xx; empty if it had none.
     pub to_tag: &'a [u8],
+    /// Its call is a leg that an element sent on of another one.
+    pub onward: bool,
     /// CSeq number of the INVITE.
     pub cseq: u32,
     /// The URI in From of the INVITE, up to [`TEXT`] bytes.

@@ -81,6 +81,8 @@ pub(super) struct Call {
     /// Something was kept or given up since.
     changed: bool,
     has_invite: bool,
+    /// It is a leg that an element sent on of another call.
+    pub(super) is_onward: bool,
 }
 
 /// Bytes a call takes beside its own: its places in the table, the queue and the list by age, and
@@ -108,6 +110,7 @@ impl Call {
             weighed: 0,
             changed: true,
             has_invite: false,
+            is_onward: false,
         }
     }
 
@@ -165,13 +168,18 @@ impl Call {
             + acks
     }
 
-    /// Takes a request.
+    /// Whether an INVITE of it was seen.
+    pub(super) const fn has_invite(&self) -> bool {
+        self.has_invite
+    }
+
+    /// Takes a request; whether it is an INVITE outside a dialog, for the first time on this hop.
     pub(super) fn request(
         &mut self,
         seen: &Sighted<'_>,
         around: &mut Surroundings<'_>,
         out: &mut impl FnMut(Event<'_>),
-    ) {
+    ) -> bool {
         let Sighted { raw, message, .. } = *seen;
         let method = message.method();
         let via = message.top_via();
@@ -182,7 +190,7 @@ impl Call {
         self.touch_sessions(message, now.into(), around.elapsed);
         if method.kind == MethodKind::Ack {
             self.ack(seen, known, around, out);
-            return;
+            return false;
         }
         if let Some(hop) = known.and_then(|index| self.transactions.get_mut(index))
             && hop.request.is_some()
@@ -199,7 +207,7 @@ impl Call {
             } else if method.kind == MethodKind::Bye {
                 self.bye_again(message, now);
             }
-            return;
+            return false;
         }
         // Where taps differ a response may have come first.
         let (exchange, hop) = if let Some(hop) = known
@@ -227,6 +235,7 @@ impl Call {
         }
         self.keep_asked(hop, message);
         self.retried(hop, message, now, out);
+        method.kind == MethodKind::Invite && message.to_tag().is_none()
     }
 
     /// What the first copy of a request on a hop says of its exchange.

@@ -9,6 +9,7 @@ use super::hops::Hops;
 use super::key;
 use super::lru::{Lru, Slot};
 use super::media::Media;
+use super::onward::Legs;
 use super::queue::Queue;
 use super::state::{Call, Ending, Peers, Surroundings};
 use super::timers::Timers;
@@ -37,6 +38,7 @@ pub struct Calls {
     counted: Counted,
     timers: Timers,
     media: Media,
+    legs: Legs,
     totals: Totals,
     next_serial: u64,
     /// Bytes of state of all calls.
@@ -64,12 +66,18 @@ impl Calls {
             counted: Counted::new(limits.counted_calls),
             timers: Timers::default(),
             media: Media::default(),
+            legs: Legs::new(limits.onward_invites),
             totals: Totals::default(),
             next_serial: 0,
             weight: 0,
             quoted: Indexer::new(limits.header_fields),
             has_evicted: false,
         }
+    }
+
+    /// Calls began so quickly that legs of them may have been missed.
+    pub const fn has_forgotten_legs(&self) -> bool {
+        self.legs.is_full()
     }
 
     /// Counts so far.
@@ -191,7 +199,20 @@ impl Calls {
             Some(Some(code)) => call.response(seen, code, &mut around, out),
             // A code that is none: counted as malformed, part of no transaction.
             Some(None) => {}
-            None => call.request(seen, &mut around, out),
+            None => {
+                let had_invite = call.has_invite();
+                if call.request(seen, &mut around, out) {
+                    let seen = Seen::of(&raw.origin);
+                    let leg = self
+                        .legs
+                        .invite(&call.id, message, &raw.flow, seen, !had_invite);
+                    if let Some(leg) = leg {
+                        call.is_onward = true;
+                        self.totals.onward += 1;
+                        out(Event::Onward(&leg));
+                    }
+                }
+            }
         }
         self.announce(slot, seen);
         let Some(call) = self.in_progress.get_mut(slot) else {

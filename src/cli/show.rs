@@ -1,8 +1,9 @@
 //! `show`: one call as a ladder, or the messages of a frame and their calls.
 //!
 //! In: captures, and a Call-ID or a frame. Out: the ladders on the output. A frame takes two
-//! readings: the first finds out whose it is. With `--redact`, the ladders are those of redacted copies of the
-//! captures; a Call-ID is then that of the originals, or its pseudonym.
+//! readings: the first finds out whose it is; a call that an element sent on takes one more, for
+//! its legs. With `--redact`, the ladders are those of redacted copies of the captures; a Call-ID
+//! is then that of the originals, or its pseudonym.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -16,6 +17,7 @@ use super::inputs::{self, Kept, Opened};
 use super::progress::Progress;
 use super::redact::{Form, Replaced};
 use super::run::{tell_cut_short, tell_unopened, tell_unread, warn_before};
+use crate::calls::Onward;
 use crate::ladder::Choice;
 use crate::pipeline::{self, Gathered};
 use crate::report::view::Ladder;
@@ -123,9 +125,11 @@ fn of_frame(
         return Ok(first);
     }
     let choice = Choice::Calls(calls);
-    let _watch = Progress::start_again(config.progress, &kept.inputs(), &config.options.meter);
-    let mut second =
+    let watch = Progress::start_again(config.progress, &kept.inputs(), &config.options.meter);
+    let second =
         pipeline::gather(kept.inputs(), &config.options, choice, Some(at)).context(READING)?;
+    drop(watch);
+    let mut second = with_legs(config, &kept, second, Some(at))?;
     // Messages without Call-ID are part of no call, but they were asked for.
     let nameless = first.ladders.into_iter();
     let nameless = nameless.filter(|found| found.call_id.0.is_empty());
@@ -136,11 +140,12 @@ fn of_frame(
 /// The call that is named by its Call-ID, or by a part of it.
 fn of_call(config: &Config, inputs: Vec<pipeline::Input>, call: &[u8]) -> anyhow::Result<Gathered> {
     let sources = inputs.len();
-    let mut gathered = like(config, inputs, call)?;
+    let kept = Kept::of(inputs)?;
+    let mut gathered = like(config, kept.inputs(), call)?;
     if gathered.outcome.failed.len() < sources {
         choose(&mut gathered, call)?;
     }
-    Ok(gathered)
+    with_legs(config, &kept, gathered, None)
 }
 
 /// The Call-ID that `call` names in captures that are to be redacted; `None` where it names none, and
@@ -167,6 +172,36 @@ fn like(config: &Config, inputs: Vec<pipeline::Input>, call: &[u8]) -> anyhow::R
     pipeline::gather(inputs, &config.options, choice, None).context(READING)
 }
 
+/// The same calls with all their legs, from another reading, if one has several.
+fn with_legs(
+    config: &Config,
+    kept: &Kept,
+    gathered: Gathered,
+    at: Option<FrameRef>,
+) -> anyhow::Result<Gathered> {
+    let Some(choice) = all_legs(&gathered, at) else {
+        return Ok(gathered);
+    };
+    let _watch = Progress::start_again(config.progress, &kept.inputs(), &config.options.meter);
+    pipeline::gather(kept.inputs(), &config.options, choice, at).context(READING)
+}
+
+/// The calls with all their legs, if one has several.
+fn all_legs(gathered: &Gathered, at: Option<FrameRef>) -> Option<Choice> {
+    let ladders = gathered.ladders.iter().map(|found| &found.call_id.0);
+    let mut calls: BTreeMap<Vec<u8>, Option<FrameRef>> =
+        ladders.clone().map(|id| (id.clone(), at)).collect();
+    let roots: Vec<_> = ladders.map(|id| root(id, &gathered.legs)).collect();
+    let is_wanted = |leg: &&Onward| leg.root.as_deref().is_some_and(|it| roots.contains(&it));
+    let legs: Vec<Onward> = gathered.legs.iter().filter(is_wanted).cloned().collect();
+    for leg in &legs {
+        for id in [Some(&leg.call_id), leg.of.as_ref(), leg.root.as_ref()] {
+            calls.extend(id.map(|id| (id.to_vec(), at)));
+        }
+    }
+    (!legs.is_empty()).then_some(Choice::Legs(calls, legs))
+}
+
 /// The option that was given and could only be ignored: a script that trusts the exit code of
 /// `--fail-on`, or takes a ladder for narrowed, would be misled.
 fn of_reports(args: &Args) -> Option<&'static str> {
@@ -183,12 +218,28 @@ fn of_reports(args: &Args) -> Option<&'static str> {
     .find_map(|(option, is_given)| is_given.then_some(option))
 }
 
+/// The first Call-ID of the call that `id` is a leg of.
+fn root<'a>(id: &'a [u8], legs: &'a [Onward]) -> &'a [u8] {
+    let own = legs.iter().find(|leg| *leg.call_id == *id);
+    own.and_then(|leg| leg.root.as_deref()).unwrap_or(id)
+}
+
+/// Whether all these are legs of one call.
+fn is_one_call(ladders: &[Ladder], legs: &[Onward]) -> bool {
+    let mut roots = ladders.iter().map(|found| root(&found.call_id.0, legs));
+    let first = roots.next();
+    ladders.len() > 1 && roots.all(|root| Some(root) == first)
+}
+
 /// Leaves the call that was meant, or says which it could be.
 fn choose(gathered: &mut Gathered, call: &[u8]) -> Result<(), Problem> {
     let shown = WireText(call).terminal();
     let ladders = &mut gathered.ladders;
     if let Some(exact) = ladders.iter().position(|found| found.call_id.0 == call) {
         *ladders = vec![ladders.swap_remove(exact)];
+        return Ok(());
+    }
+    if is_one_call(ladders, &gathered.legs) {
         return Ok(());
     }
     match ladders.as_slice() {

@@ -100,6 +100,7 @@ impl Findings {
                 let causes = judged.as_ref().map(|judged| &judged.causes);
                 self.annotator.push(response, causes, out);
             }
+            Event::Onward(_) => {}
             Event::Note(note) => self.annotator.note(note),
             Event::Clock(change) => {
                 self.missed.clock(*change);

@@ -4,7 +4,8 @@
 //! and From tag: rounds of challenge and redirection are folded, and it began with its first
 //! request (RFC 6076 §5.3). Over all and by minute it is measured on the hop nearest the caller;
 //! by peer on every hop between those two hosts, so that a proxy's capture tells what each of its
-//! targets made of the calls it got. A minute holds the calls that began in it.
+//! targets made of the calls it got. A leg that an element sent on under a Call-ID of its own is the
+//! call that it got: it counts by peer, and not over all or by minute. A minute holds the calls that began in it.
 //!
 //! An attempt that the capture does not see to its end is part of no ratio. A ratio over nothing
 //! is undefined, not 0 and not 100.
@@ -101,7 +102,7 @@ impl Metrics {
             {
                 self.attempt(key, Place::Peer(number), attempt, exchanged.goes_on);
             }
-            if index == 0 {
+            if index == 0 && !exchanged.onward {
                 self.attempt(key, Place::All, attempt, exchanged.goes_on);
             }
         }
@@ -143,7 +144,9 @@ impl Metrics {
             is_over: session.observed.until.since(bye.time) >= attempts::TIMER_B,
         };
         let began = session.invite.unwrap_or(session.answered).time;
-        self.all.ended(&ended);
+        if !session.onward {
+            self.all.ended(&ended);
+        }
         let peer = Peer::of(&session.flow);
         let number = self.number(peer);
         if let Some(measures) = number.and_then(|number| self.peers.measures(number)) {
@@ -151,7 +154,9 @@ impl Metrics {
         } else {
             self.is_full = true;
         }
-        if let Some(measures) = self.of_minute(began) {
+        if !session.onward
+            && let Some(measures) = self.of_minute(began)
+        {
             measures.ended(&ended);
         }
     }

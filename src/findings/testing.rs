@@ -197,6 +197,7 @@ impl Made {
             initial: true,
             credentials: self.credentials,
             goes_on: self.goes_on,
+            onward: false,
             acked: self.acked,
             reached: self.reached,
             uri: self.to.as_bytes(),
@@ -358,6 +359,7 @@ impl MadeSession {
         };
         look(&Session {
             call_id: self.call_id.as_bytes(),
+            onward: false,
             to_tag: b"2",
             cseq: 1,
             from: b"sip:alice@example.net",

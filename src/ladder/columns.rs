@@ -65,20 +65,23 @@ pub(super) fn columns(messages: &mut [Sent]) -> Vec<Host> {
 struct Hop {
     near: Endpoint,
     far: Endpoint,
-    /// Whether it is of the request that began the call, then how many Via values that has there.
-    rank: (bool, usize),
+    /// Whether it is of the request that began the call, then its leg, then how many Via values that
+    /// has there.
+    rank: (bool, usize, usize),
 }
 
 /// The hops of all messages, those nearest the caller first.
 fn hops(messages: &[Sent]) -> Vec<Hop> {
-    let begins = messages
-        .iter()
-        .find(|sent| sent.is_initial())
-        .or_else(|| messages.first());
-    let Some(begins) = begins else {
-        return Vec::new();
-    };
+    // Each leg has tags of its own.
+    let mut begins: BTreeMap<usize, &Sent> = BTreeMap::new();
+    for sent in messages {
+        let known = begins.entry(sent.leg).or_insert(sent);
+        if sent.is_initial() && !known.is_initial() {
+            *known = sent;
+        }
+    }
     let hop = |sent: &Sent| {
+        let begins = begins.get(&sent.leg).copied().unwrap_or(sent);
         // The From tag says whose request it is, the caller's or the callee's.
         let is_callers = sent.from_tag == begins.from_tag;
         let (near, far) = if is_callers == sent.is_request() {
@@ -89,7 +92,11 @@ fn hops(messages: &[Sent]) -> Vec<Hop> {
         Hop {
             near,
             far,
-            rank: (!(is_callers && sent.method() == begins.method()), sent.vias),
+            rank: (
+                !(is_callers && sent.method() == begins.method()),
+                sent.leg,
+                sent.vias,
+            ),
         }
     };
     let mut hops: Vec<Hop> = messages.iter().map(hop).collect();

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::columns::columns;
 use super::repeats::link;
 use super::{Choice, Ladder, Passed, Sent};
+use crate::calls::Onward;
 use crate::limits::Limits;
 use crate::units::FrameRef;
 
@@ -25,6 +26,7 @@ pub struct Gather {
     by_id: HashMap<Arc<[u8]>, usize, foldhash::quality::RandomState>,
     bytes: usize,
     further: u64,
+    legs: Vec<Onward>,
 }
 
 /// What was gathered.
@@ -34,6 +36,8 @@ pub struct Gathered {
     pub ladders: Vec<Ladder>,
     /// Messages of further calls, for which there was no room.
     pub further: u64,
+    /// Which calls that were wanted are legs of one, in the order in which they began.
+    pub legs: Vec<Onward>,
 }
 
 #[derive(Debug)]
@@ -57,19 +61,27 @@ impl Gather {
             by_id: HashMap::default(),
             bytes: 0,
             further: 0,
+            legs: Vec::new(),
         }
     }
 
     /// Takes a message.
     pub fn push(&mut self, passed: &Passed<'_>) {
         let raw = passed.seen.raw;
+        if let Some(leg) = passed.onward
+            && self.legs.len() < self.limits.ladder_calls
+            && self.is_wanted(leg)
+        {
+            self.legs.push(leg.clone());
+        }
         let id = passed.seen.message.call_id().unwrap_or_default();
         if !self.choice.wants(id, &raw.origin, &self.limits) {
             return;
         }
-        let index = match self.by_id.get(id) {
+        let (first, leg) = self.choice.leg(id);
+        let index = match self.by_id.get(first) {
             Some(index) => *index,
-            None => match self.add(id) {
+            None => match self.add(&Arc::from(first)) {
                 Some(index) => index,
                 None => {
                     self.further += 1;
@@ -104,15 +116,18 @@ impl Gather {
         {
             call.seen.get_or_insert(call.messages.len());
         }
-        call.messages.push_back(Sent::new(passed, bytes));
+        let sent = Sent::new(passed, bytes);
+        call.messages.push_back(Sent { leg, ..sent });
     }
 
     /// The run is over.
     pub fn finish(self) -> Gathered {
+        let choice = &self.choice;
         let ladder = |call: Call| {
             let mut messages: Vec<_> = call.messages.into();
             link(&mut messages);
             Ladder {
+                legs: choice.legs(&call.id),
                 call_id: call.id.to_vec(),
                 hosts: columns(&mut messages),
                 messages,
@@ -122,17 +137,24 @@ impl Gather {
         Gathered {
             ladders: self.calls.into_iter().map(ladder).collect(),
             further: self.further,
+            legs: self.legs,
         }
+    }
+
+    /// Whether a leg belongs to a call that is wanted, or to one whose legs were wanted before.
+    fn is_wanted(&self, leg: &Onward) -> bool {
+        let is_known = |known: &Onward| known.root.is_some() && known.root == leg.root;
+        self.choice.wants_leg(leg, &self.limits) || self.legs.iter().any(is_known)
     }
 
     /// A place for a call; `None` where there is none. A call that was named whole has one always:
     /// it takes that of one that was not.
-    fn add(&mut self, id: &[u8]) -> Option<usize> {
+    fn add(&mut self, id: &Arc<[u8]>) -> Option<usize> {
         let is_full = self.calls.len() >= self.limits.ladder_calls;
         if is_full && !self.choice.names(id) {
             return None;
         }
-        let shared: Arc<[u8]> = id.into();
+        let shared = Arc::clone(id);
         let call = Call {
             id: Arc::clone(&shared),
             messages: VecDeque::new(),

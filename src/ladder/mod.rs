@@ -21,7 +21,7 @@ pub use sent::{Sent, Start};
 
 use std::net::IpAddr;
 
-use crate::calls::Sighted;
+use crate::calls::{Onward, Sighted};
 
 /// A message on its way through the run.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +30,8 @@ pub struct Passed<'a> {
     pub seen: Sighted<'a>,
     /// Its sender repeated it.
     pub retransmission: bool,
+    /// It begins a leg that an element sent on of another call.
+    pub onward: Option<&'a Onward>,
 }
 
 /// A column: who sends and receives.
@@ -44,11 +46,13 @@ pub struct Host {
     pub shares_address: bool,
 }
 
-/// The messages of one Call-ID.
+/// The messages of one call: of one Call-ID, or of its legs where a [`Choice`] names them.
 #[derive(Clone, Debug, Default)]
 pub struct Ladder {
     /// Call-ID; empty for messages that have none.
     pub call_id: Vec<u8>,
+    /// Its legs under further Call-IDs, in the order in which they began.
+    pub legs: Vec<Onward>,
     /// Columns, from the caller to the callee.
     pub hosts: Vec<Host>,
     /// Messages in the order of capture.

@@ -77,6 +77,8 @@ pub struct Sent {
     pub duplicate: bool,
     /// The message it repeats or is a copy of, by place in the ladder; that one repeats none.
     pub repeats: Option<usize>,
+    /// Which Call-ID of the ladder it has: 0 the first, `n` that of the `n`-th leg.
+    pub leg: usize,
     /// Column of its sender.
     pub from: usize,
     /// Column of its receiver.
@@ -89,6 +91,7 @@ impl Sent {
         let Passed {
             seen,
             retransmission,
+            onward: _,
         } = *passed;
         let (raw, message) = (seen.raw, seen.message);
         let via = message.top_via();
@@ -139,6 +142,7 @@ impl Sent {
             retransmission,
             duplicate: seen.duplicate,
             repeats: None,
+            leg: 0,
             from: 0,
             to: 0,
         }

@@ -6,6 +6,7 @@ use std::io;
 
 use super::sinks::Sinks;
 use super::{Input, Options, Outcome, read};
+use crate::calls::Onward;
 use crate::ladder::{Choice, Gather, Passed};
 use crate::report::{project, view};
 use crate::units::FrameRef;
@@ -17,6 +18,8 @@ pub struct Gathered {
     pub ladders: Vec<view::Ladder>,
     /// Messages of further calls that were asked for, and for which there was no room.
     pub further: u64,
+    /// Which of their calls are legs of one.
+    pub legs: Vec<Onward>,
     /// What the same run found.
     pub outcome: Outcome,
 }
@@ -63,6 +66,7 @@ pub(super) fn gather_beside(
     Ok(Gathered {
         ladders,
         further: gathered.further,
+        legs: gathered.legs,
         outcome,
     })
 }

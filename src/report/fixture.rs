@@ -316,6 +316,7 @@ pub(crate) fn view(findings: usize) -> View {
             responses: 30_000,
             retransmissions: 120,
             duplicates: 42,
+            onward: 0,
             calls: 7200,
             invites: 7200,
             malformed: 3,

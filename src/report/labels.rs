@@ -78,6 +78,8 @@ labels! {
     attempts: "INVITE attempts", "次 INVITE 尝试";
     /// One attempt.
     attempt: "INVITE attempt", "次 INVITE 尝试";
+    /// Legs of calls.
+    onward: "sent on by an element under a new Call-ID", "个由网元以新 Call-ID 转发";
     /// What a burst is counted in.
     invites: "INVITEs", "个 INVITE";
     /// A finding, in a comment.
@@ -276,6 +278,18 @@ labels! {
     bytes: "bytes", "字节";
     /// Of a message of which not all was kept.
     bytes_more: "more bytes, for which there was no room", "字节未保留";
+    /// A leg of a call.
+    leg: "Leg", "另一腿";
+    /// Between its Call-ID and an address.
+    sent_on_by: "sent on by", "转发者";
+    /// Before a frame's number.
+    in_frame: "in frame", "于帧";
+    /// How legs are known to be one call.
+    same_session_id: "same Session-ID", "Session-ID 相同";
+    /// The same.
+    same_icid: "same icid-value", "icid-value 相同";
+    /// The same.
+    same_numbers: "same numbers: a guess", "号码相同（推测）";
     /// Messages that have none.
     no_call_id: "without Call-ID", "（无 Call-ID）";
     /// Messages of a long call that are not shown.

@@ -23,7 +23,7 @@ mod message;
 
 pub(in crate::report) use message::{identity_lines, lines as message_lines};
 pub use rows::{Row, rows};
-pub use words::{difference, frames, label, repeated};
+pub use words::{difference, frames, label, leg, repeated};
 
 /// The narrowest page that is laid out.
 const MIN_WIDTH: usize = 60;

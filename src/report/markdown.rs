@@ -22,7 +22,7 @@ use tempfile::SpooledTempFile;
 use crate::report::labels::Labels;
 use crate::report::table::Options;
 use crate::report::table::layout::Page;
-use crate::report::{Again, Report, view};
+use crate::report::{Again, Report, ladder, view};
 use crate::units::{FileIndex, FrameNo, FrameRef};
 
 mod bundle;
@@ -134,6 +134,10 @@ pub fn write_call(ladder: &view::Ladder, options: Options, out: &mut dyn Write) 
         page.labels.call,
         ladder.call_id.wire().markdown()
     )?;
+    for leg in &ladder.legs {
+        let said = ladder::leg(leg, page.labels, &leg.call_id.wire().markdown());
+        writeln!(out, "{said}\n")?;
+    }
     fence(out, "mermaid", &diagram::lines(page, ladder))?;
     findings::write_of_call(page, ladder, out)?;
     for sent in ladder.messages.iter().filter(|sent| sent.selected) {

@@ -24,7 +24,7 @@ mod ladder;
 mod serialize;
 
 pub use burst::{Burst, CauseCount, Contributor, KeyBurst, Onset, Otherwise};
-pub use ladder::{Ladder, LadderFinding, LadderHost, LadderIdentity, LadderMessage};
+pub use ladder::{Ladder, LadderFinding, LadderHost, LadderIdentity, LadderLeg, LadderMessage};
 
 /// The version of the JSON's shape.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -289,6 +289,11 @@ pub struct Capture {
     pub cut_short: bool,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+const fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
 /// Counts of the whole run.
 #[derive(Clone, Debug, Default, Serialize, JsonSchema)]
 pub struct Totals {
@@ -308,6 +313,9 @@ pub struct Totals {
     pub calls: u64,
     /// Initial attempts, 401/407 rounds folded.
     pub invites: u64,
+    /// Of `calls`, legs that an element sent on of another under a Call-ID of their own; absent where none is.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub onward: u64,
     /// What began like SIP but could not be used.
     pub malformed: u64,
     /// SIP messages by transport (`UDP`, `TCP`, …).

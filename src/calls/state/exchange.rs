@@ -405,6 +405,7 @@ impl Call {
             initial: exchange.initial,
             credentials: exchange.credentials,
             goes_on: exchange.goes_on,
+            onward: self.is_onward,
             acked,
             reached: is_invite && (progress.heard || self.has_gone_on(exchange)),
             uri,

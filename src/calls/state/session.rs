@@ -164,14 +164,14 @@ impl Call {
             };
             if is_due && let Some(session) = dialog.session.take() {
                 self.changed = true;
-                hand_out(&self.id, dialog, &session, ending, out);
+                hand_out((&self.id, self.is_onward), dialog, &session, ending, out);
             }
         }
     }
 }
 
 fn hand_out(
-    call_id: &[u8],
+    (call_id, onward): (&[u8], bool),
     dialog: &Answered,
     session: &Ongoing,
     ending: &Ending<'_>,
@@ -196,6 +196,7 @@ fn hand_out(
     let [from, to] = session.texts.all();
     out(Event::Session(&Session {
         call_id,
+        onward,
         to_tag: &dialog.to_tag_text,
         cseq: dialog.cseq,
         from,

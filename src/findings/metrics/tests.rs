@@ -74,11 +74,13 @@ fn rang(mut hop: Hop, ms: i64) -> Hop {
 }
 
 /// The measures of requests: Call-ID, CSeq number, whether it goes on, hops.
-struct Bench(Metrics);
+///
+/// The second part: they are of a leg that an element sent on.
+struct Bench(Metrics, bool);
 
 impl Bench {
     fn new() -> Self {
-        Self(Metrics::new(&Limits::default()))
+        Self(Metrics::new(&Limits::default()), false)
     }
 
     fn with(mut self, call: &str, cseq: u32, goes_on: bool, hops: &[Hop]) -> Self {
@@ -96,6 +98,7 @@ impl Bench {
             initial: true,
             credentials: goes_on,
             goes_on,
+            onward: self.1,
             acked: false,
             reached: false,
             uri: b"",
@@ -112,6 +115,7 @@ impl Bench {
     fn session(&mut self, answered_ms: i64, bye_ms: i64, side: Side, answer: Option<(u16, i64)>) {
         self.0.session(&Session {
             call_id: b"s",
+            onward: self.1,
             to_tag: b"",
             cseq: 1,
             from: b"",
@@ -353,7 +357,7 @@ fn what_is_given_up_for_room_is_counted_as_far_as_it_went() {
         measured_attempts: 4,
         ..Limits::default()
     };
-    let mut bench = Bench(Metrics::new(&limits));
+    let mut bench = Bench(Metrics::new(&limits), false);
     for n in 0..100 {
         bench.push(
             MethodKind::Invite,
@@ -364,4 +368,23 @@ fn what_is_given_up_for_room_is_counted_as_far_as_it_went() {
         );
     }
     assert_eq!(bench.all().asr(), ratio(100, 100));
+}
+
+#[test]
+fn a_leg_that_an_element_sent_on_counts_by_peer_only() {
+    let mut bench = Bench::new().with("a", 1, false, &[answered(hop(0), 200, 100)]);
+    bench.1 = true;
+    let onward = Hop {
+        flow: flow(2, 3),
+        ..answered(hop(10), 200, 90)
+    };
+    let bench = bench.with("b", 1, false, &[onward]);
+    let measured = bench.0.finish();
+    let count = |scope: fn(&Scope) -> bool| {
+        let scopes = measured.iter().filter(|one| scope(&one.scope));
+        scopes.map(|one| one.measures.weight()).collect::<Vec<_>>()
+    };
+    assert_eq!(count(|scope| *scope == Scope::All), [1]);
+    assert_eq!(count(|scope| matches!(scope, Scope::Minute(_))), [1]);
+    assert_eq!(count(|scope| matches!(scope, Scope::Peer(_))), [1, 1]);
 }

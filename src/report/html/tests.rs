@@ -53,6 +53,7 @@ fn ladder(said: &str) -> Ladder {
         src: fixture::endpoint("10.1.0.9"),
         dst: fixture::endpoint("10.2.0.1"),
         transport: Transport::Udp,
+        leg: None,
         from: usize::from(code.is_some()),
         to: usize::from(code.is_none()),
         method: text(),
@@ -91,6 +92,7 @@ fn ladder(said: &str) -> Ladder {
     };
     Ladder {
         call_id: text(),
+        legs: Vec::new(),
         hosts: ["10.1.0.9", "10.2.0.1"]
             .map(|name| LadderHost {
                 name: name.to_owned(),

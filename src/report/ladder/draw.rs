@@ -5,11 +5,13 @@
 
 use std::io::{self, Write};
 
-use super::words::{difference, frame, frames, label, repeated};
+use super::words::{self, difference, frame, frames, label, repeated};
 use super::{Options, Row, rows};
 use crate::report::paint::Style;
 use crate::report::text::safe;
-use crate::report::view::{Diagnosis, Ladder, LadderFinding, LadderHost, LadderMessage, Severity};
+use crate::report::view::{
+    Diagnosis, Ladder, LadderFinding, LadderHost, LadderLeg, LadderMessage, Severity,
+};
 use crate::report::{clock, text};
 use crate::units::Timestamp;
 use crate::wire_text::WireText;
@@ -132,6 +134,12 @@ impl<'a> Drawing<'a> {
                 Style::Plain
             };
             writeln!(out, "{}", self.paint(style, line))?;
+        }
+        let said = |leg: &LadderLeg| words::leg(leg, labels, &leg.call_id.wire().terminal());
+        for leg in &self.ladder.legs {
+            for line in text::wrap(&said(leg), self.options.width) {
+                writeln!(out, "{line}")?;
+            }
         }
         for line in text::wrap(&self.summary(rows), self.options.width) {
             writeln!(out, "{line}")?;

@@ -5,12 +5,26 @@
 
 use super::Row;
 use crate::report::clock;
-use crate::report::view::LadderMessage;
+use crate::report::labels::Labels;
+use crate::report::view::{LadderLeg, LadderMessage};
 use crate::units::Span;
 use crate::wire_text::WireText;
 
 /// Frames named of a row.
 const SHOWN_FRAMES: usize = 8;
+
+/// The line of a leg, `id` being its Call-ID made safe for the sink: `Leg d11b82a9, sent on by 10.21.128.1 in frame 218 (same numbers: a guess)`.
+pub fn leg(leg: &LadderLeg, labels: &Labels, id: &str) -> String {
+    let known = match leg.link {
+        "session-id" => labels.same_session_id,
+        "icid-value" => labels.same_icid,
+        _ => labels.same_numbers,
+    };
+    format!(
+        "{} {id}, {} {} {} {} ({known})",
+        labels.leg, labels.sent_on_by, leg.by, labels.in_frame, leg.frame
+    )
+}
 
 /// What stands on the arrow of a message, the longest form first: the last one is the shortest.
 pub fn label(sent: &LadderMessage, safe: impl Fn(WireText<'_>) -> String) -> Vec<String> {

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+use crate::calls::Onward;
 use crate::ladder::{Choice, Host, Ladder, Sent, Start};
 use crate::limits::Limits;
 use crate::report::view;
@@ -53,7 +54,7 @@ impl Annotations {
         let call_id = response.call_id.map(|id| id.0).unwrap_or_default();
         let is_of_frame = match &self.choice {
             Choice::Frame(at) => (at.file.0, at.no.0) == (response.file, response.frame),
-            Choice::Calls(_) | Choice::Like(_) => true,
+            Choice::Calls(_) | Choice::Legs(..) | Choice::Like(_) => true,
         };
         let room = self
             .limits
@@ -105,12 +106,18 @@ pub fn ladder(
     selected: Option<FrameRef>,
     limits: &Limits,
 ) -> view::Ladder {
-    let findings = findings_of(&gathered.call_id, findings, limits);
+    let ids: Vec<&[u8]> = std::iter::once(gathered.call_id.as_slice())
+        .chain(gathered.legs.iter().map(|leg| &*leg.call_id))
+        .collect();
+    let findings = findings_of(&ids, findings, limits);
     let mut indexer = Indexer::new(limits.header_fields);
     let mut messages = Vec::with_capacity(gathered.messages.len());
     for sent in gathered.messages {
-        let annotation = annotations.take(&sent, &gathered.call_id);
+        let call_id = ids.get(sent.leg).copied().unwrap_or_default();
+        let annotation = annotations.take(&sent, call_id);
+        let leg = (ids.len() > 1).then_some(sent.leg);
         let mut message = message(sent, &mut indexer);
+        message.leg = leg;
         message.findings = findings
             .iter()
             .enumerate()
@@ -133,12 +140,25 @@ pub fn ladder(
         messages.push(message);
     }
     view::Ladder {
+        legs: gathered.legs.iter().map(leg).collect(),
         call_id: view::Text(gathered.call_id),
         hosts: gathered.hosts.iter().map(host).collect(),
         messages,
         findings,
         left_out: gathered.left_out,
         capture_start: annotations.capture_start,
+    }
+}
+
+fn leg(leg: &Onward) -> view::LadderLeg {
+    view::LadderLeg {
+        call_id: view::Text(leg.call_id.to_vec()),
+        of: leg.of.as_ref().map(|of| view::Text(of.to_vec())),
+        by: leg.by.to_string(),
+        link: leg.link.name(),
+        after_s: leg.after.as_secs_f64(),
+        file: leg.invite.at.file.0,
+        frame: leg.invite.at.no.0,
     }
 }
 
@@ -153,16 +173,20 @@ fn host(host: &Host) -> view::LadderHost {
     }
 }
 
-/// The findings that name a call; they know long Call-IDs by their beginning.
+/// The findings that name a call by one of `ids`; they know long Call-IDs by their beginning.
 fn findings_of(
-    call_id: &[u8],
+    ids: &[&[u8]],
     findings: &[view::Finding],
     limits: &Limits,
 ) -> Vec<view::LadderFinding> {
-    let cut = call_id.get(..limits.call_id_bytes).unwrap_or(call_id);
+    let cut = |id: &[u8]| id.get(..limits.call_id_bytes).unwrap_or(id).to_vec();
+    let ids: Vec<Vec<u8>> = ids.iter().map(|id| cut(id)).collect();
     let mut of_call = Vec::new();
     for (index, finding) in findings.iter().enumerate() {
-        let named = finding.calls.iter().filter(|call| call.call_id.0 == cut);
+        let named = finding
+            .calls
+            .iter()
+            .filter(|call| ids.contains(&call.call_id.0));
         for call in named {
             of_call.push(view::LadderFinding {
                 finding: index,
@@ -204,6 +228,7 @@ fn message(sent: Sent, indexer: &mut Indexer) -> view::LadderMessage {
     let mut frames: Vec<u64> = sent.earlier.iter().map(|frame| frame.no.0).collect();
     frames.push(sent.at.no.0);
     view::LadderMessage {
+        leg: None,
         file: sent.at.file.0,
         frame: sent.at.no.0,
         frames,

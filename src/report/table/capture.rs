@@ -164,17 +164,20 @@ fn write_totals(page: Page, out: &mut dyn Write, totals: &Totals) -> io::Result<
         text::push(share, format_args!(" ({percent}%)"));
     }
     page.field(out, 0, labels.sip, &parts.join("; "))?;
-    page.field(
-        out,
-        0,
-        labels.calls,
-        &format!(
-            "{} ({} {})",
-            totals.calls,
-            totals.invites,
-            labels.attempts_of(totals.invites)
-        ),
-    )
+    let mut calls = format!(
+        "{} ({} {}",
+        totals.calls,
+        totals.invites,
+        labels.attempts_of(totals.invites)
+    );
+    if totals.onward > 0 {
+        text::push(
+            &mut calls,
+            format_args!("; {} {}", totals.onward, labels.onward),
+        );
+    }
+    calls.push(')');
+    page.field(out, 0, labels.calls, &calls)
 }
 
 /// The measures over all, each with what it is of; those without a value are left out.

@@ -23,6 +23,9 @@ use crate::wire_text::WireText;
 pub struct Ladder {
     /// Call-ID; empty where messages have none.
     pub call_id: Text,
+    /// Its legs under further Call-IDs, which elements sent on, in the order in which they began.
+    #[schemars(skip_serializing_if = "Vec::is_empty")]
+    pub legs: Vec<LadderLeg>,
     /// The columns, from the caller to the callee.
     pub hosts: Vec<LadderHost>,
     /// In the order of capture, repeats and copies among them.
@@ -35,6 +38,27 @@ pub struct Ladder {
     /// Capture time of the first packet of the run, from which relative times count; not in the JSON.
     #[schemars(skip)]
     pub capture_start: Option<Timestamp>,
+}
+
+/// A leg of the call that an element sent on under a Call-ID of its own.
+#[derive(Clone, Debug, Default, JsonSchema)]
+#[schemars(transform = BytesBeside(&["call_id", "of"]))]
+pub struct LadderLeg {
+    /// Call-ID.
+    pub call_id: Text,
+    /// The Call-ID of the leg it goes on with.
+    #[schemars(skip_serializing_if = "Option::is_none")]
+    pub of: Option<Text>,
+    /// Address of who sent it on.
+    pub by: String,
+    /// How that is known: `session-id`, `icid-value`, or `numbers`, which is a guess.
+    pub link: &'static str,
+    /// From the other INVITE to its own, seconds.
+    pub after_s: f64,
+    /// Index of the capture.
+    pub file: u16,
+    /// Frame of its INVITE.
+    pub frame: u64,
 }
 
 /// A column.
@@ -70,6 +94,9 @@ pub struct LadderMessage {
     /// How.
     #[schemars(with = "String", extend("enum" = ["UDP", "TCP", "TLS", "WS", "WSS", "SCTP"]))]
     pub transport: Transport,
+    /// Of a call with several legs: 0 for `call_id`, `n` for the `n`-th of `legs`.
+    #[schemars(skip_serializing_if = "Option::is_none")]
+    pub leg: Option<usize>,
     /// Column of the sender, from 0.
     pub from: usize,
     /// Column of the receiver.

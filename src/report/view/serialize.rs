@@ -14,7 +14,8 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
 use super::{
-    CallRef, Capture, Contributor, KeyBurst, Ladder, LadderMessage, Onset, Response, Signer, Time,
+    CallRef, Capture, Contributor, KeyBurst, Ladder, LadderLeg, LadderMessage, Onset, Response,
+    Signer, Time,
 };
 use crate::report::{Digest, clock};
 use crate::wire_text::WireText;
@@ -189,11 +190,30 @@ impl Serialize for Ladder {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         put_text(&mut map, "call_id", "call_id_bytes", self.call_id.wire())?;
+        if !self.legs.is_empty() {
+            map.serialize_entry("legs", &self.legs)?;
+        }
         map.serialize_entry("hosts", &self.hosts)?;
         map.serialize_entry("messages", &self.messages)?;
         map.serialize_entry("findings", &self.findings)?;
         map.serialize_entry("left_out_before", &self.left_out.0)?;
         map.serialize_entry("left_out_behind", &self.left_out.1)?;
+        map.end()
+    }
+}
+
+impl Serialize for LadderLeg {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        put_text(&mut map, "call_id", "call_id_bytes", self.call_id.wire())?;
+        if let Some(of) = &self.of {
+            put_text(&mut map, "of", "of_bytes", of.wire())?;
+        }
+        map.serialize_entry("by", &self.by)?;
+        map.serialize_entry("link", self.link)?;
+        map.serialize_entry("after_s", &self.after_s)?;
+        map.serialize_entry("file", &self.file)?;
+        map.serialize_entry("frame", &self.frame)?;
         map.end()
     }
 }
@@ -210,6 +230,7 @@ impl Serialize for LadderMessage {
         map.serialize_entry("src", &Shown(self.src))?;
         map.serialize_entry("dst", &Shown(self.dst))?;
         map.serialize_entry("transport", self.transport.name())?;
+        put_some(&mut map, "leg", self.leg.as_ref())?;
         map.serialize_entry("from", &self.from)?;
         map.serialize_entry("to", &self.to)?;
         put_text(&mut map, "method", "method_bytes", self.method.wire())?;
