@@ -342,6 +342,14 @@ impl Run {
         decoder.push(
             frame,
             &mut |packet| {
+                // Most packets of most captures are media: nothing is made ready for them.
+                if let Packet::Datagram(datagram) = &packet
+                    && is_captures
+                    && Wires::is_foreign(datagram)
+                {
+                    sip.calls.witness(Sighting::Datagram(datagram));
+                    return;
+                }
                 // Of a segment it shows only later whether it is an agent's, and of a message when
                 // it was sent.
                 let is_segment = matches!(packet, Packet::Segment(_));

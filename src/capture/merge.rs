@@ -26,7 +26,7 @@ use std::sync::Arc;
 
 use super::glance::{Glance, begins};
 use super::meter::{Meter, Metered};
-use super::{Error, Format, Frame, Next, Reader, Summary};
+use super::{Error, Format, Frame, Next, Reader, Summary, reader};
 use crate::defect::{Defect, DefectKind};
 use crate::limits::Limits;
 use crate::units::{FileIndex, FrameNo, FrameRef, Span, Timestamp};
@@ -255,11 +255,13 @@ impl Merge {
     }
 
     /// Goes on to what comes next of all captures.
+    #[inline]
     pub fn advance(&mut self) {
         self.now = self.step();
     }
 
     /// What [`Self::advance`] went on to, and of which capture; [`Next::End`] is the end of all.
+    #[inline]
     pub fn current(&self) -> (FileIndex, Next<'_>) {
         match self.now {
             Step::Other(file, next) => (file, next),
@@ -339,32 +341,22 @@ impl Merge {
     fn go_on(&mut self, place: usize) -> Option<Step> {
         let open = self.open.get_mut(place)?.as_mut()?;
         let file = open.file;
-        let next = match open.reader.next_frame() {
+        let next = match open.reader.step() {
             // The last capture, or the only one: there is nothing to merge it with.
-            Ok(Next::Frame(_)) if self.heads.is_empty() && self.waiting.is_empty() => {
+            Ok(reader::Step::Frame(_)) if self.heads.is_empty() && self.waiting.is_empty() => {
                 Step::Current(place)
             }
-            Ok(Next::Frame(frame)) => {
-                let time = frame.time.plus(open.shift);
+            Ok(reader::Step::Frame(time)) => {
+                let time = time.plus(open.shift);
                 self.heads.push(Reverse((time, file, place)));
                 return None;
             }
-            Ok(Next::End) => {
+            Ok(reader::Step::Secrets) => Step::Current(place),
+            Ok(reader::Step::Other(Next::End)) => {
                 self.close(place, None);
                 return None;
             }
-            Ok(Next::Secrets { .. }) => Step::Current(place),
-            Ok(Next::Defect(defect)) => Step::Other(file, Next::Defect(defect)),
-            Ok(Next::CutShort {
-                offset_bytes,
-                frames,
-            }) => {
-                let cut = Next::CutShort {
-                    offset_bytes,
-                    frames,
-                };
-                Step::Other(file, cut)
-            }
+            Ok(reader::Step::Other(next)) => Step::Other(file, next),
             Err(error) => {
                 let at = FrameRef {
                     file,

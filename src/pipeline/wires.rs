@@ -8,7 +8,7 @@ use crate::defect::{Defect, DefectKind};
 use crate::hep::{self, Hep};
 use crate::limits::Limits;
 use crate::packet::{Datagram, SctpPacket, Segment};
-use crate::sctp::Sctp;
+use crate::sctp::{self, Sctp};
 use crate::sip::framing::Framer;
 use crate::sip::sniff::{self, Verdict};
 use crate::sip::{RawMessage, sniff::StartLine};
@@ -55,6 +55,13 @@ impl Wires {
     /// TLS connections that were not decrypted.
     pub const fn unread(&self) -> &tls::Unread {
         self.tls.unread()
+    }
+
+    /// Whether the first byte of a datagram says that [`Self::datagram`] would find nothing, as that
+    /// of RTP does: no text, nothing that binds, and no protocol around SIP begins with it.
+    #[inline]
+    pub fn is_foreign(datagram: &Datagram<'_>) -> bool {
+        matches!(datagram.payload, [0x80..=0xf7, ..]) && !sctp::is_candidate(&datagram.flow)
     }
 
     /// Takes a UDP datagram; false if it is nothing that is read here.
