@@ -58,9 +58,9 @@ impl<'a> Sdp<'a> {
 
     /// `o=`: who made the description, and which it is.
     pub fn origin(&self) -> Option<SessionOrigin<'a>> {
-        lines(self.session)
-            .find(|(kind, _)| *kind == b'o')
-            .and_then(|(_, value)| SessionOrigin::parse(value))
+        lines_of(self.session, b'o')
+            .next()
+            .and_then(SessionOrigin::parse)
     }
 
     /// `c=` before the first medium: the address of all media without a `c=` of their own.
@@ -530,8 +530,8 @@ fn line(text: &[u8]) -> Option<(u8, &[u8])> {
     }
 }
 
-/// The lines that can be read.
-fn lines(text: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
+/// The lines, as they are.
+fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = Some(text);
     std::iter::from_fn(move || {
         let text = rest?;
@@ -542,12 +542,33 @@ fn lines(text: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
         text.get(..end)
     })
     .take(LINES)
-    .filter_map(line)
+}
+
+/// The values of the lines of a type; of others no more is looked at than their first byte.
+fn lines_of(text: &[u8], kind: u8) -> impl Iterator<Item = &[u8]> {
+    let may_be = move |line: &&[u8]| {
+        let first = line.first();
+        first.is_some_and(|first| *first == kind || is_space(*first))
+    };
+    let is_one = move |(its, value): (u8, _)| (its == kind).then_some(value);
+    lines(text)
+        .filter(may_be)
+        .filter_map(move |text| line(text).and_then(is_one))
 }
 
 /// The values of attribute `name`; empty for a flag.
 fn attributes<'a>(text: &'a [u8], name: &'static [u8]) -> impl Iterator<Item = &'a [u8]> {
-    lines(text).filter_map(move |(kind, value)| {
+    // Nearly all lines are told by their first letters, without a look at their ends.
+    let may_be = move |line: &&[u8]| match (line, name) {
+        ([b'a', b'=', first, ..], [letter, ..]) => {
+            first.eq_ignore_ascii_case(letter) || is_space(*first)
+        }
+        ([b'a', ..], _) => true,
+        ([first, ..], _) => is_space(*first),
+        ([], _) => false,
+    };
+    lines(text).filter(may_be).filter_map(move |text| {
+        let (kind, value) = line(text)?;
         let (key, rest) = value.split_at_checked(name.len())?;
         // Attribute names are case-sensitive (RFC 8866 §5.13); some senders do not know.
         if kind != b'a' || !key.eq_ignore_ascii_case(name) {
@@ -562,15 +583,11 @@ fn attributes<'a>(text: &'a [u8], name: &'static [u8]) -> impl Iterator<Item = &
 }
 
 fn connection(text: &[u8]) -> Option<Connection<'_>> {
-    lines(text)
-        .find(|(kind, _)| *kind == b'c')
-        .and_then(|(_, value)| Connection::parse(value))
+    lines_of(text, b'c').next().and_then(Connection::parse)
 }
 
 fn direction(text: &[u8]) -> Option<Direction> {
-    lines(text)
-        .filter(|(kind, _)| *kind == b'a')
-        .find_map(|(_, value)| one_of(&Direction::ALL, value))
+    lines_of(text, b'a').find_map(|value| one_of(&Direction::ALL, value))
 }
 
 fn fingerprints(text: &[u8]) -> impl Iterator<Item = Fingerprint<'_>> {
