@@ -4,6 +4,7 @@
 //! Several inputs are merged by packet time and analysed as one capture: calls and TCP streams go
 //! on over their borders, and what two taps both saw is counted once.
 
+mod ahead;
 mod annotate;
 mod clock;
 mod extract;
@@ -20,7 +21,7 @@ use std::io;
 use std::sync::Arc;
 
 use crate::calls::{Calls, Moment, Sighted, Sighting};
-use crate::capture::{self, Border, Ended, Frame, Merge, Meter, Next, Taps};
+use crate::capture::{self, Border, Ended, Frame, Merge, Meter, Taps};
 use crate::defect::{Defect, DefectKind};
 use crate::findings::Findings;
 use crate::findings::rule::Rule;
@@ -36,6 +37,7 @@ use crate::sip::{Message, RawMessage};
 use crate::tls::KeyLog;
 use crate::units::{FrameNo, FrameRef, Span, Timestamp, Transport};
 
+use ahead::Step;
 pub use annotate::annotate;
 use clock::{Clock, Relayed};
 pub use extract::{CallFrames, Extract, call_frames, extract};
@@ -204,50 +206,45 @@ impl Run {
             }
             self.sip.taps = Some(taps);
         }
-        loop {
-            merge.advance();
-            if let Some(taps) = &mut self.sip.taps
-                && merge.overlap()
-            {
-                taps.overlap();
+        ahead::read(merge, &mut |step| self.step(step, sinks))
+    }
+
+    /// Takes what the captures go on to.
+    #[inline]
+    fn step(&mut self, step: Step<'_>, sinks: &mut Sinks<'_>) -> io::Result<()> {
+        match step {
+            Step::Frame(frame) => {
+                self.frames += 1;
+                self.meter.read_packets(self.frames);
+                self.frame(&frame, sinks)?;
             }
-            while let Some(border) = merge.border() {
-                self.border(&border);
+            Step::Overlap => {
+                if let Some(taps) = &mut self.sip.taps {
+                    taps.overlap();
+                }
             }
-            match merge.current() {
-                (_, Next::Frame(frame)) => {
-                    self.frames += 1;
-                    self.meter.read_packets(self.frames);
-                    self.frame(&frame, sinks)?;
+            Step::Border(border) => self.border(&border),
+            Step::Secrets { kind, bytes } => {
+                if kind == capture::TLS_KEY_LOG {
+                    self.wires.add_secrets(bytes);
                 }
-                (_, Next::Secrets { kind, bytes }) => {
-                    if kind == capture::TLS_KEY_LOG {
-                        self.wires.add_secrets(bytes);
-                    }
-                }
-                (_, Next::Defect(defect)) => self.input_defect(&defect),
-                (
-                    file,
-                    Next::CutShort {
-                        offset_bytes,
-                        frames,
-                    },
-                ) => {
-                    let at = FrameRef {
-                        file,
-                        no: FrameNo(frames),
-                    };
-                    let detail = if merge.is_compressed(file) {
-                        "the compressed file ends early, at byte {} of what it holds; everything before it was analysed"
-                    } else {
-                        "the file ends inside a packet, at byte {}; everything before it was analysed"
-                    };
-                    let cut = Defect::new(DefectKind::CutShort, at, detail);
-                    self.input_defect(&cut.with_number(offset_bytes));
-                }
-                (_, Next::End) => return Ok(()),
+            }
+            Step::Defect(defect) => self.input_defect(&defect),
+            Step::CutShort {
+                at,
+                offset_bytes,
+                is_compressed,
+            } => {
+                let detail = if is_compressed {
+                    "the compressed file ends early, at byte {} of what it holds; everything before it was analysed"
+                } else {
+                    "the file ends inside a packet, at byte {}; everything before it was analysed"
+                };
+                let cut = Defect::new(DefectKind::CutShort, at, detail);
+                self.input_defect(&cut.with_number(offset_bytes));
             }
         }
+        Ok(())
     }
 
     /// One capture goes on where another ended.

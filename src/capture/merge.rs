@@ -40,7 +40,7 @@ pub enum Source {
     /// A file that can be opened as often as need be.
     File(PathBuf),
     /// Bytes that come once.
-    Stream(Box<dyn Read>),
+    Stream(Box<dyn Read + Send>),
 }
 
 impl fmt::Debug for Source {
@@ -72,6 +72,8 @@ pub struct Merge {
     crowded: bool,
     /// There is one capture only.
     is_alone: bool,
+    /// All captures are files, of which everything is there already.
+    is_of_files: bool,
     ended: Vec<Ended>,
     /// Of the captures ended, those that no other goes on from yet, by place in `ended`.
     last: Vec<usize>,
@@ -108,13 +110,13 @@ struct Waiting {
 
 enum Bytes {
     File(PathBuf),
-    Opened(Box<Reader<Box<dyn Read>>>),
+    Opened(Box<Reader<Box<dyn Read + Send>>>),
 }
 
 struct Open {
     file: FileIndex,
     path: String,
-    reader: Box<Reader<Box<dyn Read>>>,
+    reader: Box<Reader<Box<dyn Read + Send>>>,
     shift: Span,
     /// It gave its first frame.
     has_begun: bool,
@@ -162,6 +164,9 @@ impl Merge {
             room: limits.open_captures.max(1),
             crowded: false,
             is_alone: inputs.len() == 1,
+            is_of_files: inputs
+                .iter()
+                .all(|(_, source)| matches!(source, Source::File(_))),
             ended: Vec::new(),
             last: Vec::new(),
             borders: Vec::new(),
@@ -234,7 +239,7 @@ impl Merge {
                 (first.unwrap_or(unknown), format, Bytes::File(name))
             }
             source => {
-                let bytes: Box<dyn Read> = match source {
+                let bytes: Box<dyn Read + Send> = match source {
                     Source::File(name) => Box::new(File::open(name)?),
                     Source::Stream(bytes) => bytes,
                 };
@@ -280,6 +285,11 @@ impl Merge {
                 current.unwrap_or((FileIndex::default(), Next::End))
             }
         }
+    }
+
+    /// Whether all captures are files, so that reading never waits for what is still to happen.
+    pub const fn is_of_files(&self) -> bool {
+        self.is_of_files
     }
 
     /// Whether there is more than one capture to be read.
@@ -473,7 +483,7 @@ fn reader(
     path: &str,
     file: FileIndex,
     (limits, meter): (&Limits, &Arc<Meter>),
-) -> Result<Box<Reader<Box<dyn Read>>>, Error> {
+) -> Result<Box<Reader<Box<dyn Read + Send>>>, Error> {
     let inner = file_opened.map_err(|source| Error::Read {
         path: path.to_owned(),
         offset_bytes: 0,
@@ -483,7 +493,7 @@ fn reader(
     Ok(Box::new(Reader::open(bytes, path, file, limits)?))
 }
 
-fn metered(inner: impl Read + 'static, meter: &Arc<Meter>) -> Box<dyn Read> {
+fn metered(inner: impl Read + Send + 'static, meter: &Arc<Meter>) -> Box<dyn Read + Send> {
     let meter = Arc::clone(meter);
     Box::new(Metered { inner, meter })
 }
