@@ -153,7 +153,7 @@ struct Sip {
     calls: Calls,
     findings: Findings,
     /// SIP messages by transport, tap copies left out.
-    transports: BTreeMap<&'static str, u64>,
+    transports: BTreeMap<Transport, u64>,
 }
 
 impl Run {
@@ -522,7 +522,7 @@ impl Run {
                 malformed: totals.malformed,
                 transports: transports
                     .into_iter()
-                    .map(|(name, count)| (name.into(), count))
+                    .map(|(transport, count)| (transport.name().into(), count))
                     .collect(),
             },
             trust: project::trust(&self.trust.borrow(), self.wires.unread(), several_files),
@@ -647,7 +647,7 @@ impl Sip {
                 .is_some_and(|taps| taps.datagram(&raw.flow, &raw.origin, raw.bytes));
         let duplicate = of_tap || of_file;
         if !duplicate {
-            *transports.entry(raw.flow.transport.name()).or_default() += 1;
+            *transports.entry(raw.flow.transport).or_default() += 1;
             if message.oddities.is_malformed() || raw.is_malformed() {
                 let detail = "SIP messages that break the rules of RFC 3261 in their syntax; they were read as far as possible";
                 defect(Defect::new(DefectKind::Malformed, raw.origin.at, detail));

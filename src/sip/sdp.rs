@@ -44,7 +44,7 @@ pub struct Sdp<'a> {
 impl<'a> Sdp<'a> {
     /// Reads a body that is a description.
     pub fn parse(body: &'a [u8]) -> Self {
-        let (session, media) = body.split_at(media_at(body, 0));
+        let (session, media) = body.split_at(media_at(body));
         Self { session, media }
     }
 
@@ -81,9 +81,9 @@ impl<'a> Sdp<'a> {
             if rest.is_empty() {
                 return None;
             }
-            let (one, behind) = rest.split_at(media_at(rest, 1));
-            rest = behind;
-            Some(Media::parse(session, one))
+            let media;
+            (media, rest) = Media::parse(session, rest);
+            Some(media)
         })
         .take(MEDIA)
     }
@@ -268,15 +268,19 @@ pub struct Media<'a> {
     formats: &'a [u8],
     /// The lines under it.
     lines: &'a [u8],
+    /// Their `c=`.
+    own_connection: Option<&'a [u8]>,
+    /// The first letters of their attributes; see [`initial`].
+    initials: u32,
     /// The session's lines, for what the medium does not say.
     session: &'a [u8],
 }
 
 impl<'a> Media<'a> {
-    /// Reads `text`, which begins with an `m=` line.
-    fn parse(session: &'a [u8], text: &'a [u8]) -> Self {
-        let line_end = memchr::memchr(b'\n', text).map_or(text.len(), |at| at + 1);
-        let (first, lines) = text.split_at(line_end);
+    /// Reads what `text` begins with, an `m=` line and the lines under it; and what is behind them.
+    fn parse(session: &'a [u8], text: &'a [u8]) -> (Self, &'a [u8]) {
+        let (first, rest) = text.split_at(line_len(text));
+        let under = Under::parse(rest);
         let value = line(first).map_or(&[] as &[u8], |(_, value)| value);
         let (kind_text, rest) = first_word(value);
         let (port, rest) = first_word(rest);
@@ -289,16 +293,19 @@ impl<'a> Media<'a> {
             None => (port, b"1".as_slice()),
         };
         let number = |text: &[u8]| digits(text).and_then(|number| u16::try_from(number).ok());
-        Self {
+        let media = Self {
             kind: one_of(&MediaKind::ALL, kind_text).unwrap_or(MediaKind::Other),
             kind_text,
             port: number(port),
             count: number(count).unwrap_or(1),
             proto,
             formats,
-            lines,
+            lines: under.lines,
+            own_connection: under.connection,
+            initials: under.initials,
             session,
-        }
+        };
+        (media, under.behind)
     }
 
     /// The formats, in order of preference.
@@ -345,7 +352,8 @@ impl<'a> Media<'a> {
 
     /// `c=` of the medium, else of the session.
     pub fn connection(&self) -> Option<Connection<'a>> {
-        connection(self.lines).or_else(|| connection(self.session))
+        let own = self.own_connection.and_then(Connection::parse);
+        own.or_else(|| connection(self.session))
     }
 
     /// In which directions it may flow: as it says, else the session, else both (RFC 3264 §5.1).
@@ -468,14 +476,16 @@ impl<'a> Media<'a> {
 
     /// The values of attribute `name` under this medium; empty for one that has none.
     pub fn attributes(&self, name: &'static [u8]) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-        attributes(self.lines, name)
+        let bits = name.first().map_or(u32::MAX, |letter| initial(*letter));
+        let has_such = self.initials & bits != 0;
+        attributes(if has_such { self.lines } else { &[] }, name)
     }
 
     fn attributes_with_session(
         &self,
         name: &'static [u8],
     ) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-        attributes(self.lines, name).chain(attributes(self.session, name))
+        self.attributes(name).chain(attributes(self.session, name))
     }
 }
 
@@ -501,20 +511,86 @@ pub struct Fingerprint<'a> {
     pub digest: &'a [u8],
 }
 
-/// Where the first `m=` line at or behind `from` begins; the text's end if there is none. A line
-/// begins behind a LF, or with the text.
-fn media_at(text: &[u8], from: usize) -> usize {
+/// Where the first `m=` line begins; the text's end if there is none. A line begins behind a LF, or
+/// with the text.
+fn media_at(text: &[u8]) -> usize {
     let mut at = 0;
     while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
-        if at >= from && trim_start(rest).starts_with(b"m=") {
+        if is_media(rest) {
             return at;
         }
-        match memchr::memchr(b'\n', rest) {
-            Some(lf) => at += lf + 1,
-            None => break,
-        }
+        at += line_len(rest);
     }
     text.len()
+}
+
+/// Whether an `m=` line stands at the beginning of `text`.
+fn is_media(text: &[u8]) -> bool {
+    trim_start(text).starts_with(b"m=")
+}
+
+/// The length of the first line with its LF.
+fn line_len(text: &[u8]) -> usize {
+    memchr::memchr(b'\n', text).map_or(text.len(), |lf| lf + 1)
+}
+
+/// The bit that stands for attributes whose names begin with a letter, in any case; of what is no
+/// letter all bits.
+const fn initial(letter: u8) -> u32 {
+    if letter.is_ascii_alphabetic() {
+        1 << (letter.to_ascii_lowercase() - b'a')
+    } else {
+        u32::MAX
+    }
+}
+
+/// What stands under an `m=` line, looked through once for all that is asked of it.
+#[derive(Clone, Copy, Debug, Default)]
+struct Under<'a> {
+    lines: &'a [u8],
+    /// From the next `m=` line on.
+    behind: &'a [u8],
+    /// The first `c=`.
+    connection: Option<&'a [u8]>,
+    /// The [`initial`] bits of the attributes.
+    initials: u32,
+}
+
+impl<'a> Under<'a> {
+    fn parse(text: &'a [u8]) -> Self {
+        let mut under = Self::default();
+        let mut end = 0;
+        let mut count = 0;
+        while let Some(rest) = text.get(end..).filter(|rest| !rest.is_empty()) {
+            if is_media(rest) {
+                break;
+            }
+            let len = line_len(rest);
+            if count < LINES {
+                under.line(rest.get(..len).unwrap_or(rest));
+            }
+            count += 1;
+            end += len;
+        }
+        (under.lines, under.behind) = text.split_at_checked(end).unwrap_or((text, &[]));
+        under
+    }
+
+    fn line(&mut self, text: &'a [u8]) {
+        match text {
+            [b'a', b'=', letter, ..] => self.initials |= initial(*letter),
+            [first, ..] if matches!(first, b'a' | b'c') || is_space(*first) => match line(text) {
+                Some((b'a', value)) => {
+                    self.initials |= value.first().map_or(u32::MAX, |first| initial(*first));
+                }
+                Some((b'c', value)) => {
+                    self.connection.get_or_insert(value);
+                }
+                _ => {}
+            },
+            _ => {}
+        }
+    }
 }
 
 fn trim_start(text: &[u8]) -> &[u8] {
