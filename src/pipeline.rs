@@ -4,6 +4,7 @@
 //! Several inputs are merged by packet time and analysed as one capture: calls and TCP streams go
 //! on over their borders, and what two taps both saw is counted once.
 
+mod ahead;
 mod annotate;
 mod clock;
 mod extract;
@@ -20,7 +21,7 @@ use std::io;
 use std::sync::Arc;
 
 use crate::calls::{Calls, Event, Moment, Sighted, Sighting};
-use crate::capture::{self, Border, Ended, Frame, Merge, Meter, Next, Taps};
+use crate::capture::{self, Border, Ended, Frame, Merge, Meter, Taps};
 use crate::defect::{Defect, DefectKind};
 use crate::findings::Findings;
 use crate::findings::rule::Rule;
@@ -36,6 +37,7 @@ use crate::sip::{Message, RawMessage};
 use crate::tls::KeyLog;
 use crate::units::{FrameNo, FrameRef, Span, Timestamp, Transport};
 
+use ahead::Step;
 pub use annotate::annotate;
 use clock::{Clock, Relayed};
 pub use extract::{CallFrames, Extract, call_frames, extract};
@@ -151,7 +153,7 @@ struct Sip {
     calls: Calls,
     findings: Findings,
     /// SIP messages by transport, tap copies left out.
-    transports: BTreeMap<&'static str, u64>,
+    transports: BTreeMap<Transport, u64>,
 }
 
 impl Run {
@@ -204,50 +206,45 @@ impl Run {
             }
             self.sip.taps = Some(taps);
         }
-        loop {
-            merge.advance();
-            if let Some(taps) = &mut self.sip.taps
-                && merge.overlap()
-            {
-                taps.overlap();
+        ahead::read(merge, &mut |step| self.step(step, sinks))
+    }
+
+    /// Takes what the captures go on to.
+    #[inline]
+    fn step(&mut self, step: Step<'_>, sinks: &mut Sinks<'_>) -> io::Result<()> {
+        match step {
+            Step::Frame(frame) => {
+                self.frames += 1;
+                self.meter.read_packets(self.frames);
+                self.frame(&frame, sinks)?;
             }
-            while let Some(border) = merge.border() {
-                self.border(&border);
+            Step::Overlap => {
+                if let Some(taps) = &mut self.sip.taps {
+                    taps.overlap();
+                }
             }
-            match merge.current() {
-                (_, Next::Frame(frame)) => {
-                    self.frames += 1;
-                    self.meter.read_packets(self.frames);
-                    self.frame(&frame, sinks)?;
+            Step::Border(border) => self.border(&border),
+            Step::Secrets { kind, bytes } => {
+                if kind == capture::TLS_KEY_LOG {
+                    self.wires.add_secrets(bytes);
                 }
-                (_, Next::Secrets { kind, bytes }) => {
-                    if kind == capture::TLS_KEY_LOG {
-                        self.wires.add_secrets(bytes);
-                    }
-                }
-                (_, Next::Defect(defect)) => self.input_defect(&defect),
-                (
-                    file,
-                    Next::CutShort {
-                        offset_bytes,
-                        frames,
-                    },
-                ) => {
-                    let at = FrameRef {
-                        file,
-                        no: FrameNo(frames),
-                    };
-                    let detail = if merge.is_compressed(file) {
-                        "the compressed file ends early, at byte {} of what it holds; everything before it was analysed"
-                    } else {
-                        "the file ends inside a packet, at byte {}; everything before it was analysed"
-                    };
-                    let cut = Defect::new(DefectKind::CutShort, at, detail);
-                    self.input_defect(&cut.with_number(offset_bytes));
-                }
-                (_, Next::End) => return Ok(()),
+            }
+            Step::Defect(defect) => self.input_defect(&defect),
+            Step::CutShort {
+                at,
+                offset_bytes,
+                is_compressed,
+            } => {
+                let detail = if is_compressed {
+                    "the compressed file ends early, at byte {} of what it holds; everything before it was analysed"
+                } else {
+                    "the file ends inside a packet, at byte {}; everything before it was analysed"
+                };
+                let cut = Defect::new(DefectKind::CutShort, at, detail);
+                self.input_defect(&cut.with_number(offset_bytes));
             }
         }
+        Ok(())
     }
 
     /// One capture goes on where another ended.
@@ -342,6 +339,14 @@ impl Run {
         decoder.push(
             frame,
             &mut |packet| {
+                // Most packets of most captures are media: nothing is made ready for them.
+                if let Packet::Datagram(datagram) = &packet
+                    && is_captures
+                    && Wires::is_foreign(datagram)
+                {
+                    sip.calls.witness(Sighting::Datagram(datagram));
+                    return;
+                }
                 // Of a segment it shows only later whether it is an agent's, and of a message when
                 // it was sent.
                 let is_segment = matches!(packet, Packet::Segment(_));
@@ -523,7 +528,7 @@ impl Run {
                 malformed: totals.malformed,
                 transports: transports
                     .into_iter()
-                    .map(|(name, count)| (name.into(), count))
+                    .map(|(transport, count)| (transport.name().into(), count))
                     .collect(),
             },
             trust: project::trust(&self.trust.borrow(), self.wires.unread(), several_files),
@@ -648,7 +653,7 @@ impl Sip {
                 .is_some_and(|taps| taps.datagram(&raw.flow, &raw.origin, raw.bytes));
         let duplicate = of_tap || of_file;
         if !duplicate {
-            *transports.entry(raw.flow.transport.name()).or_default() += 1;
+            *transports.entry(raw.flow.transport).or_default() += 1;
             if message.oddities.is_malformed() || raw.is_malformed() {
                 let detail = "SIP messages that break the rules of RFC 3261 in their syntax; they were read as far as possible";
                 defect(Defect::new(DefectKind::Malformed, raw.origin.at, detail));

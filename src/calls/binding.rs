@@ -36,11 +36,17 @@ impl Binding {
         if self.contact == 0 && self.expires.is_none() {
             return None;
         }
-        let bindings = || response.items(Name::Contact).filter_map(Address::parse);
-        let own = bindings().find(|binding| place(binding.uri) == self.contact);
+        let mut bindings = response.items(Name::Contact).filter_map(Address::parse);
+        let is_own = |binding: &Address<'_>| place(binding.uri) == self.contact;
+        let first = bindings.next();
+        let second = bindings.next();
         // A registrar may write the address as it saw it; where there is one it is this one.
-        let only = bindings().next().filter(|_| bindings().nth(1).is_none());
-        match own.or(only.filter(|_| !removes)) {
+        let only = first.filter(|_| second.is_none() && !removes);
+        let own = first
+            .filter(is_own)
+            .or_else(|| second.filter(is_own))
+            .or_else(|| bindings.find(is_own));
+        match own.or(only) {
             Some(binding) => seconds(&binding).or(field(response)),
             None if removes => Some(0),
             None => field(response),

@@ -26,7 +26,7 @@ use std::sync::Arc;
 
 use super::glance::{Glance, begins};
 use super::meter::{Meter, Metered};
-use super::{Error, Format, Frame, Next, Reader, Summary};
+use super::{Error, Format, Frame, Next, Reader, Summary, reader};
 use crate::defect::{Defect, DefectKind};
 use crate::limits::Limits;
 use crate::units::{FileIndex, FrameNo, FrameRef, Span, Timestamp};
@@ -40,7 +40,7 @@ pub enum Source {
     /// A file that can be opened as often as need be.
     File(PathBuf),
     /// Bytes that come once.
-    Stream(Box<dyn Read>),
+    Stream(Box<dyn Read + Send>),
 }
 
 impl fmt::Debug for Source {
@@ -72,6 +72,8 @@ pub struct Merge {
     crowded: bool,
     /// There is one capture only.
     is_alone: bool,
+    /// All captures are files, of which everything is there already.
+    is_of_files: bool,
     ended: Vec<Ended>,
     /// Of the captures ended, those that no other goes on from yet, by place in `ended`.
     last: Vec<usize>,
@@ -108,13 +110,13 @@ struct Waiting {
 
 enum Bytes {
     File(PathBuf),
-    Opened(Box<Reader<Box<dyn Read>>>),
+    Opened(Box<Reader<Box<dyn Read + Send>>>),
 }
 
 struct Open {
     file: FileIndex,
     path: String,
-    reader: Box<Reader<Box<dyn Read>>>,
+    reader: Box<Reader<Box<dyn Read + Send>>>,
     shift: Span,
     /// It gave its first frame.
     has_begun: bool,
@@ -162,6 +164,9 @@ impl Merge {
             room: limits.open_captures.max(1),
             crowded: false,
             is_alone: inputs.len() == 1,
+            is_of_files: inputs
+                .iter()
+                .all(|(_, source)| matches!(source, Source::File(_))),
             ended: Vec::new(),
             last: Vec::new(),
             borders: Vec::new(),
@@ -234,7 +239,7 @@ impl Merge {
                 (first.unwrap_or(unknown), format, Bytes::File(name))
             }
             source => {
-                let bytes: Box<dyn Read> = match source {
+                let bytes: Box<dyn Read + Send> = match source {
                     Source::File(name) => Box::new(File::open(name)?),
                     Source::Stream(bytes) => bytes,
                 };
@@ -255,11 +260,13 @@ impl Merge {
     }
 
     /// Goes on to what comes next of all captures.
+    #[inline]
     pub fn advance(&mut self) {
         self.now = self.step();
     }
 
     /// What [`Self::advance`] went on to, and of which capture; [`Next::End`] is the end of all.
+    #[inline]
     pub fn current(&self) -> (FileIndex, Next<'_>) {
         match self.now {
             Step::Other(file, next) => (file, next),
@@ -278,6 +285,11 @@ impl Merge {
                 current.unwrap_or((FileIndex::default(), Next::End))
             }
         }
+    }
+
+    /// Whether all captures are files, so that reading never waits for what is still to happen.
+    pub const fn is_of_files(&self) -> bool {
+        self.is_of_files
     }
 
     /// Whether there is more than one capture to be read.
@@ -339,32 +351,22 @@ impl Merge {
     fn go_on(&mut self, place: usize) -> Option<Step> {
         let open = self.open.get_mut(place)?.as_mut()?;
         let file = open.file;
-        let next = match open.reader.next_frame() {
+        let next = match open.reader.step() {
             // The last capture, or the only one: there is nothing to merge it with.
-            Ok(Next::Frame(_)) if self.heads.is_empty() && self.waiting.is_empty() => {
+            Ok(reader::Step::Frame(_)) if self.heads.is_empty() && self.waiting.is_empty() => {
                 Step::Current(place)
             }
-            Ok(Next::Frame(frame)) => {
-                let time = frame.time.plus(open.shift);
+            Ok(reader::Step::Frame(time)) => {
+                let time = time.plus(open.shift);
                 self.heads.push(Reverse((time, file, place)));
                 return None;
             }
-            Ok(Next::End) => {
+            Ok(reader::Step::Secrets) => Step::Current(place),
+            Ok(reader::Step::Other(Next::End)) => {
                 self.close(place, None);
                 return None;
             }
-            Ok(Next::Secrets { .. }) => Step::Current(place),
-            Ok(Next::Defect(defect)) => Step::Other(file, Next::Defect(defect)),
-            Ok(Next::CutShort {
-                offset_bytes,
-                frames,
-            }) => {
-                let cut = Next::CutShort {
-                    offset_bytes,
-                    frames,
-                };
-                Step::Other(file, cut)
-            }
+            Ok(reader::Step::Other(next)) => Step::Other(file, next),
             Err(error) => {
                 let at = FrameRef {
                     file,
@@ -481,7 +483,7 @@ fn reader(
     path: &str,
     file: FileIndex,
     (limits, meter): (&Limits, &Arc<Meter>),
-) -> Result<Box<Reader<Box<dyn Read>>>, Error> {
+) -> Result<Box<Reader<Box<dyn Read + Send>>>, Error> {
     let inner = file_opened.map_err(|source| Error::Read {
         path: path.to_owned(),
         offset_bytes: 0,
@@ -491,7 +493,7 @@ fn reader(
     Ok(Box::new(Reader::open(bytes, path, file, limits)?))
 }
 
-fn metered(inner: impl Read + 'static, meter: &Arc<Meter>) -> Box<dyn Read> {
+fn metered(inner: impl Read + Send + 'static, meter: &Arc<Meter>) -> Box<dyn Read + Send> {
     let meter = Arc::clone(meter);
     Box::new(Metered { inner, meter })
 }

@@ -52,6 +52,16 @@ pub(super) enum Found {
     End,
 }
 
+/// What a reader went on to.
+pub(super) enum Step {
+    /// A frame of this time.
+    Frame(Timestamp),
+    /// Secrets.
+    Secrets,
+    /// Something without bytes.
+    Other(Next<'static>),
+}
+
 /// What is at the tape's position.
 enum Given {
     Packet(Packet),
@@ -189,8 +199,18 @@ impl<R: Read> Reader<R> {
 
     /// The next frame, or how the capture goes on or ends. An error ends it, too.
     pub fn next_frame(&mut self) -> Result<Next<'_>, Error> {
+        Ok(match self.step()? {
+            Step::Frame(_) | Step::Secrets => self.current().unwrap_or(Next::End),
+            Step::Other(next) => next,
+        })
+    }
+
+    /// Goes on to what [`Self::next_frame`] would give, of which the bytes are had from
+    /// [`Self::current`].
+    #[inline]
+    pub(super) fn step(&mut self) -> Result<Step, Error> {
         if self.ended {
-            return Ok(Next::End);
+            return Ok(Step::Other(Next::End));
         }
         self.current = None;
         self.tape.release();
@@ -201,23 +221,24 @@ impl<R: Read> Reader<R> {
         let found = found.map_err(|error| self.failed(error))?;
         Ok(match found {
             Found::Packet(packet) => {
+                let time = packet.time;
                 self.tape.hold(packet.record_len);
-                self.summary.count(packet.time);
+                self.summary.count(time);
                 self.summary.bytes = self.tape.end_of_held();
-                let given = self.current.insert(Given::Packet(packet));
-                given.next(&self.tape, self.file, self.summary.packets)
+                self.current = Some(Given::Packet(packet));
+                Step::Frame(time)
             }
             Found::Secrets { kind, bytes } => {
                 self.summary.bytes = self.tape.end_of_held();
-                let given = self.current.insert(Given::Secrets { kind, bytes });
-                given.next(&self.tape, self.file, self.summary.packets)
+                self.current = Some(Given::Secrets { kind, bytes });
+                Step::Secrets
             }
             Found::Bad(bad) => {
                 self.summary.bytes = self.tape.end_of_held();
-                Next::Defect(self.defect(&bad))
+                Step::Other(Next::Defect(self.defect(&bad)))
             }
-            Found::CutShort => self.end(true),
-            Found::End => self.end(false),
+            Found::CutShort => Step::Other(self.end(true)),
+            Found::End => Step::Other(self.end(false)),
         })
     }
 
@@ -260,6 +281,7 @@ impl<R: Read> Reader<R> {
     }
 
     /// The frame or the secrets that [`Self::next_frame`] gave last, if it gave one of these.
+    #[inline]
     pub(super) fn current(&self) -> Option<Next<'_>> {
         let given = self.current.as_ref()?;
         Some(given.next(&self.tape, self.file, self.summary.packets))

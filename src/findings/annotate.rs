@@ -237,13 +237,27 @@ impl Annotator {
     }
 
     /// Hands out what is settled or has waited long enough at `now`; all of it with `None`.
+    #[inline]
     pub fn release(&mut self, now: Option<Timestamp>, out: &mut dyn FnMut(&Annotated<'_>)) {
-        while let Some(front) = self.waiting.front() {
-            let is_due = now.is_none_or(|now| now.since(front.time) > front.patience);
-            let is_full = self.waiting.len() > self.cap || self.text_bytes > self.text_cap;
-            if !front.settled && !is_due && !is_full {
-                return;
-            }
+        if self.is_due(now) {
+            self.hand_out(now, out);
+        }
+    }
+
+    /// Whether the first one that waits need not wait any more.
+    #[inline]
+    fn is_due(&self, now: Option<Timestamp>) -> bool {
+        self.waiting.front().is_some_and(|front| {
+            front.settled
+                || now.is_none_or(|now| now.since(front.time) > front.patience)
+                || self.waiting.len() > self.cap
+                || self.text_bytes > self.text_cap
+        })
+    }
+
+    #[cold]
+    fn hand_out(&mut self, now: Option<Timestamp>, out: &mut dyn FnMut(&Annotated<'_>)) {
+        while self.is_due(now) {
             let Some(front) = self.waiting.pop_front() else {
                 return;
             };

@@ -11,6 +11,7 @@
 //! - RFC 3261 §22.2, §22.3: who was challenged with `stale=false` again should ask for new credentials
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 
 use super::grouping::{Gathered, Groups, Said};
 use super::in_order::InOrder;
@@ -380,8 +381,11 @@ impl Rule for AuthenticationLoop {
 fn user_of(exchanged: &Exchanged<'_>, peer: Peer) -> Option<u64> {
     let name = user(exchanged.from);
     let is_nobody = name.is_empty() || name.eq_ignore_ascii_case(b"anonymous");
-    let hosts = format!("{peer}");
-    (!is_nobody).then(|| digest(&[name, hosts.as_bytes()]))
+    let octets = |addr: IpAddr| match addr {
+        IpAddr::V4(addr) => addr.to_ipv6_mapped().octets(),
+        IpAddr::V6(addr) => addr.octets(),
+    };
+    (!is_nobody).then(|| digest(&[name, &octets(peer.src), &octets(peer.dst)]))
 }
 
 fn evidence(exchanged: &Exchanged<'_>, answer: &Final) -> String {

@@ -295,11 +295,22 @@ impl Examiner {
         };
         let refused = refused.or_else(|| self.verstat(attempt));
         let mut traits = Traits::default();
-        set_numbers(&mut traits, &Dialling::of_message(attempt.answer));
         self.values.set_peer(&mut traits, Peer::of(&attempt.flow));
-        let Some(hop) = self.judging_hop(attempt) else {
-            return Signed { traits, refused };
-        };
+        if let Some(hop) = self.judging_hop(attempt) {
+            self.judged_on(&hop, attempt, refused.is_some(), &mut traits);
+        }
+        set_missing_numbers(&mut traits, attempt.answer);
+        Signed { traits, refused }
+    }
+
+    /// What the hop on which an attempt's identity is judged says of it.
+    fn judged_on(
+        &mut self,
+        hop: &InviteOn<'_>,
+        attempt: &Attempt<'_>,
+        is_refused: bool,
+        traits: &mut Traits,
+    ) {
         let Self {
             store,
             here,
@@ -311,8 +322,8 @@ impl Examiner {
             ..
         } = self;
         let verifier = hop.flow.dst.addr;
-        values.set_verifier(&mut traits, verifier);
-        let mut set = |dimension, value: &[u8]| values.set(&mut traits, dimension, value);
+        values.set_verifier(traits, verifier);
+        let mut set = |dimension, value: &[u8]| values.set(traits, dimension, value);
         match hop.vias {
             1 => set(Dimension::Hop, b"1 Via"),
             vias => set(Dimension::Hop, format!("{vias} Via").as_bytes()),
@@ -322,7 +333,7 @@ impl Examiner {
             Dimension::Fragmented,
             if hop.fragmented { b"yes" } else { b"no" },
         );
-        if let Some(facts) = facts(here, &hop, attempt.answer) {
+        if let Some(facts) = facts(here, hop, attempt.answer) {
             if !hop.user_agent.is_empty() {
                 set(Dimension::UserAgent, hop.user_agent);
             }
@@ -332,8 +343,8 @@ impl Examiner {
                 traits.set_age(age);
             }
             let dialled = Dialling::of(&facts);
-            set_numbers(&mut traits, &dialled);
-            if refused.is_none() {
+            set_numbers(traits, &dialled);
+            if !is_refused {
                 // It counts for the call's next refusal.
                 retries.attempt(&dialled.attempt(attempt.answer, attempt.call_id, &facts));
                 let reuse = reuse(replay, &facts, attempt.call_id);
@@ -351,7 +362,6 @@ impl Examiner {
                 );
             }
         }
-        Signed { traits, refused }
     }
 
     /// The hop on which identities are judged: towards a verifier that is known as one, so that
@@ -459,14 +469,6 @@ impl Dialling {
         }
     }
 
-    /// Where the request's text is not at hand.
-    fn of_message(message: &Message<'_>) -> Self {
-        Self {
-            orig: message.from().and_then(|from| party(from.uri)),
-            dest: message.to().and_then(|to| party(to.uri)),
-        }
-    }
-
     fn attempt<'a>(
         &'a self,
         message: &Message<'a>,
@@ -490,6 +492,20 @@ fn set_numbers(traits: &mut Traits, dialled: &Dialling) {
     }
     if let Some(Party::Number(number)) = &dialled.dest {
         Values::set_number(traits, Dimension::DestPrefix, number);
+    }
+}
+
+/// The same by an answer, of what the request did not say or whose text is not at hand.
+fn set_missing_numbers(traits: &mut Traits, answer: &Message<'_>) {
+    for (dimension, address) in [
+        (Dimension::OrigPrefix, answer.from()),
+        (Dimension::DestPrefix, answer.to()),
+    ] {
+        if !traits.has_number(dimension)
+            && let Some(Party::Number(number)) = address.and_then(|address| party(address.uri))
+        {
+            Values::set_number(traits, dimension, &number);
+        }
     }
 }
 

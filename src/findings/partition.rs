@@ -131,6 +131,15 @@ impl Traits {
         (self.orig.len > 0 && self.dest.len > 0).then_some((self.orig, self.dest))
     }
 
+    /// Whether the calling or the called number is known.
+    pub(super) fn has_number(&self, dimension: Dimension) -> bool {
+        match dimension {
+            Dimension::OrigPrefix => self.orig.len > 0,
+            Dimension::DestPrefix => self.dest.len > 0,
+            _ => false,
+        }
+    }
+
     /// How old its token was when it was captured.
     pub(super) fn age(&self) -> Option<Span> {
         self.age_ms.map(|ms| Span::from_millis(i64::from(ms)))
@@ -447,8 +456,9 @@ pub(super) fn compare<'a>(
             ..Compared::default()
         };
     }
+    let counted = count_values(attempts);
     let mut found = Vec::new();
-    for &dimension in Dimension::ALL {
+    for (&dimension, counts) in Dimension::ALL.iter().zip(&counted) {
         let best = match dimension {
             Dimension::OrigPrefix => {
                 best_prefix(dimension, attempts, refused, passed, |traits| traits.orig)
@@ -456,7 +466,7 @@ pub(super) fn compare<'a>(
             Dimension::DestPrefix => {
                 best_prefix(dimension, attempts, refused, passed, |traits| traits.dest)
             }
-            _ => best_value(dimension, attempts, refused, passed),
+            _ => best_value(dimension, counts, refused, passed),
         };
         found.extend(best.filter(|one| is_beyond_chance(one, calls)));
     }
@@ -468,26 +478,38 @@ pub(super) fn compare<'a>(
     }
 }
 
-/// The value of a dimension whose shares differ most.
-fn best_value<'a>(
-    dimension: Dimension,
+/// How many refused and passed attempts have each value, by dimension and value.
+fn count_values<'a>(
     attempts: &(impl Iterator<Item = (&'a Traits, bool)> + Clone),
+) -> [Vec<(u64, u64)>; COUNT] {
+    let mut counted = [const { Vec::new() }; COUNT];
+    for (traits, is_refused) in attempts.clone() {
+        for (counts, id) in counted.iter_mut().zip(traits.values) {
+            let place = usize::from(id);
+            if counts.len() <= place {
+                counts.resize(place + 1, (0, 0));
+            }
+            if let Some(count) = counts.get_mut(place) {
+                count.0 += u64::from(is_refused);
+                count.1 += u64::from(!is_refused);
+            }
+        }
+    }
+    counted
+}
+
+/// The value of a dimension whose shares differ most, of the `counts` by value.
+fn best_value(
+    dimension: Dimension,
+    counts: &[(u64, u64)],
     refused: u64,
     passed: u64,
 ) -> Option<Unnamed> {
-    let mut counts: BTreeMap<ValueId, (u64, u64)> = BTreeMap::new();
-    for (traits, is_refused) in attempts.clone() {
-        let id = traits.values.get(dimension as usize).copied()?;
-        let count = counts.entry(id).or_default();
-        if is_refused {
-            count.0 += 1;
-        } else {
-            count.1 += 1;
-        }
-    }
-    counts
-        .into_iter()
-        .filter(|(id, _)| *id != 0)
+    // 0 stands for none.
+    (0..)
+        .zip(counts)
+        .skip(1)
+        .filter(|(_, count)| **count != (0, 0))
         .map(|(id, count)| Unnamed {
             dimension,
             value: Value::Id(id),

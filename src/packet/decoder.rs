@@ -103,9 +103,14 @@ impl Decoder {
 
     /// Lets capture time pass: datagrams that waited too long for their fragments are given up,
     /// and said, even where no fragment comes any more.
+    #[inline]
     pub fn tick(&mut self, now: Timestamp, defects: &mut impl FnMut(Defect)) {
-        self.defrag.expire(now, defects);
-        self.wlan_fragments.expire(now, defects);
+        if !self.defrag.is_empty() {
+            self.defrag.expire(now, defects);
+        }
+        if !self.wlan_fragments.is_empty() {
+            self.wlan_fragments.expire(now, defects);
+        }
     }
 
     /// Decodes one frame: a packet comes out, or none, or of an aggregate several;

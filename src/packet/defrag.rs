@@ -226,6 +226,12 @@ impl Defrag {
         }
     }
 
+    /// Whether nothing waits, and nothing is remembered.
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.is_empty() && self.done.is_empty()
+    }
+
     /// Gives up what waited too long. Where time ran backwards nothing has.
     pub(super) fn expire(&mut self, now: Timestamp, defects: &mut impl FnMut(Defect)) {
         while let Some(started) = self.waiting.oldest()

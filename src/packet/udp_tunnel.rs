@@ -20,32 +20,12 @@ use super::{Layer, Packet, acdr, capwap, esp, gre, hep};
 use crate::defect::{Defect, DefectKind};
 use crate::units::Flow;
 
-/// The highest UDP port of a tunnel known here, two of remote taps apart.
-const LAST_PORT: u16 = 9060;
 /// Where routers mirror packets to: Juniper's, `MikroTik`'s.
 const JUNIPER_MIRROR: u16 = 30_030;
 const TZSP: u16 = 37_008;
 
-/// All of them.
-const PORTS: [u16; 17] = [
-    acdr::PORT,
-    1701,
-    2152,
-    3544,
-    4341,
-    4500,
-    4754,
-    4789,
-    4790,
-    capwap::PORT,
-    6080,
-    6081,
-    6635,
-    8472,
-    LAST_PORT,
-    JUNIPER_MIRROR,
-    TZSP,
-];
+/// Where switches send samples to.
+const SFLOW: u16 = 6343;
 
 /// Bytes that any tunnel's head and that of an Ethernet frame and IP packet in it fit into.
 const LEAST: usize = 96;
@@ -53,9 +33,33 @@ const LEAST: usize = 96;
 /// Whether a datagram may be a tunnel's. Cheap: asked of every datagram.
 #[inline]
 pub(super) fn is_candidate(flow: &Flow, payload: &[u8]) -> bool {
-    flow.src.port.min(flow.dst.port) <= LAST_PORT
-        || matches!(flow.dst.port, JUNIPER_MIRROR | TZSP)
+    is_tunnels(flow.src.port)
+        || is_tunnels(flow.dst.port)
+        || matches!(flow.dst.port, JUNIPER_MIRROR | TZSP | SFLOW)
         || hep::has_magic(payload)
+}
+
+/// Whether the port is that of a tunnel known here, those of remote taps apart.
+#[inline]
+const fn is_tunnels(port: u16) -> bool {
+    matches!(
+        port,
+        acdr::PORT
+            | 1701
+            | 2152
+            | 3544
+            | 4341
+            | 4500
+            | 4754
+            | 4789
+            | 4790
+            | capwap::PORT
+            | 6080
+            | 6081
+            | 6635
+            | 8472
+            | hep::PORT
+    )
 }
 
 /// Whether one side of a flow uses the port.
@@ -131,10 +135,7 @@ impl Decoder {
             return true;
         }
         // Too little of it to tell what it is; as a datagram it would be nothing.
-        if payload.is_snapped()
-            && payload.bytes.len() < LEAST
-            && PORTS.iter().any(|port| uses(flow, *port))
-        {
+        if payload.is_snapped() && payload.bytes.len() < LEAST && flow.dst.port != SFLOW {
             pass.header_cut(payload, "");
         }
         false
@@ -186,7 +187,7 @@ impl Decoder {
             return self.acdr(pass, envelope, flow, payload, depth);
         }
         // Samples of what passes a switch: nothing follows from what is not among them.
-        if flow.dst.port == 6343
+        if flow.dst.port == SFLOW
             && payload.bytes.starts_with(&[0, 0, 0, 5])
             && memmem::find(payload.bytes, b"SIP/2.0").is_some()
         {

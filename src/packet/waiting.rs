@@ -36,6 +36,12 @@ impl<K: Copy + Eq + Hash, T> Table<K, T> {
         self.entries.len()
     }
 
+    /// Whether it has no entries.
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     /// The entry of a key.
     pub(super) fn get_mut(&mut self, key: &K) -> Option<&mut T> {
         self.entries.get_mut(key).map(|(_, _, entry)| entry)

@@ -124,6 +124,12 @@ impl WlanFragments {
         })
     }
 
+    /// Whether nothing waits.
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.begun.is_empty()
+    }
+
     /// Gives up what waited too long.
     pub(super) fn expire(&mut self, now: Timestamp, defects: &mut impl FnMut(Defect)) {
         while let Some(started) = self.begun.oldest()

@@ -8,7 +8,7 @@ use crate::defect::{Defect, DefectKind};
 use crate::hep::{self, Hep};
 use crate::limits::Limits;
 use crate::packet::{Datagram, SctpPacket, Segment};
-use crate::sctp::Sctp;
+use crate::sctp::{self, Sctp};
 use crate::sip::framing::Framer;
 use crate::sip::sniff::{self, Verdict};
 use crate::sip::{RawMessage, sniff::StartLine};
@@ -55,6 +55,13 @@ impl Wires {
     /// TLS connections that were not decrypted.
     pub const fn unread(&self) -> &tls::Unread {
         self.tls.unread()
+    }
+
+    /// Whether the first byte of a datagram says that [`Self::datagram`] would find nothing, as that
+    /// of RTP does: no text, nothing that binds, and no protocol around SIP begins with it.
+    #[inline]
+    pub fn is_foreign(datagram: &Datagram<'_>) -> bool {
+        matches!(datagram.payload, [0x80..=0xf7, ..]) && !sctp::is_candidate(&datagram.flow)
     }
 
     /// Takes a UDP datagram; false if it is nothing that is read here.
@@ -277,4 +284,55 @@ fn is_sip(bytes: &[u8]) -> bool {
 pub(super) fn digest(segment: &Segment<'_>) -> u64 {
     let numbers = (segment.seq, segment.ack);
     capture::segment_digest(&segment.flow, &segment.origin, numbers, segment.payload)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::units::{Endpoint, Flow, FrameRef, Origin, Timestamp, Transport};
+
+    #[test]
+    fn what_is_foreign_by_its_first_byte_is_read_by_no_room() {
+        let mut wires = Wires::new(KeyLog::new(&Limits::default()), &Limits::default());
+        let mut told = 0;
+        for first in 0..=u8::MAX {
+            for (port, len) in [
+                (5060, 172),
+                (5060, 148),
+                (9899, 172),
+                (16_384, 172),
+                (5060, 1),
+            ] {
+                let mut payload = b"INVITE sip:a@b SIP/2.0\r\n\r\n".repeat(8);
+                payload.truncate(len);
+                payload[0] = first;
+                let socket = |port| Endpoint::new([10, 0, 0, 1].into(), port);
+                let datagram = Datagram {
+                    flow: Flow {
+                        src: socket(30_000),
+                        dst: socket(port),
+                        transport: Transport::Udp,
+                    },
+                    origin: Origin {
+                        at: FrameRef::default(),
+                        time: Timestamp::default(),
+                        earlier: &[],
+                        interface: 0,
+                        ip_id: 0,
+                        ttl: 64,
+                        snapped: false,
+                        fragmented: false,
+                    },
+                    payload: &payload,
+                };
+                if Wires::is_foreign(&datagram) {
+                    told += 1;
+                    let mut message = |_: RawMessage<'_>| panic!("a message of {first:#x}");
+                    let defects = |defect: Defect| panic!("{defect:?} of {first:#x}");
+                    assert!(!wires.datagram(&datagram, &mut message, &defects));
+                }
+            }
+        }
+        assert_eq!(told, 4 * (0xf7 - 0x80 + 1));
+    }
 }

@@ -16,7 +16,7 @@ mod window;
 mod association;
 mod stage;
 
-pub use stage::Sctp;
+pub use stage::{Sctp, is_candidate};
 
 #[cfg(test)]
 mod tests;

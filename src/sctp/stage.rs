@@ -24,6 +24,12 @@ const CUT: &str = "the snap length cut an SCTP packet; capture whole packets (tc
 /// not its ports and tags.
 type Key = (u16, u16, u32);
 
+/// Whether a datagram may hold an SCTP packet. Cheap: asked of every datagram.
+#[inline]
+pub const fn is_candidate(flow: &Flow) -> bool {
+    flow.src.port == TUNNEL || flow.dst.port == TUNNEL
+}
+
 /// Puts SCTP messages together.
 #[derive(Debug)]
 pub struct Sctp {
@@ -103,19 +109,29 @@ impl Sctp {
     }
 
     /// Takes a UDP datagram if it holds an SCTP packet (RFC 6951); whether it does.
+    #[inline]
     pub fn datagram(
         &mut self,
         datagram: &Datagram<'_>,
         out: &mut dyn FnMut(Datagram<'_>) -> bool,
         defects: &mut dyn FnMut(Defect),
     ) -> bool {
-        let ports = [datagram.flow.src.port, datagram.flow.dst.port];
+        is_candidate(&datagram.flow) && self.tunnelled(datagram, out, defects)
+    }
+
+    #[cold]
+    fn tunnelled(
+        &mut self,
+        datagram: &Datagram<'_>,
+        out: &mut dyn FnMut(Datagram<'_>) -> bool,
+        defects: &mut dyn FnMut(Defect),
+    ) -> bool {
         let Some((&[s0, s1, d0, d1, t0, t1, t2, t3, ..], chunks)) =
             datagram.payload.split_first_chunk::<12>()
         else {
             return false;
         };
-        if !ports.contains(&TUNNEL) || !are_chunks(chunks) {
+        if !are_chunks(chunks) {
             return false;
         }
         let endpoint = |end: Endpoint, port| Endpoint::new(end.addr, u16::from_be_bytes(port));

@@ -143,8 +143,8 @@ fn start_line<'a>(line: &'a [u8], oddities: &mut Oddities) -> Option<StartLine<'
     if between.len() != uri.len() + usize::from(!between.is_empty()) {
         oddities.add(Oddities::EXTRA_SPACE);
     }
-    // All of it is looked at, which is quicker than to stop at the first.
-    if uri.iter().fold(false, |any, &b| any | is_space(b)) {
+    // No LF is left in a line.
+    if memchr::memchr3(b' ', b'\t', b'\r', uri).is_some() {
         oddities.add(Oddities::URI_WITH_SPACE);
     }
     if let Some(inner) = uri

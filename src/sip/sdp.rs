@@ -17,11 +17,13 @@ use super::value::{digits, is_space, trim};
 use crate::units::Endpoint;
 
 mod codecs;
+mod lines;
 mod multipart;
 
 pub use codecs::Codecs;
 
 use codecs::static_type;
+use lines::{Under, attributes, initial, line, line_len, lines_of, media_at};
 
 /// Media read of one description.
 pub const MEDIA: usize = 64;
@@ -44,7 +46,7 @@ pub struct Sdp<'a> {
 impl<'a> Sdp<'a> {
     /// Reads a body that is a description.
     pub fn parse(body: &'a [u8]) -> Self {
-        let (session, media) = body.split_at(media_at(body, 0));
+        let (session, media) = body.split_at(media_at(body));
         Self { session, media }
     }
 
@@ -58,9 +60,9 @@ impl<'a> Sdp<'a> {
 
     /// `o=`: who made the description, and which it is.
     pub fn origin(&self) -> Option<SessionOrigin<'a>> {
-        lines(self.session)
-            .find(|(kind, _)| *kind == b'o')
-            .and_then(|(_, value)| SessionOrigin::parse(value))
+        lines_of(self.session, b'o')
+            .next()
+            .and_then(SessionOrigin::parse)
     }
 
     /// `c=` before the first medium: the address of all media without a `c=` of their own.
@@ -81,9 +83,9 @@ impl<'a> Sdp<'a> {
             if rest.is_empty() {
                 return None;
             }
-            let (one, behind) = rest.split_at(media_at(rest, 1));
-            rest = behind;
-            Some(Media::parse(session, one))
+            let media;
+            (media, rest) = Media::parse(session, rest);
+            Some(media)
         })
         .take(MEDIA)
     }
@@ -268,15 +270,19 @@ pub struct Media<'a> {
     formats: &'a [u8],
     /// The lines under it.
     lines: &'a [u8],
+    /// Their `c=`.
+    own_connection: Option<&'a [u8]>,
+    /// The first letters of their attributes; see [`initial`].
+    initials: u32,
     /// The session's lines, for what the medium does not say.
     session: &'a [u8],
 }
 
 impl<'a> Media<'a> {
-    /// Reads `text`, which begins with an `m=` line.
-    fn parse(session: &'a [u8], text: &'a [u8]) -> Self {
-        let line_end = memchr::memchr(b'\n', text).map_or(text.len(), |at| at + 1);
-        let (first, lines) = text.split_at(line_end);
+    /// Reads what `text` begins with, an `m=` line and the lines under it; and what is behind them.
+    fn parse(session: &'a [u8], text: &'a [u8]) -> (Self, &'a [u8]) {
+        let (first, rest) = text.split_at(line_len(text));
+        let under = Under::parse(rest);
         let value = line(first).map_or(&[] as &[u8], |(_, value)| value);
         let (kind_text, rest) = first_word(value);
         let (port, rest) = first_word(rest);
@@ -289,16 +295,19 @@ impl<'a> Media<'a> {
             None => (port, b"1".as_slice()),
         };
         let number = |text: &[u8]| digits(text).and_then(|number| u16::try_from(number).ok());
-        Self {
+        let media = Self {
             kind: one_of(&MediaKind::ALL, kind_text).unwrap_or(MediaKind::Other),
             kind_text,
             port: number(port),
             count: number(count).unwrap_or(1),
             proto,
             formats,
-            lines,
+            lines: under.lines,
+            own_connection: under.connection,
+            initials: under.initials,
             session,
-        }
+        };
+        (media, under.behind)
     }
 
     /// The formats, in order of preference.
@@ -345,7 +354,8 @@ impl<'a> Media<'a> {
 
     /// `c=` of the medium, else of the session.
     pub fn connection(&self) -> Option<Connection<'a>> {
-        connection(self.lines).or_else(|| connection(self.session))
+        let own = self.own_connection.and_then(Connection::parse);
+        own.or_else(|| connection(self.session))
     }
 
     /// In which directions it may flow: as it says, else the session, else both (RFC 3264 §5.1).
@@ -468,14 +478,16 @@ impl<'a> Media<'a> {
 
     /// The values of attribute `name` under this medium; empty for one that has none.
     pub fn attributes(&self, name: &'static [u8]) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-        attributes(self.lines, name)
+        let bits = name.first().map_or(u32::MAX, |letter| initial(*letter));
+        let has_such = self.initials & bits != 0;
+        attributes(if has_such { self.lines } else { &[] }, name)
     }
 
     fn attributes_with_session(
         &self,
         name: &'static [u8],
     ) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-        attributes(self.lines, name).chain(attributes(self.session, name))
+        self.attributes(name).chain(attributes(self.session, name))
     }
 }
 
@@ -501,76 +513,12 @@ pub struct Fingerprint<'a> {
     pub digest: &'a [u8],
 }
 
-/// Where the first `m=` line at or behind `from` begins; the text's end if there is none. A line
-/// begins behind a LF, or with the text.
-fn media_at(text: &[u8], from: usize) -> usize {
-    let mut at = 0;
-    while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
-        if at >= from && trim_start(rest).starts_with(b"m=") {
-            return at;
-        }
-        match memchr::memchr(b'\n', rest) {
-            Some(lf) => at += lf + 1,
-            None => break,
-        }
-    }
-    text.len()
-}
-
-fn trim_start(text: &[u8]) -> &[u8] {
-    let blanks = text.iter().take_while(|byte| matches!(byte, b' ' | b'\t'));
-    text.get(blanks.count()..).unwrap_or_default()
-}
-
-/// One line's type and value.
-fn line(text: &[u8]) -> Option<(u8, &[u8])> {
-    match trim(text) {
-        [kind, b'=', value @ ..] => Some((*kind, trim(value))),
-        _ => None,
-    }
-}
-
-/// The lines that can be read.
-fn lines(text: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
-    let mut rest = Some(text);
-    std::iter::from_fn(move || {
-        let text = rest?;
-        let Some(end) = memchr::memchr(b'\n', text) else {
-            return rest.take();
-        };
-        rest = text.get(end + 1..);
-        text.get(..end)
-    })
-    .take(LINES)
-    .filter_map(line)
-}
-
-/// The values of attribute `name`; empty for a flag.
-fn attributes<'a>(text: &'a [u8], name: &'static [u8]) -> impl Iterator<Item = &'a [u8]> {
-    lines(text).filter_map(move |(kind, value)| {
-        let (key, rest) = value.split_at_checked(name.len())?;
-        // Attribute names are case-sensitive (RFC 8866 §5.13); some senders do not know.
-        if kind != b'a' || !key.eq_ignore_ascii_case(name) {
-            return None;
-        }
-        match trim(rest) {
-            [] => Some(&[] as &[u8]),
-            [b':', value @ ..] => Some(trim(value)),
-            _ => None,
-        }
-    })
-}
-
 fn connection(text: &[u8]) -> Option<Connection<'_>> {
-    lines(text)
-        .find(|(kind, _)| *kind == b'c')
-        .and_then(|(_, value)| Connection::parse(value))
+    lines_of(text, b'c').next().and_then(Connection::parse)
 }
 
 fn direction(text: &[u8]) -> Option<Direction> {
-    lines(text)
-        .filter(|(kind, _)| *kind == b'a')
-        .find_map(|(_, value)| one_of(&Direction::ALL, value))
+    lines_of(text, b'a').find_map(|value| one_of(&Direction::ALL, value))
 }
 
 fn fingerprints(text: &[u8]) -> impl Iterator<Item = Fingerprint<'_>> {

@@ -35,32 +35,29 @@ pub(super) fn find_outside(text: &[u8], byte: u8) -> Option<usize> {
     if text.first() == Some(&byte) {
         return Some(0);
     }
-    // What stands before the first quote or bracket is outside; mostly that is all of it.
-    let found = memchr::memchr3(byte, b'"', b'<', text)?;
-    if text.get(found) == Some(&byte) {
-        return Some(found);
+    let mut at = 0;
+    loop {
+        at += memchr::memchr3(byte, b'"', b'<', text.get(at..)?)?;
+        let behind = text.get(at + 1..)?;
+        at += match text.get(at)? {
+            found if *found == byte => return Some(at),
+            b'"' => quoted_len(behind)?,
+            _ => memchr::memchr(b'>', behind)? + 1,
+        } + 1;
     }
-    let (mut quoted, mut escaped, mut angle) = (false, false, false);
-    for (index, &b) in text.iter().enumerate() {
-        if quoted {
-            match b {
-                _ if escaped => escaped = false,
-                b'\\' => escaped = true,
-                b'"' => quoted = false,
-                _ => {}
-            }
-        } else if !angle && b == byte {
-            return Some(index);
-        } else {
-            match b {
-                b'"' if !angle => quoted = true,
-                b'<' => angle = true,
-                b'>' => angle = false,
-                _ => {}
-            }
+}
+
+/// The length of the rest of a quoted string with the quote that ends it.
+fn quoted_len(text: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        at += memchr::memchr2(b'"', b'\\', text.get(at..)?)?;
+        if text.get(at) == Some(&b'"') {
+            return Some(at + 1);
         }
+        // What an escape hides is passed with it.
+        at += 2;
     }
-    None
 }
 
 /// The values of a comma-separated list; commas in quoted strings and in `<>` do not separate.

@@ -73,7 +73,7 @@ impl Level {
 pub fn number(text: &[u8]) -> Option<Party> {
     let end = text.iter().position(|&b| b == b';').unwrap_or(text.len());
     let text = text.get(..end).unwrap_or(text);
-    let mut digits = String::new();
+    let mut digits = String::with_capacity(text.len().min(MOST_DIGITS));
     let mut bytes = text.iter().copied();
     while let Some(byte) = bytes.next() {
         // `%23` is `#`: a user part has it escaped.

@@ -67,6 +67,10 @@ impl Retries {
     /// Takes in an INVITE that is no retransmission: how many there were for this call since its
     /// identity was first refused, this one counted.
     pub fn attempt(&mut self, attempt: &Attempt<'_>) -> u32 {
+        // Where no identity was refused, as is usual, nothing is tried again.
+        if self.refused.is_empty() {
+            return 0;
+        }
         let (transaction, numbers) = keys(attempt);
         let mut most = 0;
         if let Some(refused) = self.refused.get_mut(&transaction) {

@@ -24,12 +24,12 @@ pub struct Report {
 
 impl Report {
     /// Of a source that the report calls `path`.
-    pub fn of(path: &str, source: Box<dyn Read>) -> Self {
+    pub fn of(path: &str, source: Box<dyn Read + Send>) -> Self {
         Self::with(path, source, &Options::default())
     }
 
     /// The same with other options.
-    pub fn with(path: &str, source: Box<dyn Read>, options: &Options) -> Self {
+    pub fn with(path: &str, source: Box<dyn Read + Send>, options: &Options) -> Self {
         let input = Input {
             path: path.to_owned(),
             source: sipannotate::capture::Source::Stream(source),

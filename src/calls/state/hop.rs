@@ -153,13 +153,13 @@ fn first_copy(seen: &FinalSeen<'_>) -> Final {
     let mut realm: &[u8] = &[];
     let mut stale = false;
     if matches!(code.get(), 401 | 407) {
-        let challenges = || {
-            let of = |name| Challenge::all(message, name);
-            of(Name::WwwAuthenticate).chain(of(Name::ProxyAuthenticate))
-        };
-        let mut realms = challenges().filter_map(|challenge| challenge.realm());
-        realm = realms.next().unwrap_or_default();
-        stale = challenges().any(|challenge| challenge.is_stale());
+        let of = |name| Challenge::all(message, name);
+        let mut first = None;
+        for challenge in of(Name::WwwAuthenticate).chain(of(Name::ProxyAuthenticate)) {
+            first = first.or(challenge.realm());
+            stale |= challenge.is_stale();
+        }
+        realm = first.unwrap_or_default();
     }
     let server = message
         .header(Name::Server)

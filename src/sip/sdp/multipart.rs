@@ -24,9 +24,10 @@ pub(super) fn description<'a>(message: &Message<'a>) -> Option<&'a [u8]> {
         let is_description = trim(message.body).starts_with(b"v=0");
         return is_description.then_some(message.body);
     };
-    let is_packed = |(_, name, value): (Name, &[u8], &[u8])| {
-        let is_encoding =
-            name.eq_ignore_ascii_case(b"content-encoding") || name.eq_ignore_ascii_case(b"e");
+    let is_packed = |(kind, name, value): (Name, &[u8], &[u8])| {
+        // Most names are known by their number.
+        let is_encoding = kind == Name::Other
+            && (name.eq_ignore_ascii_case(b"content-encoding") || name.eq_ignore_ascii_case(b"e"));
         is_encoding && !value.eq_ignore_ascii_case(b"identity")
     };
     if message.fields().any(is_packed) {

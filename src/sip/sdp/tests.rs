@@ -369,3 +369,33 @@ proptest::proptest! {
         proptest::prop_assert!(told.chars().all(is_plain), "{told:?}");
     }
 }
+
+#[test]
+fn lines_under_a_medium_are_found_however_they_are_written() {
+    for (lines, mux, address) in [
+        ("a=rtcp-mux\r\nc=IN IP4 10.0.0.9\r\n", true, "10.0.0.9:4000"),
+        ("a=RTCP-mux\nc=IN IP4 10.0.0.9\n", true, "10.0.0.9:4000"),
+        (" a=rtcp-mux\n\tc=IN IP4 10.0.0.9\n", true, "10.0.0.9:4000"),
+        (
+            "\ra= rtcp-mux\r\r\nc= IN IP4 10.0.0.9",
+            true,
+            "10.0.0.9:4000",
+        ),
+        (
+            "a=fmtp:0 rtcp-mux\r\n\r\nb=c=IN IP4 10.0.0.9\r\n",
+            false,
+            "10.0.0.1:4000",
+        ),
+        (
+            "a =rtcp-mux\r\nc=x\r\nc=IN IP4 10.0.0.9\r\n",
+            false,
+            "10.0.0.1:4000",
+        ),
+        ("a\r\na=\r\nc\r\n", false, "10.0.0.1:4000"),
+    ] {
+        let body = format!("c=IN IP4 10.0.0.1\r\nm=audio 4000 RTP/AVP 0\r\n{lines}");
+        let media = first(&body);
+        assert_eq!(media.has_rtcp_mux(), mux, "{lines:?}");
+        assert_eq!(media.socket(), Some(socket(address)), "{lines:?}");
+    }
+}

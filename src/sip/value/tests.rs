@@ -164,3 +164,45 @@ fn quotes_behind_the_first_byte_of_a_display_name_hide_nothing() {
     assert_eq!(address.tag(), Some(b"6".as_slice()));
     assert_eq!(Address::parse(br#""Mr. J. User <sip:j@example.com>"#), None);
 }
+
+/// What [`find_outside`] finds, told byte by byte.
+fn found_slowly(text: &[u8], byte: u8) -> Option<usize> {
+    let (mut quoted, mut escaped, mut angle) = (false, false, false);
+    for (at, &b) in text.iter().enumerate() {
+        match b {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' if !angle => quoted = !quoted,
+            _ if quoted => {}
+            b'>' if angle => angle = false,
+            _ if angle => {}
+            _ if b == byte => return Some(at),
+            b'<' => angle = true,
+            _ => {}
+        }
+    }
+    None
+}
+
+#[test]
+fn whatever_hides_a_separator_is_passed_whole() {
+    const LETTERS: &[u8] = b",a\"\\<>";
+    const LEN: u32 = 7;
+    for mut number in 0..6_usize.pow(LEN) {
+        let mut text = [0; LEN as usize];
+        for place in &mut text {
+            *place = LETTERS[number % 6];
+            number /= 6;
+        }
+        for len in 0..=text.len() {
+            let text = &text[..len];
+            let expected = found_slowly(text, b',');
+            assert_eq!(
+                find_outside(text, b','),
+                expected,
+                "{}",
+                text.escape_ascii()
+            );
+        }
+    }
+}
