@@ -356,7 +356,7 @@ fn pings_that_fail_and_then_succeed_are_an_outage_with_a_window() {
     }
     assert_eq!(
         outage.title,
-        "10.2.0.1 was down for 120 s: 4 requests failed in a row"
+        "10.2.0.1 answered none of 4 requests in a row within 122 s"
     );
 }
 

@@ -2,7 +2,8 @@
 //! ends before) answered again.
 //!
 //! In: responses as they come, which show who is alive, and exchanges, which show what failed. Out:
-//! one finding an outage, with its window; of a host that fails again and again one for all.
+//! one finding an outage, with its window, which ends with the last failure: how the host was until it answered again
+//! nobody saw. Of a host that fails again and again there is one for all.
 //!
 //! Failures are handed out late, when their timers have run out; so each pair of hosts remembers at
 //! which seconds its receiver lately answered, and a failure is put among them by the time of its request.
@@ -15,20 +16,18 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::fmt::Write as _;
 use std::net::IpAddr;
 
-use super::grouping::{Gathered, Said};
 use super::reading::{Silence, call_ref, is_any, next, silence, time_of, told};
-use super::rule::{
-    CallRef, Confidence, End, Explanation, Finding, Peer, PeerCounts, Rule, Severity, Topic,
-    counted, readable,
-};
+use super::rule::{CallRef, End, Explanation, Finding, Peer, Rule, Topic};
 use super::table::{Table, place};
 use crate::calls::{Exchanged, Hop, ResponseSeen, Seen};
 use crate::limits::Limits;
 use crate::sip::MethodKind;
 use crate::units::{Span, Timestamp};
+use window::{Down, windows};
+
+mod window;
 
 /// The rule's name.
 pub const NAME: &str = "peer-outage";
@@ -51,7 +50,7 @@ const OUTAGES: usize = 32;
 /// Outages of one host that are told one by one.
 const TOLD_ONE_BY_ONE: usize = 3;
 
-/// Hosts that were down without a call failing, beyond which they share a finding: telephones that
+/// Hosts that failed requests but no calls, beyond which they share a finding: telephones that
 /// are switched off must not hide a gateway.
 const QUIET_HOSTS: usize = 5;
 
@@ -87,6 +86,8 @@ struct Run {
     /// The request that failed first, and the one that failed last.
     first: Timestamp,
     last: Timestamp,
+    /// What was seen last of any of them: a copy, an ICMP error, a refusal.
+    until: Seen,
     /// The last answer before it.
     before: Option<Seen>,
     failed: Failed,
@@ -116,6 +117,14 @@ struct Outage {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum How {
     Silent(Silence),
+    Refused,
+}
+
+/// How all requests of an outage failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Alike {
+    Silent,
+    Unreachable,
     Refused,
 }
 
@@ -176,6 +185,7 @@ impl Watched {
         let run = self.run.get_or_insert_with(|| Run {
             first: time,
             last: time,
+            until: failure.until,
             before,
             failed: Failed::default(),
             calls: Vec::new(),
@@ -183,6 +193,9 @@ impl Watched {
         });
         run.first = run.first.min(time);
         run.last = run.last.max(time);
+        if failure.until.time > run.until.time {
+            run.until = failure.until;
+        }
         run.failed.add(failure.how, failure.is_invite, failure.loss);
         if run.calls.len() < CALLS {
             run.calls.push(failure.call);
@@ -208,6 +221,7 @@ impl Watched {
 #[derive(Debug)]
 struct Failure {
     how: How,
+    until: Seen,
     is_invite: bool,
     loss: bool,
     call: CallRef,
@@ -234,6 +248,16 @@ impl Failed {
         self.unreachable += other.unreachable;
         self.refused += other.refused;
         self.is_unsure |= other.is_unsure;
+    }
+
+    /// How they failed, if all failed alike.
+    const fn alike(self) -> Option<Alike> {
+        match (self.silent > 0, self.unreachable > 0, self.refused > 0) {
+            (true, false, false) => Some(Alike::Silent),
+            (false, true, false) => Some(Alike::Unreachable),
+            (false, false, true) => Some(Alike::Refused),
+            _ => None,
+        }
     }
 
     /// `2 without answer, 1 refused with 503`.
@@ -293,6 +317,7 @@ impl Rule for PeerOutage {
             };
             let failure = Failure {
                 how,
+                until: last_seen(hop),
                 is_invite: exchanged.method == MethodKind::Invite && exchanged.initial,
                 loss: exchanged.observed.loss,
                 call: call_ref(exchanged, [hop], self.text_bytes),
@@ -304,18 +329,25 @@ impl Rule for PeerOutage {
         }
     }
 
-    fn finish(&mut self, end: &End, out: &mut dyn FnMut(Finding)) {
+    fn finish(&mut self, _end: &End, out: &mut dyn FnMut(Finding)) {
         let mut by_host: BTreeMap<IpAddr, Vec<(Peer, Outage)>> = BTreeMap::new();
         let mut pairs: Vec<_> = std::mem::take(&mut self.pairs).into_iter().collect();
         pairs.sort_by_key(|(peer, _)| *peer);
+        let mut alive: BTreeMap<IpAddr, Vec<(IpAddr, VecDeque<Seen>)>> = BTreeMap::new();
         for (peer, mut watched) in pairs {
             watched.close();
             let outages = watched.outages.into_iter().map(|outage| (peer, outage));
             by_host.entry(peer.dst).or_default().extend(outages);
+            let answers = (peer.src, watched.alive);
+            alive.entry(peer.dst).or_default().push(answers);
         }
         let mut all: Vec<Down> = Vec::new();
-        for outages in by_host.into_values() {
-            all.extend(windows(outages, end));
+        for (host, outages) in by_host {
+            let answered = alive.get(&host).map_or(&[][..], Vec::as_slice);
+            all.extend(windows(outages).into_iter().map(|mut down| {
+                down.meanwhile = down.answered_meanwhile(answered);
+                down
+            }));
         }
         all.sort_by_key(|down| (Reverse(down.failed.all), down.start, down.host));
         let (quiet, mut all): (Vec<_>, Vec<_>) =
@@ -327,7 +359,10 @@ impl Rule for PeerOutage {
                 joined.join(down, false);
                 joined
             });
-            all.extend(joined.map(|joined| Down { hosts, ..joined }));
+            all.extend(joined.map(|mut joined| {
+                joined.hosts = hosts;
+                joined
+            }));
         } else {
             all.extend(quiet);
         }
@@ -362,225 +397,21 @@ fn judge(exchanged: &Exchanged<'_>, hop: &Hop) -> Option<How> {
     is_refused.then_some(How::Refused)
 }
 
-/// An outage of a host as all who sent to it saw it, or several of them.
-#[derive(Debug)]
-struct Down {
-    host: IpAddr,
-    /// How many hosts share it.
-    hosts: u64,
-    start: Timestamp,
-    /// Of the first answer after it, or of the last failure.
-    end: Timestamp,
-    /// How often it was down, and how long together.
-    times: u64,
-    lasted: Span,
-    before: Option<Seen>,
-    after: Option<Seen>,
-    /// It was not seen to answer again before the capture ended.
-    is_open: bool,
-    failed: Failed,
-    peers: BTreeMap<Peer, u64>,
-    calls: Vec<CallRef>,
-    evidence: String,
-}
-
-impl Down {
-    fn of(peer: Peer, outage: Outage, end: &End) -> Self {
-        let Outage { run, after } = outage;
-        let until = after.map_or(run.last, |seen| seen.time);
-        Self {
-            host: peer.dst,
-            hosts: 1,
-            start: run.first,
-            end: until.min(end.last.max(run.last)),
-            times: 1,
-            lasted: until.since(run.first),
-            before: run.before,
-            after,
-            is_open: after.is_none(),
-            failed: run.failed,
-            peers: BTreeMap::from([(peer, run.failed.all)]),
-            calls: run.calls,
-            evidence: run.evidence,
-        }
-    }
-
-    /// Takes in another: at the same time as seen by another sender, or a later one.
-    fn join(&mut self, other: Self, is_same: bool) {
-        if !is_same {
-            self.times += other.times;
-            self.lasted = Span::from_nanos(self.lasted.nanos() + other.lasted.nanos());
-        }
-        self.start = self.start.min(other.start);
-        self.end = self.end.max(other.end);
-        if is_same {
-            self.lasted = self.end.since(self.start);
-        }
-        self.is_open |= other.is_open;
-        self.after = if self.is_open {
-            None
-        } else {
-            later(self.after, other.after)
-        };
-        self.failed.join(other.failed);
-        for (peer, count) in other.peers {
-            *self.peers.entry(peer).or_default() += count;
-        }
-        self.calls.extend(other.calls);
-        self.calls.sort_by_key(|call| call.time);
-        self.calls.truncate(CALLS);
-    }
-}
-
-/// The later of two sightings.
-fn later(one: Option<Seen>, other: Option<Seen>) -> Option<Seen> {
-    let both = [one, other].into_iter().flatten();
-    both.max_by_key(|seen| seen.time)
-}
-
-/// The outages of one host by time: those that overlap are one; where there are many, all are one.
-fn windows(outages: Vec<(Peer, Outage)>, end: &End) -> Vec<Down> {
-    let mut all: Vec<_> = outages
-        .into_iter()
-        .map(|(peer, outage)| Down::of(peer, outage, end))
-        .collect();
-    all.sort_by_key(|down| down.start);
-    let mut windows: Vec<Down> = Vec::new();
-    for down in all {
-        match windows.last_mut() {
-            Some(last) if down.start <= last.end => last.join(down, true),
-            _ => windows.push(down),
-        }
-    }
-    if windows.len() <= TOLD_ONE_BY_ONE {
-        return windows;
-    }
-    let mut windows = windows.into_iter();
-    let mut together = windows.next();
-    for window in windows {
-        if let Some(together) = &mut together {
-            together.join(window, false);
-        }
-    }
-    together.into_iter().collect()
-}
-
-impl Down {
-    fn finding(self, further: usize) -> Finding {
-        let mut peers = PeerCounts::default();
-        for (peer, count) in &self.peers {
-            peers.add_many(*peer, *count);
-        }
-        let said = self.said(further);
-        let frame = |seen: Seen| format!("frame {}", seen.at);
-        let before = self.before.map_or_else(
-            || "no answer before it was captured".to_owned(),
-            |seen| format!("last answer before it in {}", frame(seen)),
-        );
-        let after = self.after.map_or_else(
-            || "no answer after it".to_owned(),
-            |seen| format!("first answer after it in {}", frame(seen)),
-        );
-        let gathered = Gathered {
-            is_split: false,
-            count: self.failed.all,
-            start: self.start,
-            end: self.end,
-            peers: peers.sorted(),
-            evidence: format!("{before}; first failure: {}; {after}", self.evidence),
-            calls: self.calls,
-        };
-        gathered.finding(said)
-    }
-
-    /// What was before it, and after.
-    const fn around(&self) -> &'static str {
-        match (self.before.is_some(), self.is_open) {
-            (true, false) => " Before, it had answered. Then it answered again.",
-            (true, true) => {
-                " Before, it had answered. Until the end of the capture it answered nothing more."
-            }
-            (false, false) => {
-                " Whether it had answered before was not captured. Then it answered again."
-            }
-            (false, true) => "",
-        }
-    }
-
-    fn said(&self, further: usize) -> Said {
-        let requests = counted(self.failed.all, "request", "requests");
-        let confidence = if self.failed.is_unsure {
-            Confidence::Probable
-        } else {
-            Confidence::Confirmed
-        };
-        let severity = if self.failed.invites > 0 && confidence == Confidence::Confirmed {
-            Severity::Error
-        } else {
-            Severity::Warning
-        };
-        let mut qualifiers = Vec::new();
-        if self.before.is_none() {
-            qualifiers.push("capture-starts");
-        }
-        if self.is_open {
-            qualifiers.push("open");
-        }
-        let lasted = readable(self.lasted);
-        let host = self.host;
-        let title = match (self.times, self.is_open) {
-            _ if self.hosts > 1 => format!(
-                "{} hosts were down for a while, no calls failed: {requests} failed",
-                self.hosts
-            ),
-            (1, false) => format!("{host} was down for {lasted}: {requests} failed in a row"),
-            (1, true) => {
-                format!("{host} is down at the end of the capture: {requests} failed in a row")
-            }
-            (times, _) => {
-                format!("{host} was down {times} times, {lasted} together: {requests} failed")
-            }
-        };
-        let mut detail = format!("Failed: {}.", self.failed.words());
-        if self.failed.invites > 0 {
-            // Writing to a String cannot fail.
-            let _ = write!(detail, " {} of them were calls.", self.failed.invites);
-        }
-        if self.hosts > 1 {
-            detail.push_str(
-                " Each of these hosts failed three or more requests in a row. If they are telephones, they were switched off; if they are not, look for what they share, which may be the line of the sender.",
-            );
-            qualifiers.clear();
-        } else {
-            detail.push_str(self.around());
-        }
-        if further > 0 {
-            let _ = write!(
-                detail,
-                " {further} further outages of other hosts are not listed."
-            );
-        }
-        Said {
-            rule: NAME,
-            verdict: None,
-            qualifier: qualifiers.join(","),
-            severity,
-            confidence,
-            raise: self
-                .failed
-                .is_unsure
-                .then_some("capture at the host that failed, or read its log at that time"),
-            cause: None,
-            title,
-            detail,
-            remediation: FIX,
-        }
-    }
+/// The last that was seen of a request that failed.
+fn last_seen(hop: &Hop) -> Seen {
+    let finals = hop.finals.iter().map(|last_word| last_word.last);
+    let rest = [hop.request, hop.last_request, hop.unreachable];
+    let all = rest.into_iter().flatten().chain(finals);
+    all.max_by_key(|seen| seen.time).unwrap_or_default()
 }
 
 const FIX: &str = "Ask those who run this host, and the network on the way to it, what happened at the start of the window: a restart, a \
      route, a firewall, an overload. 503 is its own word, ICMP that of the last router or of the host itself, and silence \
      may be either way of the path. If calls failed meanwhile, let its pings (OPTIONS) take it out of the routes sooner.";
+
+const FIX_REFUSED: &str = "The host is up and refuses. Ask those who run it what it said in its log at the start of the window: an overload, a limit, a \
+     database or a gateway behind it that was gone, maintenance. Read Retry-After and Reason in the 503. If calls failed \
+     meanwhile, let a 503 make the sender try its next target.";
 
 static TOPICS: &[Topic] = &[Topic {
     name: NAME,
@@ -593,15 +424,16 @@ static TOPICS: &[Topic] = &[Topic {
                 "Requests of any method on their last hop that end in silence (repeated over UDP, or 64*T1 over TCP), an ICMP error, or \
                  503 alone. Three or more in a row, at least 10 s from first to last, between which the host \
                  answered the same sender nothing (100 and 503 do not count), are an outage: one lost ping is loss, \
-                 and calls that fail in the same moment are one event. It starts with the first request that failed and \
-                 ends with the first answer after the last. A host that never answered in the whole capture is not judged here: \
-                 see request-unanswered. More than five hosts that were down without a call failing share a finding. capture-starts: no answer before it was captured; open: none after it.",
+                 and calls that fail in the same moment are one event. In a row is meant for each sender. The window starts with the first request that failed and \
+                 ends with what was seen last of any of them, a copy or a refusal: how the host was until its next answer, which is told with it, nobody saw. A host that never answered in the whole capture is not judged here: \
+                 see request-unanswered. More than five hosts that failed without a call among it share a finding. capture-starts: no answer before it was captured; open: none after it.",
             ),
             (
                 "Why it matters",
                 "All calls by this host fail meanwhile; the window is what to look for in its log and in the network's.",
             ),
             ("What to do", FIX),
+            ("Where all were refused with 503", FIX_REFUSED),
         ],
     },
 }];

@@ -58,10 +58,15 @@ fn three_failures_in_a_row_between_answers_are_an_outage_with_a_window() {
     let found = findings(alive(&[10.0, 140.0]), &pings(&[40.0, 70.0, 100.0]));
     assert_eq!(lines(&found), ["peer-outage warning confirmed 3"]);
     let found = only(found);
-    assert_eq!((found.start, found.end), (at(40.0), at(140.0)));
+    assert_eq!((found.start, found.end), (at(40.0), at(131.5)));
     assert_eq!(
         found.title,
-        "10.2.0.1 was down for 100 s: 3 requests failed in a row"
+        "10.2.0.1 answered none of 3 requests in a row within 91.5 s"
+    );
+    assert_eq!(
+        found.detail,
+        "Failed: 3 without answer. It had answered 30.0 s before the first of them. The next answer came 8.5 s after the \
+         last of them; how it was meanwhile was not seen."
     );
     let evidence = found.evidence.expect("evidence");
     assert!(
@@ -69,7 +74,7 @@ fn three_failures_in_a_row_between_answers_are_an_outage_with_a_window() {
         "{evidence}"
     );
     assert!(
-        evidence.ends_with("first answer after it in frame 14000"),
+        evidence.ends_with("last failure: until frame 13150; next answer in frame 14000"),
         "{evidence}"
     );
 }
@@ -169,7 +174,7 @@ fn what_two_senders_see_is_one_outage() {
     }
     let found = only(findings(rule, &made));
     assert_eq!((found.count, found.peers.len()), (6, 2));
-    assert_eq!((found.start, found.end), (at(40.0), at(142.0)));
+    assert_eq!((found.start, found.end), (at(40.0), at(141.5)));
 }
 
 #[test]
@@ -185,7 +190,9 @@ fn a_host_that_fails_again_and_again_has_one_finding() {
     let found = only(finish(rule));
     assert_eq!(found.count, 15);
     assert!(
-        found.title.starts_with("10.2.0.1 was down 5 times"),
+        found
+            .title
+            .starts_with("10.2.0.1 answered none of 15 requests in 5 windows"),
         "{}",
         found.title
     );
@@ -210,7 +217,7 @@ fn many_hosts_that_were_down_without_a_call_failing_share_a_finding() {
     let found = only(finish(rule));
     assert_eq!((found.count, found.peers.len()), (21, 7));
     assert!(
-        found.title.starts_with("7 hosts were down"),
+        found.title.starts_with("21 requests to 7 hosts failed"),
         "{}",
         found.title
     );
@@ -241,4 +248,63 @@ fn silence_that_missing_packets_explain_is_no_failure() {
     let seen = || alive(&[10.0, 140.0]);
     check(seen(), &made, &["peer-outage warning probable 3"]);
     check(seen(), &made.map(Made::loss), &[]);
+}
+
+#[test]
+fn an_hour_in_which_nothing_was_asked_is_not_said_to_be_part_of_it() {
+    let found = only(findings(
+        alive(&[10.0, 3700.0]),
+        &pings(&[40.0, 50.0, 60.0]),
+    ));
+    assert_eq!((found.start, found.end), (at(40.0), at(91.5)));
+    assert_eq!(
+        found.title,
+        "10.2.0.1 answered none of 3 requests in a row within 51.5 s"
+    );
+    assert!(found.detail.contains("The next answer came 3608 s after"));
+}
+
+#[test]
+fn who_refuses_with_503_answers_and_is_not_said_to_be_down() {
+    let made = [refused(40.0), refused(50.0), refused(60.0)];
+    let found = only(findings(alive(&[10.0, 140.0]), &made));
+    assert_eq!(
+        found.title,
+        "10.2.0.1 refused 3 requests in a row with 503 within 20.0 s"
+    );
+    assert_eq!(found.end, at(60.02));
+    assert!(found.remediation.contains("is up and refuses"));
+    let mut mixed = pings(&[40.0, 70.0]);
+    mixed.push(refused(100.0));
+    let found = only(findings(alive(&[10.0, 140.0]), &mixed));
+    assert_eq!(
+        found.title,
+        "10.2.0.1 failed 3 requests in a row within 61.5 s"
+    );
+}
+
+#[test]
+fn whom_it_answered_meanwhile_is_told() {
+    let mut rule = alive(&[10.0, 140.0]);
+    let other = Peer::of(&crate::findings::testing::flow("10.1.0.9", "10.2.0.1"));
+    for second in [20.0, 60.0] {
+        rule.watched(other).expect("room").answers(seen(second));
+    }
+    let found = only(findings(rule, &pings(&[40.0, 70.0, 100.0])));
+    assert!(
+        found
+            .detail
+            .ends_with("It answered 10.1.0.9 meanwhile, frame 6000."),
+        "{}",
+        found.detail
+    );
+}
+
+#[test]
+fn a_host_that_answers_no_more_is_said_to_have_no_later_answer() {
+    let found = only(findings(alive(&[10.0]), &pings(&[40.0, 70.0, 100.0])));
+    assert_eq!(
+        found.title,
+        "10.2.0.1 answered none of 3 requests in a row within 91.5 s; no later answer"
+    );
 }
