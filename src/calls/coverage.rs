@@ -78,12 +78,13 @@ pub(super) struct Until {
 }
 
 impl Coverage {
-    /// Capture time goes on; whether it stepped.
-    pub(super) fn tick(&mut self, moment: &Moment) -> bool {
+    /// Capture time goes on; by how much it stepped, if it did.
+    pub(super) fn tick(&mut self, moment: &Moment) -> Option<Span> {
         self.first.get_or_insert(moment.now);
         let before = self.clock.elapsed();
-        let stepped = self.clock.tick(moment.now);
-        if stepped {
+        let jumped = moment.now.since(self.clock.now());
+        let stepped = self.clock.tick(moment.now).then_some(jumped);
+        if stepped.is_some() {
             self.stepped(moment.now);
         }
         let elapsed = self.clock.elapsed();

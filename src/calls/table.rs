@@ -92,12 +92,8 @@ impl Calls {
         out: &mut impl FnMut(Event<'_>),
         defects: &mut impl FnMut(Defect),
     ) {
-        if self.coverage.tick(moment) {
-            defects(Defect::new(
-                DefectKind::TimeStep,
-                moment.at,
-                "capture time steps (a clock was set, or files were joined): calls open across the step are not judged",
-            ));
+        if let Some(jumped) = self.coverage.tick(moment) {
+            defects(time_step(moment.at, jumped));
         }
         self.tell_changes(out);
         self.expire(out);
@@ -451,6 +447,20 @@ fn untracked(
         awaits: Span::default(),
     }));
 }
+
+/// Capture time jumped before a frame. Who saw nothing but the frames cannot know why.
+fn time_step(at: FrameRef, jumped: Span) -> Defect {
+    // Steps back may be many, and of as many lengths.
+    let Ok(seconds @ 1..) = u64::try_from(jumped.nanos() / 1_000_000_000) else {
+        return Defect::new(DefectKind::TimeStep, at, STEPPED_BACK);
+    };
+    Defect::new(DefectKind::TimeStep, at, STEPPED_AHEAD).with_number(seconds)
+}
+
+const STEPPED_AHEAD: &str = "time jumps by {} s between this frame and the one before: a clock was set, files were joined, or nothing was captured; \
+     calls open across that are not judged, but what had run out before";
+const STEPPED_BACK: &str = "time jumps back between this frame and the one before: a clock was set, or files were joined; calls open across that \
+     are not judged, but what had run out before";
 
 #[cfg(test)]
 mod tests {

@@ -109,8 +109,13 @@ pub enum Silence {
 /// capture cannot tell.
 pub fn silence(exchanged: &Exchanged<'_>, hop: &Hop) -> Option<Silence> {
     let request = hop.request?;
-    if is_unjudged(&exchanged.observed) || is_answered(exchanged, hop) {
+    if exchanged.observed.evicted || is_answered(exchanged, hop) {
         return None;
+    }
+    if exchanged.observed.time_step {
+        // Its timer had run out when the clock stepped, if its copies show that.
+        let is_over = hop.cancel.is_none() && ran_out_between_steps(exchanged.method, hop);
+        return is_over.then_some(Silence::RanOut);
     }
     // The last word counts: a copy sent after the last error may have arrived.
     let last_copy = hop.last_request.unwrap_or(request).time;
@@ -135,6 +140,15 @@ pub fn silence(exchanged: &Exchanged<'_>, hop: &Hop) -> Option<Silence> {
     }
 }
 
+/// Whether the copies of the request go to the end of 64*T1 and no step of the clock is between them. Only the usual T1
+/// counts: a span that a step has changed must not be taken for the whole of a shorter one.
+fn ran_out_between_steps(method: MethodKind, hop: &Hop) -> bool {
+    let span = repeated_for(hop).as_secs_f64();
+    let usual = TIMEOUT.as_secs_f64();
+    let is_whole = span >= TO_THE_END * usual && span <= 1.3 * usual;
+    is_whole && ran_out(Spacing::of_request(method), hop.requests, repeated_for(hop))
+}
+
 /// Whether nothing may be said that rests on what is absent: the exchange was not seen to its end.
 pub const fn is_unjudged(observed: &Observed) -> bool {
     observed.evicted || observed.time_step
@@ -142,7 +156,7 @@ pub const fn is_unjudged(observed: &Observed) -> bool {
 
 /// Whether the request of `hop` was answered there, or the answer came back between other sockets:
 /// from an element with several addresses, or past a load balancer that sees requests only.
-fn is_answered(exchanged: &Exchanged<'_>, hop: &Hop) -> bool {
+pub fn is_answered(exchanged: &Exchanged<'_>, hop: &Hop) -> bool {
     let is_same = |other: &&Hop| {
         other.vias == hop.vias
             && match (hop.request, other.request) {
@@ -494,7 +508,27 @@ mod tests {
             || Made::new("OPTIONS").hop("10.1.0.1", "10.2.0.1", |hop| hop.sent(0.0).again(&F[1..]));
         assert_eq!(made().silence(), Some(Silence::RanOut));
         assert_eq!(made().evicted().silence(), None);
-        assert_eq!(made().time_step().silence(), None);
+        let cut =
+            Made::new("OPTIONS").hop("10.1.0.1", "10.2.0.1", |hop| hop.sent(0.0).again(&F[1..5]));
+        assert_eq!(cut.clone().time_step().silence(), None);
+        let across = Made::new("OPTIONS").hop("10.1.0.1", "10.2.0.1", |hop| {
+            hop.sent(0.0).again(&F[1..5]).again(&[7200.0])
+        });
+        assert_eq!(across.time_step().silence(), None);
+        let short = Made::new("INVITE").hop("10.1.0.1", "10.2.0.1", |hop| {
+            hop.sent(0.0).again(&[0.25, 0.75, 1.75, 3.75, 7.75, 15.75])
+        });
+        assert_eq!(short.silence(), Some(Silence::RanOut));
+        assert_eq!(short.time_step().silence(), None);
+    }
+
+    #[test]
+    fn copies_to_the_end_before_a_step_of_the_clock_are_a_witness_all_the_same() {
+        let made =
+            || Made::new("OPTIONS").hop("10.1.0.1", "10.2.0.1", |hop| hop.sent(0.0).again(&F[1..]));
+        assert_eq!(made().time_step().silence(), Some(Silence::RanOut));
+        let late = made().hop("10.1.0.1", "10.2.0.9", |hop| hop.answer(200, 7200.0));
+        assert_eq!(late.time_step().silence(), None, "answered behind the step");
     }
 
     #[test]
