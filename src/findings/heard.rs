@@ -5,6 +5,8 @@
 //!
 //! Capped: [`crate::limits::Limits::host_pairs`]; of further pairs nothing is known.
 
+use std::net::IpAddr;
+
 use super::rule::Peer;
 use super::table::{Table, place};
 use crate::calls::{Exchanged, Hop};
@@ -56,6 +58,14 @@ impl Heard {
         self.ways.contains_key(&peer.reversed())
     }
 
+    /// Whom else the receiver of a pair's requests sent something to, at `time` or later.
+    pub fn sent_to_others(&self, peer: Peer, time: Timestamp) -> Option<IpAddr> {
+        let is_other = |way: &Peer| way.src == peer.dst && way.dst != peer.src;
+        let ways = self.ways.iter().filter(|(way, _)| is_other(way));
+        let later = ways.filter(|(_, last)| last.is_some_and(|last| last >= time));
+        later.map(|(way, _)| way.dst).min()
+    }
+
     /// Whether that was seen after `time`.
     pub fn is_answering_after(&self, peer: Peer, time: Timestamp) -> bool {
         let last = self.ways.get(&peer.reversed()).copied().flatten();
@@ -87,5 +97,11 @@ mod tests {
         let after =
             |second| heard.is_answering_after(Peer::of(&flow("10.0.0.1", "10.0.0.3")), at(second));
         assert_eq!([1.5, 2.5].map(after), [true, false]);
+        let others = |second| {
+            let peer = Peer::of(&flow("10.0.0.9", "10.0.0.3"));
+            heard.sent_to_others(peer, at(second))
+        };
+        let known = "10.0.0.1".parse().expect("an address");
+        assert_eq!([2.0, 2.5].map(others), [Some(known), None]);
     }
 }

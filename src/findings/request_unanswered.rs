@@ -9,9 +9,10 @@
 //! - RFC 3261 §17.1.1.2 (Timer B), §17.1.2.2 (Timer F), §8.2.6.1 (100)
 
 use std::cmp::Reverse;
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::grouping::{Groups, Said};
+use super::grouping::{Gathered, Groups, Said};
 use super::heard::Heard;
 use super::past::Past;
 use super::reading::{
@@ -36,6 +37,9 @@ const ONLY_TRYING: &str = "stuck-behind-100";
 /// A caller who gives up sooner may merely be impatient: gateways to the telephone network need
 /// some seconds, and paging of a mobile up to ten, before they can say that it rings.
 const PATIENCE: Span = Span::from_secs(15);
+
+/// Pairs of hosts of a finding whose receivers are looked for elsewhere.
+const LOOKED_AT: usize = 16;
 
 /// The rule.
 #[derive(Debug)]
@@ -183,7 +187,8 @@ impl Rule for RequestUnanswered {
             weigh(case, is_one_way)
         });
         groups.finish(&mut |key, gathered| {
-            let said = said(*key, gathered.count);
+            let elsewhere = key.one_way.then(|| elsewhere(heard, &gathered)).flatten();
+            let said = said(*key, gathered.count, elsewhere);
             out(gathered.finding(said));
         });
     }
@@ -257,6 +262,12 @@ fn is_one_packet(how: How, hop: &Hop) -> bool {
         How::OnlyTrying(Ended::TimedOut) => true,
         _ => false,
     }
+}
+
+/// A receiver that sent to somebody else after the first of these requests, and to whom.
+fn elsewhere(heard: &Heard, gathered: &Gathered) -> Option<(IpAddr, IpAddr)> {
+    let mut peers = gathered.peers.iter().take(LOOKED_AT);
+    peers.find_map(|(peer, _)| Some((peer.dst, heard.sent_to_others(*peer, gathered.start)?)))
 }
 
 /// Whether the tap may not show answers, or there are none any more. Who repeats to the end is a witness, if only the direction
@@ -362,18 +373,18 @@ fn qualifier(key: Key) -> String {
     all.join(",")
 }
 
-fn said(key: Key, count: u64) -> Said {
+fn said(key: Key, count: u64, elsewhere: Option<(IpAddr, IpAddr)>) -> Said {
     let requests = requests(key.method, count);
     let (verdict, title, detail, remediation) = match key.how {
         How::Never(silence) => (
             NEVER,
             format!("{requests} never answered"),
-            format!("{}{}", proof(silence), unseen(key)),
+            format!("{}{}", proof(silence), unseen(key, elsewhere)),
             FIX_NEVER,
         ),
         How::Arrived => (
             NEVER,
-            format!("{requests} arrived and never answered"),
+            format!("{requests} arrived and {} never answered", were(count)),
             "The receiver's TCP acknowledged the request, so that it arrived, and 64*T1 (32 s) went by without an answer."
                 .to_owned(),
             FIX_ARRIVED,
@@ -384,7 +395,7 @@ fn said(key: Key, count: u64) -> Said {
             format!(
                 "{} On the next hop an answer was seen.{}",
                 proof(silence),
-                unseen(key)
+                unseen(key, elsewhere)
             ),
             FIX_NOT_PASSED_ON,
         ),
@@ -423,6 +434,10 @@ fn said(key: Key, count: u64) -> Said {
     }
 }
 
+const fn were(count: u64) -> &'static str {
+    if count == 1 { "was" } else { "were" }
+}
+
 /// `1 INVITE`, `2 INVITEs`, `2 OPTIONS requests`.
 fn requests(method: MethodKind, count: u64) -> String {
     match (method, method.name()) {
@@ -443,7 +458,8 @@ const fn proof(silence: Silence) -> &'static str {
     match silence {
         Silence::Unreachable => "An ICMP error says that the request did not arrive.",
         Silence::RanOut => {
-            "The sender repeated the request until 64*T1 (32 s) were over, which it does only while no answer has reached it."
+            "The sender went on repeating the request up to the end of 64*T1 (32 s; the last copy is sent some seconds before), which it does only \
+             while no answer has reached it."
         }
         Silence::Stopped => {
             "The sender repeated the request at least twice and then gave up; 64*T1 (32 s) went by without an answer."
@@ -454,11 +470,16 @@ const fn proof(silence: Silence) -> &'static str {
     }
 }
 
-const fn unseen(key: Key) -> &'static str {
-    if key.one_way {
-        " Nothing from the receiver to the sender was seen in the whole capture: it is dead, or the tap shows one direction."
-    } else {
-        ""
+/// What is said where nothing came back this way.
+fn unseen(key: Key, elsewhere: Option<(IpAddr, IpAddr)>) -> String {
+    match elsewhere {
+        _ if !key.one_way => String::new(),
+        Some((receiver, other)) => format!(
+            " Nothing from the receiver to the sender was seen in the whole capture. But {receiver} sent SIP to {other} after the \
+             first of these requests, so that host is up: it does not answer this sender, or the tap does not show its answers."
+        ),
+        None => " Nothing from the receiver to the sender was seen in the whole capture: it did not answer, or the tap shows one direction."
+            .to_owned(),
     }
 }
 
@@ -490,6 +511,9 @@ fn raise(key: Key) -> Option<&'static str> {
 
 /// One case's evidence, by frame, with how long the capture went on.
 fn evidence(exchanged: &Exchanged<'_>, hop: &Hop) -> String {
+    if exchanged.observed.time_step {
+        return format!("{}; later the capture's time jumps", told(exchanged, hop));
+    }
     let went_on = exchanged.observed.until.since(time_of(hop));
     format!(
         "{}; the capture goes on until {} after the request",

@@ -241,7 +241,7 @@ fn a_request_that_tcp_acknowledged_arrived_and_is_not_said_to_be_kept_out() {
     );
     let rule = RequestUnanswered::new(&Limits::default());
     let found = only(findings(rule, std::slice::from_ref(&arrived)));
-    assert_eq!(found.title, "1 INVITE arrived and never answered");
+    assert_eq!(found.title, "1 INVITE arrived and was never answered");
     assert!(
         !found.remediation.contains("firewall"),
         "{}",
@@ -356,4 +356,26 @@ fn one_ringing_response_that_the_tap_may_have_missed_makes_nobody_silent() {
     // Nor is it one packet where nothing came at all.
     let never = sent("INVITE", |hop| hop.trying(1.1));
     assert_eq!(judged(&[never]), ["stuck-behind-100 warning probable 1"]);
+}
+
+#[test]
+fn a_receiver_that_sends_to_others_meanwhile_is_said_to_be_up() {
+    let other =
+        Made::new("OPTIONS").hop("10.1.0.7", "10.2.0.1", |hop| hop.sent(5.0).answer(200, 5.1));
+    let detail = |made: &[Made]| {
+        let rule = RequestUnanswered::new(&Limits::default());
+        only(findings(rule, made)).detail
+    };
+    let silent = sent("INVITE", |hop| hop.again(&A));
+    let told = detail(&[other, silent.clone()]);
+    assert!(
+        told.contains("10.2.0.1 sent SIP to 10.1.0.7 after the first of these requests"),
+        "{told}"
+    );
+    let alone = detail(&[silent]);
+    assert!(
+        alone.ends_with("or the tap shows one direction."),
+        "{alone}"
+    );
+    assert!(!alone.contains("dead") && !told.contains("dead"));
 }
