@@ -3,7 +3,8 @@
 //!
 //! In: exchanges. Out: one finding for each method, verdict and pair of hosts that matters. Each
 //! hop is judged for itself, and of hops in a row the last one: what is silent there makes all
-//! before it silent. An ACK has no answer; BYE is left to `one-sided-bye`.
+//! before it silent. An ACK has no answer; BYE is left to `one-sided-bye`. A request over UDP that was sent once is no
+//! witness; several in a row of a sender that repeats none are told as what they are (`once`).
 //!
 //! # References
 //! - RFC 3261 §17.1.1.2 (Timer B), §17.1.2.2 (Timer F), §8.2.6.1 (100)
@@ -27,6 +28,9 @@ use crate::calls::{Exchanged, Hop};
 use crate::limits::Limits;
 use crate::sip::MethodKind;
 use crate::units::{Span, Timestamp};
+use once::{Held, Rows, is_lone};
+
+mod once;
 
 /// The rule's name.
 pub const NAME: &str = "request-unanswered";
@@ -49,6 +53,8 @@ pub struct RequestUnanswered {
     pairs: usize,
     /// INVITEs by pair of hosts.
     ways: Table<Peer, Way>,
+    /// Requests that are sent once.
+    once: Rows,
     groups: Groups<Case>,
 }
 
@@ -80,6 +86,8 @@ enum How {
     Never(Silence),
     /// TCP acknowledged it, and still no answer came.
     Arrived,
+    /// Each was sent once, and none of several in a row got an answer that was seen.
+    Once,
     /// The next hop answered, and the answer did not come back on this one.
     NotPassedOn(Silence),
     OnlyTrying(Ended),
@@ -117,7 +125,37 @@ impl RequestUnanswered {
             past: Arc::default(),
             pairs: limits.host_pairs,
             ways: Table::default(),
+            once: Rows::new(limits.host_pairs),
             groups: Groups::new(limits),
+        }
+    }
+}
+
+impl RequestUnanswered {
+    /// Takes a request that was sent once and that nothing answered.
+    fn lone(&mut self, exchanged: &Exchanged<'_>, hop: &Hop) {
+        let peer = Peer::of(&hop.flow);
+        let held = Held {
+            case: Case {
+                method: exchanged.method,
+                how: How::Once,
+                loss: false,
+                cut: false,
+                passing: false,
+                one_packet: false,
+            },
+            time: time_of(hop),
+            call: call_ref(exchanged, [hop], self.text_bytes),
+            evidence: evidence(exchanged, hop),
+        };
+        for held in self.once.lone(peer, held) {
+            let Held {
+                case,
+                time,
+                call,
+                evidence,
+            } = held;
+            self.groups.add(case, peer, time, || call, || evidence);
         }
     }
 }
@@ -138,6 +176,11 @@ impl Rule for RequestUnanswered {
             {
                 way.count += 1;
                 way.passing = way.passing.max(passed_on(hop));
+            }
+            self.once.see(exchanged, hop);
+            if is_lone(exchanged, hop) && next(exchanged, hop).is_none() {
+                self.lone(exchanged, hop);
+                continue;
             }
             let Some(how) = judge(exchanged, hop) else {
                 continue;
@@ -168,9 +211,16 @@ impl Rule for RequestUnanswered {
     }
 
     fn finish(&mut self, end: &End, out: &mut dyn FnMut(Finding)) {
-        let (heard, ways) = (&self.past.heard, &self.ways);
+        let (heard, ways, once) = (&self.past.heard, &self.ways, &self.once);
         let mut groups = self.groups.regroup(|case, peer, count, since| {
             let is_one_way = is_one_way(heard, *case, peer, since);
+            if case.how == How::Once {
+                let is_proof =
+                    once.has_answered(peer, case.method) && heard.is_answering_after(peer, since);
+                // Of a sender that repeats, one that was not repeated was answered.
+                let is_told = !once.is_repeating(peer, case.method);
+                return is_told.then(|| weigh_once(*case, is_one_way, is_proof));
+            }
             // One among others of the capture is one silent target; several with none between them
             // that was answered are more.
             let way = ways.get(&peer).copied().unwrap_or_default();
@@ -314,13 +364,17 @@ fn weigh(case: Case, is_one_way: bool) -> Option<Key> {
         How::Never(Silence::RanOut) | How::NotPassedOn(Silence::RanOut) => {
             (suffers, Confidence::Confirmed)
         }
-        How::Never(_) | How::Arrived | How::NotPassedOn(_) if is_lowered => return None,
+        How::Never(_) | How::Arrived | How::Once | How::NotPassedOn(_) if is_lowered => {
+            return None;
+        }
         // TCP acknowledges at once, and repeats what is not acknowledged. Where that was not seen, and the receiver
         // answered others later, the tap misses what comes from there.
         How::Never(Silence::Waited) | How::NotPassedOn(Silence::Waited) => {
             (Severity::Info, Confidence::Probable)
         }
-        How::Never(_) | How::Arrived | How::NotPassedOn(_) => (lesser, Confidence::Probable),
+        How::Never(_) | How::Arrived | How::Once | How::NotPassedOn(_) => {
+            (lesser, Confidence::Probable)
+        }
         How::OnlyTrying(_) if case.loss => return None,
         // The element passes other calls on: one target of many is silent.
         How::OnlyTrying(_) if case.passing => (Severity::Info, Confidence::Probable),
@@ -344,6 +398,26 @@ fn weigh(case: Case, is_one_way: bool) -> Option<Key> {
     })
 }
 
+/// How bad, and how sure, where each was sent once: others that were answered before or after show that the tap sees
+/// answers, and that this sender gets them.
+fn weigh_once(case: Case, is_one_way: bool, is_proof: bool) -> Key {
+    let (severity, confidence) = match (is_proof, is_one_way) {
+        (true, _) => (Severity::Warning, Confidence::Probable),
+        (false, false) => (Severity::Info, Confidence::Probable),
+        (false, true) => (Severity::Info, Confidence::Inconclusive),
+    };
+    Key {
+        severity: Reverse(severity),
+        method: case.method,
+        how: case.how,
+        confidence,
+        loss: false,
+        one_way: is_one_way,
+        cut: false,
+        passing: false,
+    }
+}
+
 fn qualifier(key: Key) -> String {
     let how = match key.how {
         How::Never(silence) | How::NotPassedOn(silence) => match silence {
@@ -353,6 +427,7 @@ fn qualifier(key: Key) -> String {
             Silence::Waited => Some("no-repeats"),
         },
         How::Arrived => Some("no-repeats"),
+        How::Once => Some("sent-once"),
         How::OnlyTrying(Ended::Cancelled) => Some("cancelled"),
         How::OnlyTrying(Ended::TimedOut) => Some("timed-out"),
         How::OnlyTrying(Ended::Never) => None,
@@ -388,6 +463,21 @@ fn said(key: Key, count: u64, elsewhere: Option<(IpAddr, IpAddr)>) -> Said {
             "The receiver's TCP acknowledged the request, so that it arrived, and 64*T1 (32 s) went by without an answer."
                 .to_owned(),
             FIX_ARRIVED,
+        ),
+        How::Once => (
+            NEVER,
+            format!("{requests} sent once each, and no answer was seen"),
+            format!(
+                "This sender repeats none of them, so it is no witness: three or more in a row went out, and within 64*T1 (32 s) of \
+                 each nothing that answers it was captured.{}{}",
+                if key.severity.0 == Severity::Warning {
+                    " Others of the same method were answered on this way, and later something came back on it."
+                } else {
+                    ""
+                },
+                unseen(key, elsewhere)
+            ),
+            FIX_NEVER,
         ),
         How::NotPassedOn(silence) => (
             NEVER,
@@ -549,7 +639,8 @@ static TOPICS: &[Topic] = &[
                     "A request with no response at all on the last hop where it was seen. Over UDP the sender is the witness: it \
                      repeats the request until 64*T1 (32 s; Timers B and F) are over, and would have stopped at an answer. A request \
                      over UDP that was sent once or twice proves nothing and is not counted: its sender may have had an answer, or \
-                     not wanted one. Over TCP, TLS, WebSocket and SCTP 64*T1 must pass. ACK has no answer; BYE belongs to \
+                     not wanted one. But where a sender repeats no request of a method (a monitor's OPTIONS), three or more in a row, \
+                     10 s and more from first to last, that nothing answered are told as sent-once. Over TCP, TLS, WebSocket and SCTP 64*T1 must pass. ACK has no answer; BYE belongs to \
                      one-sided-bye. Requests without an answer are told by method.",
                 ),
                 (
@@ -572,7 +663,8 @@ static TOPICS: &[Topic] = &[
                      where later ones were answered, or the capture ends before another copy was due: capture-ends). \
                      Its qualifier lowers it: capture-loss, one-way (nothing was ever seen from the receiver to the sender), \
                      few-copies (three copies or more, then the sender gave up), no-repeats (a reliable transport; information, unless TCP acknowledged the request at once: arrived). With one of the last two, \
-                     nothing is said where packets are missing, or nothing came from the receiver after the request. arrived: TCP acknowledged the request. answered-beyond: \
+                     nothing is said where packets are missing, or nothing came from the receiver after the request. sent-once: a warning where others of the \
+                     method were answered and something came back later; information where not; inconclusive with one-way. INVITE is left out. arrived: TCP acknowledged the request. answered-beyond: \
                      the next hop shows an answer that did not come back on this one.",
                 ),
                 ("What to do", FIX_NEVER),

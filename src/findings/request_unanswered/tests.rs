@@ -78,6 +78,75 @@ fn a_single_request_over_udp_is_not_counted() {
     check(&[alive(), sent("OPTIONS", |hop| hop.again(&[1.5]))], &[]);
 }
 
+/// Pings that are sent once, of which those of `answered` are answered.
+fn pings(count: u32, answered: impl Fn(u32) -> bool) -> Vec<Made> {
+    let ping = |no: u32| {
+        let second = 30.0 * f64::from(no);
+        Made::new("OPTIONS")
+            .call(&format!("ping{no}"))
+            .hop("10.1.0.1", "10.2.0.1", |hop| {
+                let hop = hop.sent(second);
+                if answered(no) {
+                    hop.answer(200, second + 0.1)
+                } else {
+                    hop
+                }
+            })
+    };
+    (0..count).map(ping).collect()
+}
+
+#[test]
+fn pings_that_are_sent_once_are_told_where_three_in_a_row_stay_without_answer() {
+    check(
+        &pings(12, |no| !(4..8).contains(&no)),
+        &["never-answered(sent-once) warning probable 4"],
+    );
+    check(&pings(12, |no| no % 3 == 0), &[]);
+    check(
+        &pings(8, |no| no < 4),
+        &["never-answered(sent-once) info probable 4"],
+    );
+    check(
+        &pings(10, |_| false),
+        &["never-answered(sent-once,one-way) info inconclusive 10"],
+    );
+    let found = only(findings(
+        RequestUnanswered::new(&Limits::default()),
+        &pings(12, |no| !(4..8).contains(&no)),
+    ));
+    assert_eq!(
+        found.title,
+        "4 OPTIONS requests sent once each, and no answer was seen"
+    );
+    assert_eq!(found.calls.len(), 4);
+}
+
+#[test]
+fn a_sender_that_repeats_and_did_not_had_its_answer() {
+    let mut made = pings(12, |no| !(4..8).contains(&no));
+    made.push(sent("OPTIONS", |hop| hop.again(&E[..1]).answer(200, 2.0)));
+    check(&made, &[]);
+    let other = sent("REGISTER", |hop| hop.again(&E[..1]).answer(200, 2.0));
+    let mut made = pings(12, |no| !(4..8).contains(&no));
+    made.push(other);
+    check(&made, &["never-answered(sent-once) warning probable 4"]);
+}
+
+#[test]
+fn what_is_sent_once_says_nothing_of_one_moment_of_loss_or_of_calls() {
+    let burst: Vec<_> = (0..5).map(|_| sent("OPTIONS", |hop| hop)).collect();
+    check(&burst, &[]);
+    let lossy: Vec<_> = pings(10, |_| false).into_iter().map(Made::loss).collect();
+    check(&lossy, &[]);
+    let calls: Vec<_> = (0..10)
+        .map(|no| {
+            Made::new("INVITE").hop("10.1.0.1", "10.2.0.1", |hop| hop.sent(30.0 * f64::from(no)))
+        })
+        .collect();
+    check(&calls, &[]);
+}
+
 #[test]
 fn a_capture_that_ends_before_the_timer_says_nothing() {
     check(
