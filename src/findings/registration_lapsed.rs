@@ -44,6 +44,9 @@ const PATIENCE: Span = Span::from_secs(240);
 /// Without any exchange for so long time may have stepped, and nobody has lapsed by it.
 const STEP: Span = Span::from_secs(3600);
 
+/// Of what a registrar gets, one request in so long shows that the tap sees the way to it.
+const SIGN: Span = Span::from_secs(10);
+
 /// Bytes kept of an address.
 const ADDRESS: usize = 128;
 
@@ -58,8 +61,7 @@ pub struct RegistrationLapsed {
     bindings: Table<u64, Binding>,
     /// When to look at which address next.
     due: BTreeSet<(Timestamp, u64)>,
-    /// When each registrar was last seen to get a request.
-    registrars: Table<IpAddr, Option<Timestamp>>,
+    registrars: Table<IpAddr, Registrar>,
     groups: Groups<Key>,
     given_up: u64,
 }
@@ -73,8 +75,17 @@ enum Event {
     Failed(u64, Box<str>),
     /// A call to the address was refused as if nobody were registered.
     Refused(u64, Box<str>),
-    /// A registrar is still seen.
-    Seen(IpAddr),
+    /// A registrar is still seen to get requests: its address, and who sent one.
+    Seen(IpAddr, IpAddr),
+}
+
+/// A host that registrations are sent to.
+#[derive(Debug, Default)]
+struct Registrar {
+    /// The last request to it that waits for its turn, or had it.
+    told: Option<Timestamp>,
+    /// The last that had its turn, and its sender.
+    seen: Option<(Timestamp, IpAddr)>,
 }
 
 #[derive(Debug)]
@@ -139,10 +150,10 @@ impl RegistrationLapsed {
             self.now = Some(time);
         }
         self.now = self.now.max(Some(time));
-        if let Event::Seen(registrar) = &event
-            && let Some(seen) = place(&mut self.registrars, *registrar, self.hosts)
+        if let Event::Seen(registrar, sender) = &event
+            && let Some(registrar) = place(&mut self.registrars, *registrar, self.hosts)
         {
-            *seen = Some(time).max(*seen);
+            registrar.seen = Some((time, *sender)).max(registrar.seen);
         }
         self.pass(time);
         match event {
@@ -168,7 +179,7 @@ impl RegistrationLapsed {
                     binding.refused.get_or_insert(what);
                 }
             }
-            Event::Seen(_) => {}
+            Event::Seen(..) => {}
         }
     }
 
@@ -237,13 +248,12 @@ impl RegistrationLapsed {
             refused,
             ..
         } = binding;
-        let is_seen = again.is_some()
-            || self
-                .registrars
-                .get(&grant.peer.dst)
-                .is_some_and(|seen| *seen > Some(expires));
-        if !is_seen {
-            // Nobody registers there any more, or this tap does not show it.
+        let registrar = self.registrars.get(&grant.peer.dst);
+        let sign = registrar
+            .and_then(|registrar| registrar.seen)
+            .filter(|(time, _)| *time > expires);
+        if again.is_none() && sign.is_none() {
+            // Nobody sends anything there any more, or this tap does not show it.
             return;
         }
         let key = weigh(failed.is_some(), refused.is_some(), grant.loss);
@@ -263,6 +273,12 @@ impl RegistrationLapsed {
                     readable(time.since(expires))
                 )
             }),
+            sign.filter(|_| again.is_none()).map(|(time, sender)| {
+                format!(
+                    "the registrar's host got a request of {sender} {} after it had run out",
+                    readable(time.since(expires))
+                )
+            }),
         ];
         for part in more.into_iter().flatten() {
             evidence.push_str("; ");
@@ -279,19 +295,28 @@ impl Rule for RegistrationLapsed {
     }
 
     fn exchanged(&mut self, exchanged: &Exchanged<'_>) {
-        let Some((time, event)) = event(exchanged, self.text_bytes) else {
-            return;
-        };
         let mut due = Vec::new();
         let mut take = |time, event| due.push((time, event));
-        if exchanged.method == MethodKind::Register
-            && let Some(hop) = exchanged.counting()
-            && hop.request.is_some()
-        {
-            let seen = Event::Seen(hop.flow.dst.addr);
-            self.events.push(time_of(hop), seen, &mut take);
+        for hop in exchanged.hops.iter().filter(|hop| hop.request.is_some()) {
+            let (host, sender) = (hop.flow.dst.addr, hop.flow.src.addr);
+            let time = time_of(hop);
+            let registrar = if exchanged.method == MethodKind::Register {
+                place(&mut self.registrars, host, self.hosts)
+            } else {
+                self.registrars.get_mut(&host)
+            };
+            if let Some(registrar) = registrar
+                && registrar
+                    .told
+                    .is_none_or(|told| time.since(told).nanos().saturating_abs() >= SIGN.nanos())
+            {
+                registrar.told = Some(time);
+                self.events.push(time, Event::Seen(host, sender), &mut take);
+            }
         }
-        self.events.push(time, event, &mut take);
+        if let Some((time, event)) = event(exchanged, self.text_bytes) {
+            self.events.push(time, event, &mut take);
+        }
         for (time, event) in due {
             self.event(time, event);
         }
@@ -459,7 +484,7 @@ static TOPICS: &[Topic] = &[
                 (
                     "What it sees",
                     "The seconds that a 2xx to REGISTER grants for an address of record, and no further 2xx for it by anybody until these and \
-                     32 s more have gone by, while the capture goes on and the registrar is seen to get requests. Removals, and \
+                     32 s more have gone by, while the capture goes on and the registrar's host is seen to get requests, of any method and from anybody. Removals, and \
                      grants that do not say how long, are let go. Calls to the address that get 404, 410 or 480 within ten minutes, and \
                      a registration that comes late, are told with it.",
                 ),
@@ -557,7 +582,8 @@ mod tests {
         let evidence = found.evidence.expect("evidence");
         assert_eq!(
             evidence,
-            "bob@example.net granted for 600 s: 200 in frame 1010"
+            "bob@example.net granted for 600 s: 200 in frame 1010; the registrar's host got a request of 10.1.0.1 \
+             1190 s after it had run out"
         );
     }
 
@@ -668,6 +694,30 @@ mod tests {
             &with_others(vec![register(BOB, 10.0, 200, 600).loss()]),
             &["not-refreshed(capture-loss) info inconclusive 1"],
         );
+    }
+
+    #[test]
+    fn any_request_to_the_registrar_shows_that_the_tap_still_sees_it() {
+        let ping = |seconds: f64, dst: &str| {
+            Made::new("OPTIONS").hop("10.3.0.1", dst, |hop| {
+                hop.sent(seconds).answer(200, seconds + 0.1)
+            })
+        };
+        let pings = |dst: &str| -> Vec<Made> {
+            let mut made = vec![register(BOB, 10.0, 200, 600)];
+            made.extend((1..700).map(|no| ping(50.0 * f64::from(no), dst)));
+            made
+        };
+        let found = only(findings(
+            RegistrationLapsed::new(&Limits::default()),
+            &pings("10.2.0.1"),
+        ));
+        let evidence = found.evidence.expect("evidence");
+        assert!(
+            evidence.contains("the registrar's host got a request of 10.3.0.1"),
+            "{evidence}"
+        );
+        check(&pings("10.2.0.9"), &[]);
     }
 
     #[test]
