@@ -173,6 +173,26 @@ pub struct Note {
 /// The longest that a response waits for a [`Note`].
 pub const PATIENCE: Span = Span::from_secs(45);
 
+/// A copy of a 2xx that comes so long after its ACK did not cross it (DOMAIN C.5).
+pub(crate) const CROSSED: Span = Span::from_secs(1);
+
+/// How long after a response the next copy of it would have been seen that did not cross its ACK, which came
+/// `after` it. Copies come after T1, doubling up to T2 (RFC 3261 §13.3.1.4).
+pub(crate) fn heeded(after: Span) -> Span {
+    let first = Span::from_millis(1700);
+    let later = Span::from_nanos(
+        after
+            .nanos()
+            .saturating_add(Span::from_millis(5200).nanos()),
+    );
+    let is_before_copies = after < Span::from_millis(400);
+    if is_before_copies {
+        first
+    } else {
+        later.min(PATIENCE)
+    }
+}
+
 /// What later messages add to a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Context {
@@ -182,6 +202,9 @@ pub enum Context {
         ack: FrameRef,
         /// From the response to the ACK.
         after: Span,
+        /// A copy of the 2xx that came so long after the ACK that it shows that the ACK did not reach the callee,
+        /// or did not satisfy it.
+        again: Option<FrameRef>,
     },
     /// The sender of the request tried again.
     Retried(Retry),

@@ -32,8 +32,10 @@ use super::hops::Hops;
 use super::mark::Mark;
 use super::timers::Timers;
 use super::transaction::{Answer, Cancel, Exchange, Kept, Transaction, Untried};
-use super::{Event, PATIENCE, ResponseSeen, Seen, Serial, Sighted, Totals};
-use super::{can_be_challenged, key};
+use super::{
+    Event, Note, PATIENCE, ResponseSeen, Seen, Serial, Sighted, Totals, can_be_challenged, heeded,
+    key,
+};
 use crate::limits::Limits;
 use crate::sip::{Message, Method, MethodKind, Name};
 use crate::units::{FrameRef, Span, StatusCode};
@@ -364,8 +366,14 @@ impl Call {
                 let to_tag = key::tag(seen.message.to_tag());
                 let answered = self.answer(seen, hopped, to_tag, around);
                 if is_first {
-                    response.context = answered;
-                    response.awaits = answered.map_or(PATIENCE, |_| Span::default());
+                    response.context = answered.map(|(_, context)| context);
+                    response.awaits = answered.map_or(PATIENCE, |_| heeded(Span::default()));
+                } else if let Some((serial, context)) = answered {
+                    out(Event::Note(Note {
+                        serial,
+                        context: Some(context),
+                        settled: true,
+                    }));
                 }
             }
             let index = self.transactions.get(transaction).map(|hop| hop.exchange);

@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::context::{self, Told, Unneeded};
-use crate::calls::{Context, Note, PATIENCE, ResponseSeen, Serial};
+use crate::calls::{Context, Note, PATIENCE, ResponseSeen, Serial, heeded};
 use crate::limits::Limits;
 use crate::stir::Cause;
 use crate::units::{Flow, FrameRef, Span, StatusCode, Timestamp};
@@ -228,10 +228,16 @@ impl Annotator {
         else {
             return;
         };
+        if waiting.settled {
+            return;
+        }
         if note.context.is_some() {
             waiting.late = note.context;
             // Something came; what becomes of it is waited for.
-            waiting.patience = PATIENCE;
+            waiting.patience = match note.context {
+                Some(Context::Acknowledged { after, .. }) => heeded(after),
+                _ => PATIENCE,
+            };
         }
         waiting.settled |= note.settled;
     }

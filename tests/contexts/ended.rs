@@ -1,6 +1,6 @@
 //! 487, 481, 491 and 482: what of the call itself is behind a refusal.
 
-use super::{PROXY, TWO, check, check_remediation, is_unneeded};
+use super::{Analysed, Ladder, PROXY, TWO, check, check_remediation, is_unneeded};
 
 fn cancelled(ring: &str, reason: &str) -> String {
     format!(
@@ -525,4 +525,33 @@ end 60
     ]
     .concat();
     assert!(!is_unneeded(TWO, &call, "gone"));
+}
+
+#[test]
+fn a_200_that_is_sent_again_a_second_after_its_ack_is_not_called_done() {
+    let call = |copies: &str| {
+        format!(
+            "
+call c1
+  0.0 alice -> bob INVITE as invite
+  0.1 alice <- bob 200 as ok
+  0.15 alice -> bob ACK as ack
+  repeat ok {copies}
+end 60
+"
+        )
+    };
+    let unheard = call("0.5 1.5 3.5");
+    let ladder = Ladder::of(&[TWO, &unheard].concat());
+    let analysed = Analysed::of(&ladder);
+    let found = analysed.response(ladder.frame("ok"));
+    let copy = ladder.frame("ok") + 3;
+    let expected = format!(
+        "ACK in frame {} after 50 ms, yet the response was sent again in frame {copy}",
+        ladder.frame("ack")
+    );
+    assert_eq!(found.context, expected);
+    assert!(!is_unneeded(TWO, &unheard, "ok"));
+    // A copy that crossed the ACK says nothing.
+    assert!(is_unneeded(TWO, &call("0.5"), "ok"));
 }

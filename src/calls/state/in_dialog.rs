@@ -2,7 +2,7 @@
 
 use super::super::dialog::{Ack, Answered, Bye, Leg, Side, passes};
 use super::super::transaction::{Cancel, Exchange, Transaction};
-use super::super::{Context, Event, Note, Seen, Sighted, key};
+use super::super::{CROSSED, Context, Event, Note, Seen, Serial, Sighted, key};
 use super::described::is_bare;
 use super::hop::short;
 use super::session::Ongoing;
@@ -223,11 +223,16 @@ impl Call {
                 if !leg.told && passes(ack, leg) {
                     leg.told = true;
                     let after = now.time.since(leg.first().time);
-                    let context = Some(Context::Acknowledged { ack: now.at, after });
+                    let context = Some(Context::Acknowledged {
+                        ack: now.at,
+                        after,
+                        again: None,
+                    });
+                    // A copy may show yet that it did not help.
                     out(Event::Note(Note {
                         serial: leg.serial,
                         context,
-                        settled: true,
+                        settled: false,
                     }));
                 }
             }
@@ -272,14 +277,14 @@ impl Call {
         self.touch(exchange, around.elapsed);
     }
 
-    /// Takes a copy of a 2xx to INVITE; what is known of its ACK already, if it came first.
+    /// Takes a copy of a 2xx to INVITE; what is known of its ACK already, and of which response.
     pub(super) fn answer(
         &mut self,
         seen: &Sighted<'_>,
         hop: &Hopped,
         to_tag: u64,
         around: &mut Surroundings<'_>,
-    ) -> Option<Context> {
+    ) -> Option<(Serial, Context)> {
         let Hopped {
             flow,
             invite,
@@ -310,7 +315,21 @@ impl Call {
                 around.timers.learn(flow.dst, times);
             }
             around.hops.saw_repeat(flow.dst, self.digest);
-            return None;
+            if !leg.told {
+                return None;
+            }
+            let leg = dialog.legs.iter().find(|leg| leg.flow == flow)?;
+            let ack = self
+                .acks
+                .iter()
+                .find(|ack| dialog.is_exact(ack) && passes(ack, leg))?;
+            let context = Context::Acknowledged {
+                ack: ack.seen.at,
+                after: ack.seen.time.since(leg.first().time),
+                again: Some(now.at),
+            };
+            let is_late = now.time.since(ack.seen.time) > CROSSED;
+            return is_late.then_some((leg.serial, context));
         }
         if dialog.legs.len() >= around.limits.dialogs_per_call {
             return None;
@@ -353,10 +372,12 @@ impl Call {
         if let Some(leg) = dialog.legs.last_mut() {
             leg.told = true;
         }
-        Some(Context::Acknowledged {
+        let context = Context::Acknowledged {
             ack: early.seen.at,
             after: early.seen.time.since(now.time),
-        })
+            again: None,
+        };
+        Some((around.serial, context))
     }
 
     /// A copy of the INVITE came; where its 2xx has been seen, that did not reach the caller yet.

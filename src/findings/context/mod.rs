@@ -120,10 +120,16 @@ pub(super) fn compose(
         return unneeded;
     }
     let mut unneeded = told.unneeded;
-    if let Some(Context::Acknowledged { ack, after }) = late {
+    if let Some(Context::Acknowledged { ack, after, again }) = late {
         let frame = named(*ack);
         words.part(format_args!("ACK in {frame} after {}", Readable(*after)));
-        unneeded = Some(Unneeded::Acknowledged);
+        match again {
+            Some(copy) => words.more(format_args!(
+                ", yet the response was sent again in {}",
+                named(*copy)
+            )),
+            None => unneeded = Some(Unneeded::Acknowledged),
+        }
     }
     add(&mut words, facts);
     if let Some(Context::Retried(retry)) = late {

@@ -5,7 +5,7 @@
 pub enum Unneeded {
     /// It is another copy; what to do stands at the first.
     Repeats,
-    /// The 2xx to INVITE was acknowledged.
+    /// The 2xx to INVITE was acknowledged, and not sent again after that.
     Acknowledged,
     /// The challenge was answered, and the credentials taken.
     CredentialsTaken,
