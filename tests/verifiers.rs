@@ -85,7 +85,7 @@ fn verstat_failed_in_the_invite_sent_on_is_judged_as_it_came_to_the_verifier() {
     assert_eq!(
         told(&report, "soft-identity-failure"),
         [(
-            "1 call whose identity did not verify, and which went on (verstat=TN-Validation-Failed): orig-mismatch".to_owned(),
+            "1 call that went on although a verifier reported verstat=TN-Validation-Failed: orig-mismatch".to_owned(),
             "orig-mismatch".to_owned(),
             "verstat".to_owned()
         )]
@@ -115,7 +115,7 @@ fn no_validation_is_a_failure_of_signed_calls_only_and_a_passed_one_of_none() {
     assert_eq!(found.len(), 1);
     assert_eq!(
         found[0].0,
-        "1 call whose identity was not validated, and which went on (verstat=No-TN-Validation): unexplained"
+        "1 call that went on although the verifier had validated nothing (verstat=No-TN-Validation): unexplained"
     );
 }
 
@@ -139,8 +139,9 @@ fn a_verifier_that_cannot_be_seen_says_failed_and_nothing_is_guessed() {
 #[test]
 fn a_reason_of_stir_or_its_older_form_counts_in_every_response_but_100() {
     let signer = Signer::new(X5U);
-    let went_on = "1 call whose identity did not verify, and which went on with 438: orig-mismatch";
-    let ended = "1 call whose identity did not verify, and which ended with another code with 438: orig-mismatch";
+    let went_on = "1 call that went on although a verifier reported 438: orig-mismatch";
+    let ended =
+        "1 call of which a verifier reported 438, and which ended with another code: orig-mismatch";
     for (code, reason, expected) in [
         (
             "183",

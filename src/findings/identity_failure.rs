@@ -55,18 +55,24 @@ impl IdentityFailure {
     fn said(&self, key: Key, gathered: &Gathered) -> Said {
         let Key { code, cause, .. } = key;
         let calls = counted(gathered.count, "call", "calls");
-        let refused = match () {
+        let reported = key.verstat.map_or_else(|| code.to_string(), str::to_owned);
+        let title = match () {
             () if key.verstat.is_some_and(|said| said.contains("No-TN")) => {
-                "whose identity was not validated, and which went on"
+                format!(
+                    "{calls} that went on although the verifier had validated nothing ({reported})"
+                )
             }
-            () if key.went_on => "whose identity did not verify, and which went on",
-            () if self.soft => "whose identity did not verify, and which ended with another code",
-            () if gathered.count == 1 => "refused for its identity",
-            () => "refused for their identity",
+            () if key.went_on => {
+                format!("{calls} that went on although a verifier reported {reported}")
+            }
+            () if self.soft => format!(
+                "{calls} of which a verifier reported {reported}, and which ended with another code"
+            ),
+            () if gathered.count == 1 => {
+                format!("{calls} refused for its identity with {reported}")
+            }
+            () => format!("{calls} refused for their identity with {reported}"),
         };
-        let with = key
-            .verstat
-            .map_or_else(|| format!("with {code}"), |said| format!("({said})"));
         let what = cause.map_or_else(String::new, |(id, _)| format!(": {}", id.name()));
         let confidence = match cause.and_then(|(_, grade)| grade) {
             Some(Grade::Proven) => Confidence::Confirmed,
@@ -95,7 +101,7 @@ impl IdentityFailure {
                 "give the signers' certificates with --certs, and ask the verifier for its log of these calls (by origid)",
             ),
             cause: cause.map(|(id, _)| id.name()),
-            title: format!("{calls} {refused} {with}{what}"),
+            title: format!("{title}{what}"),
             detail: cause.map_or_else(
                 || "The INVITE was not captured, so nothing can be compared.".to_owned(),
                 |(id, _)| format!("{}{grade}", id.summary()),

@@ -433,7 +433,6 @@ static TOPICS: &[Topic] = &[Topic {
                 "All calls by this host fail meanwhile; the window is what to look for in its log and in the network's.",
             ),
             ("What to do", FIX),
-            ("Where all were refused with 503", FIX_REFUSED),
         ],
     },
 }];

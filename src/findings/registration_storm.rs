@@ -26,7 +26,7 @@ use super::reading::{
 };
 use super::rule::{
     CallRef, Confidence, End, Explanation, Finding, Peer, PeerCounts, Rule, Severity, Topic,
-    counted, readable,
+    counted, frames_named, readable,
 };
 use super::table::{Set, Table};
 use super::watched::Watched;
@@ -422,9 +422,9 @@ fn first_of(calls: &[CallRef]) -> String {
     calls.first().map_or_else(String::new, |call| {
         let frames: Vec<_> = call.named_frames().collect();
         format!(
-            "the first of it: Call-ID {}, frames {}",
+            "the first of it: Call-ID {}, {}",
             String::from_utf8_lossy(&call.call_id),
-            frames.join(", ")
+            frames_named(&frames, ", ")
         )
     })
 }

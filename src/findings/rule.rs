@@ -340,6 +340,15 @@ impl fmt::Display for Readable {
     }
 }
 
+/// `frame 5`, `frames 5, 7`; nothing where there is none.
+pub fn frames_named(frames: &[String], between: &str) -> String {
+    match frames {
+        [] => String::new(),
+        [one] => format!("frame {one}"),
+        more => format!("frames {}", more.join(between)),
+    }
+}
+
 /// `1 call`, `2 calls`.
 pub fn counted(count: u64, one: &str, many: &str) -> String {
     if count == 1 {

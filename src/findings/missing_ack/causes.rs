@@ -61,7 +61,7 @@ kinds! {
         "The host of Contact lies in a private range (RFC 1918, RFC 6598, RFC 3927, RFC 4193) and the packet's source is \
          public; or it is a loopback address or 0.0.0.0, which mean another machine to everybody, and the packet came from \
          the network. No Record-Route leads to the callee: the ACK is addressed to where the caller's side cannot send it.",
-        "Give the callee its public address to announce (external address, fix_nated_contact, outbound, SBC), and switch \
+        "Make the callee announce an address that the caller's side can reach (external address, fix_nated_contact, outbound, SBC), and switch \
          off a half-working ALG in its router.";
     /// The answer went to the port in Via.
     NoRport, "no-rport",
@@ -128,7 +128,7 @@ kinds! {
          port.";
     /// The callee is gone.
     CalleeRestarted, "callee-restarted",
-        "The callee answered and was gone.",
+        "The callee answered, and nothing that was sent to it after that was answered.",
         "One or two copies of the 2xx, then ICMP errors from its socket, or requests to it that nobody answers.",
         "Look for a crash or restart of the callee at that time.";
     /// A name as Contact.

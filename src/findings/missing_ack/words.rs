@@ -158,7 +158,7 @@ pub(super) fn of(decision: &Decision, path_open: bool, count: u64) -> Words {
             raise: None,
         },
         Verdict::CancelCrossed200 => Words {
-            title: format!("{calls}: the caller's CANCEL crossed the 200, and no ACK followed"),
+            title: format!("{calls}: the caller's CANCEL crossed the 200, and no ACK was seen"),
             detail: "The caller gave up just when the callee answered. It owes an ACK and then a BYE; neither was seen."
                 .to_owned(),
             remediation: "Make the caller's side acknowledge a 200 that crosses its CANCEL and then hang up with BYE \
@@ -166,14 +166,14 @@ pub(super) fn of(decision: &Decision, path_open: bool, count: u64) -> Words {
             raise: None,
         },
         Verdict::UacHungUpWithoutAck => Words {
-            title: format!("{calls}: the caller hung up without having sent an ACK"),
-            detail: "The caller sent BYE before another copy of the 200 was due, and no ACK before it.".to_owned(),
+            title: format!("{calls}: the caller hung up, and no ACK was seen before its BYE"),
+            detail: "The caller sent BYE before another copy of the 200 was due, and no ACK was seen before it.".to_owned(),
             remediation: "Harmless where it happens now and then. If it is common, the caller's side refuses the answer (look at \
                  the SDP of the 200) or is built wrongly: an ACK is due first (RFC 3261 §13.2.2.4).",
             raise: None,
         },
         Verdict::UasDiedAfter200 => Words {
-            title: format!("{calls}: the callee answered and was gone"),
+            title: format!("{calls}: the callee answered, and nothing that was sent to it after that was answered"),
             detail: "The 200 was not repeated, and requests to the callee were refused or never answered.".to_owned(),
             remediation: "Look for a crash or restart of the callee at that time, and whether its address changed.",
             raise: None,
@@ -542,7 +542,7 @@ pub(super) static TOPICS: &[Topic] = topics![
     (
         "verdict",
         "cancel-crossed-200",
-        "The caller's CANCEL crossed the 2xx, and no ACK followed.",
+        "The caller's CANCEL crossed the 2xx, and no ACK was seen.",
         [
             (
                 SEES,
@@ -555,7 +555,7 @@ pub(super) static TOPICS: &[Topic] = topics![
     (
         "verdict",
         "uac-hung-up-without-ack",
-        "The caller sent BYE and no ACK before it.",
+        "The caller sent BYE, and no ACK was seen before it.",
         [
             (
                 SEES,
@@ -571,7 +571,7 @@ pub(super) static TOPICS: &[Topic] = topics![
     (
         "verdict",
         "uas-died-after-200",
-        "The callee answered once and was gone.",
+        "The callee answered, and nothing that was sent to it after that was answered.",
         [
             (
                 SEES,

@@ -134,6 +134,11 @@ impl Down {
         }
         let said = self.said(further);
         let frame = |seen: Seen| format!("frame {}", seen.at);
+        // A refusal is an answer, too.
+        let (otherwise, other) = match self.failed.alike() {
+            Some(Alike::Refused) => (" otherwise", "other "),
+            _ => ("", ""),
+        };
         let before = self.before.map_or_else(
             || "no answer before it was captured".to_owned(),
             |seen| format!("last answer before it in {}", frame(seen)),
@@ -184,14 +189,14 @@ impl Down {
             || " Whether it had answered before was not captured.".to_owned(),
             |seen| {
                 let ago = readable(self.start.since(seen.time));
-                format!(" It had answered {ago} before the first of them.")
+                format!(" It had answered{otherwise} {ago} before the first of them.")
             },
         );
         let after = self.after.map_or_else(
             || " No answer after them was captured.".to_owned(),
             |seen| {
                 let later = readable(seen.time.since(self.end.time));
-                format!(" The next answer came {later} after the last of them; how it was meanwhile was not seen.")
+                format!(" The next {other}answer came {later} after the last of them; how it was meanwhile was not seen.")
             },
         );
         let meanwhile = self.meanwhile.map_or_else(String::new, |(sender, seen)| {

@@ -7,7 +7,9 @@ use super::super::burst::{Burst, per_minute};
 use super::super::onset::{self, Looked};
 use super::super::partition::{Compared, Dimension, Traits, compare};
 use super::super::past::Past;
-use super::super::rule::{BurstFacts, CallRef, Confidence, Finding, Peer, PeerCounts, Severity};
+use super::super::rule::{
+    BurstFacts, CallRef, Confidence, Finding, Peer, PeerCounts, Severity, frames_named,
+};
 use super::super::tried::Tried;
 use super::{Judged, Refusals, Refused, Said, identity_burst, share, words};
 use crate::stir::{CauseId, Grade};
@@ -226,9 +228,9 @@ impl Refusals {
                     "first refusal"
                 };
                 format!(
-                    "{which}: Call-ID {}, frames {}",
+                    "{which}: Call-ID {}, {}",
                     String::from_utf8_lossy(&call.call_id),
-                    frames.join(" and ")
+                    frames_named(&frames, " and ")
                 )
             }),
             remediation: remediation(said, code, causes, remembered),

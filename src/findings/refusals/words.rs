@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::super::burst::Burst;
 use super::super::onset::Onset;
 use super::super::partition::{Contributor, Dimension, Partition};
-use super::super::rule::{Peer, counted, readable};
+use super::super::rule::{Peer, counted, frames_named, readable};
 use super::super::tried::Tried;
 use super::Said;
 use super::drawn::{Drawn, Exceptions};
@@ -153,6 +153,12 @@ fn push_suspect(detail: &mut String, told: &Told<'_>) {
     }
 }
 
+/// Whether what was compared names no cause.
+fn is_unexplained(told: &Told<'_>) -> bool {
+    let first = told.drawn.causes.first();
+    first.is_some_and(|(id, ..)| *id == CauseId::Unexplained)
+}
+
 /// How it ended, if it did.
 fn push_end(detail: &mut String, told: &Told<'_>) {
     if told.burst.open {
@@ -162,11 +168,21 @@ fn push_end(detail: &mut String, told: &Told<'_>) {
         (_, 0) => detail.push_str(
             " No call came in the time behind it: its callers stopped, or went another way.",
         ),
+        // Where nothing is known to be wrong, what passed behind it clears nobody.
+        _ if is_unexplained(told) => {}
+        (0, all) => push(
+            detail,
+            format_args!(
+                " After it {} came, and none was refused so.",
+                counted(all, "more call", "more calls")
+            ),
+        ),
         (refused, all) => push(
             detail,
             format_args!(
-                " Of the next {} {refused} had the same.",
-                counted(all, "call", "calls")
+                " After it {} came, and {refused} of them {} refused so.",
+                counted(all, "more call", "more calls"),
+                if refused == 1 { "was" } else { "were" }
             ),
         ),
     }
@@ -264,7 +280,7 @@ fn push_shared(detail: &mut String, partition: &Partition, exceptions: &Exceptio
         } else {
             ""
         };
-        Some(format!("{what} (frames {}{more})", named.join(", ")))
+        Some(format!("{what} ({}{more})", frames_named(&named, ", ")))
     };
     let without = first.refused.1.saturating_sub(first.refused.0);
     let named: Vec<_> = [

@@ -202,6 +202,7 @@ impl Words {
             ("share", labels.share),
             ("meaning", labels.meaning),
             ("frame", labels.frame),
+            ("frames", labels.frames),
             ("time", labels.time),
             ("from_to", labels.from_to),
             ("call", labels.call),

@@ -354,9 +354,14 @@ impl<'a> Drawing<'a> {
     fn notes(&self, row: &Row<'_>, told: &mut Vec<u16>, out: &mut dyn Write) -> io::Result<()> {
         let labels = self.options.labels();
         let many = self.options.many_files;
+        let label = |count: usize| match count {
+            1 => labels.frame.to_lowercase(),
+            _ => labels.frames.to_owned(),
+        };
         if let Some(repeated) = repeated(row) {
+            let label = label(row.again.len());
             let frames = frames(row.again.iter().copied(), many);
-            let note = format!("{repeated} ({} {frames})", labels.frame.to_lowercase());
+            let note = format!("{repeated} ({label} {frames})");
             self.note(&note, Style::Plain, out)?;
         }
         if !row.copies.is_empty() {
@@ -365,7 +370,7 @@ impl<'a> Drawing<'a> {
                 "+ {} {} ({} {frames})",
                 row.copies.len(),
                 labels.duplicate,
-                labels.frame.to_lowercase()
+                label(row.copies.len())
             );
             self.note(&note, Style::Dim, out)?;
         }

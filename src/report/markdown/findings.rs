@@ -157,10 +157,13 @@ fn calls(page: Page, finding: &Finding) -> String {
             } else {
                 ""
             };
+            let label = match frames.as_slice() {
+                [_] => page.labels.frame.to_lowercase(),
+                _ => page.labels.frames.to_owned(),
+            };
             format!(
-                "{} ({} {}{more})",
+                "{} ({label} {}{more})",
                 call.call_id.wire().markdown(),
-                page.labels.frame.to_lowercase(),
                 frames.join(", ")
             )
         })
