@@ -134,11 +134,6 @@ impl Down {
         }
         let said = self.said(further);
         let frame = |seen: Seen| format!("frame {}", seen.at);
-        // A refusal is an answer, too.
-        let (otherwise, other) = match self.failed.alike() {
-            Some(Alike::Refused) => (" otherwise", "other "),
-            _ => ("", ""),
-        };
         let before = self.before.map_or_else(
             || "no answer before it was captured".to_owned(),
             |seen| format!("last answer before it in {}", frame(seen)),
@@ -185,6 +180,11 @@ impl Down {
             }
             .to_owned();
         }
+        // A refusal is an answer, too.
+        let (otherwise, other) = match self.failed.alike() {
+            Some(Alike::Refused) => (" otherwise", "other "),
+            _ => ("", ""),
+        };
         let before = self.before.map_or_else(
             || " Whether it had answered before was not captured.".to_owned(),
             |seen| {
