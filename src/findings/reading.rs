@@ -510,7 +510,7 @@ mod tests {
         assert_eq!(made().evicted().silence(), None);
         let cut =
             Made::new("OPTIONS").hop("10.1.0.1", "10.2.0.1", |hop| hop.sent(0.0).again(&F[1..5]));
-        assert_eq!(cut.clone().time_step().silence(), None);
+        assert_eq!(cut.time_step().silence(), None);
         let across = Made::new("OPTIONS").hop("10.1.0.1", "10.2.0.1", |hop| {
             hop.sent(0.0).again(&F[1..5]).again(&[7200.0])
         });

@@ -166,19 +166,18 @@ impl Down {
         let is_failed = |sender: &IpAddr| self.peers.keys().any(|peer| peer.src == *sender);
         let others = answered.iter().filter(|(sender, _)| !is_failed(sender));
         let within = |seen: &&Seen| seen.time >= self.start && seen.time <= self.end.time;
-        others
-            .filter_map(|(sender, alive)| Some((*sender, *alive.iter().find(within)?)))
-            .next()
+        others.find_map(|(sender, alive)| Some((*sender, *alive.iter().find(within)?)))
     }
 
     /// What was before it, after it, and meanwhile.
     fn around(&self) -> String {
         if self.times > 1 {
-            return match self.is_open {
-                false => " Between these windows, and after them, it answered.",
-                true => " Between these windows it answered; after the last of them no answer was captured.",
-            }
-            .to_owned();
+            let told = if self.is_open {
+                " Between these windows it answered; after the last of them no answer was captured."
+            } else {
+                " Between these windows, and after them, it answered."
+            };
+            return told.to_owned();
         }
         // A refusal is an answer, too.
         let (otherwise, other) = match self.failed.alike() {
