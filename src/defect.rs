@@ -3,7 +3,7 @@
 //! A defect is counted, shown in the report's trust section with its first frame, and never stops
 //! the run. `Error` types are for what does stop it: files, arguments, output.
 
-use crate::units::FrameRef;
+use crate::units::{Flow, FrameRef};
 
 /// The kinds of defect, named as the JSON's `trust[].kind` (lower case, hyphens).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -95,6 +95,8 @@ pub struct Defect {
     pub number: Option<u64>,
     /// How many it stands for: packets, bytes or entries; usually 1.
     pub count: u64,
+    /// Of a message that was not read: which way it went.
+    pub flow: Option<Flow>,
 }
 
 impl Defect {
@@ -106,7 +108,16 @@ impl Defect {
             detail,
             number: None,
             count: 1,
+            flow: None,
         }
+    }
+
+    /// The same of a message that went this way: whoever looks for one between its two hosts must
+    /// take it for one that was not captured.
+    #[must_use]
+    pub const fn on(mut self, flow: Flow) -> Self {
+        self.flow = Some(flow);
+        self
     }
 
     /// The same with the number that its detail's `{}` stands for.

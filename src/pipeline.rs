@@ -654,13 +654,16 @@ impl Sip {
         let duplicate = of_tap || of_file;
         if !duplicate {
             *transports.entry(raw.flow.transport).or_default() += 1;
-            if message.oddities.is_malformed() || raw.is_malformed() {
+            if raw.is_malformed(&message) {
                 let detail = "SIP messages that break the rules of RFC 3261 in their syntax; they were read as far as possible";
                 defect(Defect::new(DefectKind::Malformed, raw.origin.at, detail));
             }
             if raw.origin.snapped {
-                let detail =
-                    "SIP messages cut by the capture's snap length; capture again with -s 0";
+                let detail = if raw.is_cut_in_head() {
+                    "SIP messages whose header fields the capture's snap length cut; what was cut off is held against nobody; capture again with -s 0"
+                } else {
+                    "SIP messages cut by the capture's snap length; capture again with -s 0"
+                };
                 defect(Defect::new(DefectKind::Snapped, raw.origin.at, detail));
             }
         }

@@ -10,20 +10,20 @@
 //! which makes verdicts more careful, never bolder.
 //!
 //! Capped: [`INTERFACES`] interfaces, [`PAUSES`] pauses, of which the oldest are forgotten, and
-//! [`LOSSES`] losses.
+//! what [`Losses`] keeps.
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 
 use super::Moment;
 use super::clock::{Clock, ClockChange};
+use super::losses::Losses;
 use crate::capture::Lineage;
-use crate::units::{FileIndex, Span, Timestamp};
+use crate::units::{FileIndex, Flow, Span, Timestamp};
 
 /// Interfaces whose ends are known; beyond, the one that ended first makes room, and of it the
 /// capture's end counts.
 const INTERFACES: usize = 64;
-/// Losses remembered one by one; beyond, the latest two are merged into a later one.
-const LOSSES: usize = 4096;
 /// Pauses remembered.
 const PAUSES: usize = 4096;
 /// What is shorter is no pause: a capture that changes files misses nothing.
@@ -41,8 +41,7 @@ pub(super) type Interface = (FileIndex, u32);
 #[derive(Debug, Default)]
 pub(super) struct Coverage {
     clock: Clock,
-    /// From when to when packets may be missing, by the latter.
-    losses: Vec<(Timestamp, Timestamp)>,
+    losses: Losses,
     lineage: Lineage,
     /// Last packet of each interface of a tap.
     views: Vec<View>,
@@ -199,21 +198,24 @@ impl Coverage {
 
     /// Packets were found to be missing somewhere between `from` and `until`.
     pub(super) fn lost(&mut self, from: Timestamp, until: Timestamp) {
-        let is_full = self.losses.len() >= LOSSES;
-        match self.losses.last_mut() {
-            Some(last) if is_full || last.1 >= until => {
-                *last = (last.0.min(from), last.1.max(until));
-            }
-            _ => self.losses.push((from, until)),
-        }
+        self.losses.lost(from, until);
     }
 
-    /// Whether packets may be missing between two times.
-    pub(super) fn is_lossy(&self, from: Timestamp, until: Timestamp) -> bool {
-        let first = self.losses.partition_point(|lost| lost.1 < from);
-        self.losses
-            .get(first..)
-            .is_some_and(|lost| lost.iter().any(|lost| lost.0 <= until))
+    /// A message that went this way was captured and could not be read.
+    pub(super) fn unread(&mut self, flow: &Flow, time: Timestamp) {
+        self.losses.unread(flow.src.addr, flow.dst.addr, time);
+    }
+
+    /// Whether packets may be missing between two times from what has these ways to go.
+    pub(super) fn is_lossy(
+        &self,
+        hosts: impl IntoIterator<Item = (IpAddr, IpAddr)>,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> bool {
+        let mut hosts = hosts.into_iter();
+        self.losses.is_lossy(from, until)
+            || hosts.any(|hosts| self.losses.is_unread(hosts, from, until))
     }
 
     /// The time of the first frame.
@@ -369,15 +371,5 @@ mod tests {
         }
         assert_eq!(coverage.until((A, 0), at(0)), until(64, false));
         assert_eq!(coverage.until((B, 0), at(0)), until(1, false));
-    }
-
-    #[test]
-    fn losses_are_found_where_they_overlap() {
-        let mut coverage = Coverage::default();
-        coverage.lost(at(5), at(7));
-        coverage.lost(at(20), at(20));
-        for (from, until, lossy) in [(0, 4, false), (0, 5, true), (7, 9, true), (8, 19, false)] {
-            assert_eq!(coverage.is_lossy(at(from), at(until)), lossy, "{from}");
-        }
     }
 }

@@ -6,6 +6,8 @@
 //! # References
 //! - RFC 3261 §12.1.2, §12.2.1.1, §13.2.2.4, §13.3.1.4, §15
 
+use std::net::IpAddr;
+
 use super::connects::Unopened;
 use super::media::MediaSeen;
 use super::state::Ongoing;
@@ -55,6 +57,8 @@ pub struct Leg {
     pub answer_bytes: usize,
     /// The 2xx came in more than one IP fragment.
     pub answer_fragmented: bool,
+    /// The capture cut the header fields of the 2xx: of Contact and Record-Route some may be missing.
+    pub answer_cut: bool,
     /// The first copy's number as a response.
     pub(super) serial: Serial,
     /// That response has been told its context.
@@ -66,6 +70,14 @@ impl Leg {
     pub fn contact_socket(&self) -> Option<Endpoint> {
         let uri = Uri::parse(&self.contact)?;
         Some(Endpoint::new(uri.host.addr()?, port_of(&uri)))
+    }
+
+    /// The hosts between which its ACK may pass.
+    pub(super) fn ack_hosts(&self) -> impl Iterator<Item = (IpAddr, IpAddr)> {
+        let caller = self.flow.src.addr;
+        let contact = self.contact_socket().map(|socket| socket.addr);
+        let callees = std::iter::once(self.flow.dst.addr).chain(contact);
+        callees.map(move |callee| (caller, callee))
     }
 
     /// The first copy.
@@ -90,6 +102,7 @@ impl Leg {
         let contact = Uri::parse(&self.contact).map(|uri| uri.host);
         let callee = side_path(self.flow.dst, shared, &self.record_route, contact);
         match (caller, callee) {
+            (Path::Bypass, _) | (_, Path::Bypass) if self.answer_cut => Path::Unknown,
             (Path::Bypass, _) | (_, Path::Bypass) => Path::Bypass,
             (Path::Pinned, Path::Pinned) => Path::Pinned,
             _ => Path::Unknown,
@@ -143,16 +156,16 @@ fn side_path(
 
 /// Addresses that are not routed on the Internet (RFC 1918, RFC 6598, RFC 3927, RFC 4193), and
 /// the unspecified one.
-pub fn is_private(addr: std::net::IpAddr) -> bool {
+pub fn is_private(addr: IpAddr) -> bool {
     match addr {
-        std::net::IpAddr::V4(addr) => {
+        IpAddr::V4(addr) => {
             let [a, b, ..] = addr.octets();
             addr.is_private()
                 || addr.is_link_local()
                 || addr.is_unspecified()
                 || (a == 100 && b & 0xc0 == 64)
         }
-        std::net::IpAddr::V6(addr) => addr.is_unique_local() || addr.is_unspecified(),
+        IpAddr::V6(addr) => addr.is_unique_local() || addr.is_unspecified(),
     }
 }
 
@@ -175,6 +188,8 @@ pub struct Ack {
     pub undeliverable: Option<Seen>,
     /// It has no body, in any copy.
     pub bare: bool,
+    /// The capture cut its header fields: of Route some may be missing.
+    pub cut: bool,
     /// Request-URI as sent.
     pub uri: Box<[u8]>,
     /// Route values joined by commas.
@@ -356,6 +371,8 @@ impl Answered {
     pub(super) fn matches(&self, ack: &Ack) -> Option<AckMatch> {
         let from = self.from_tag == ack.from_tag;
         let to = self.to_tag == ack.to_tag;
+        // One without a number is malformed, and counted as such: no proof of another number.
+        ack.cseq?;
         let cseq = Some(self.cseq) == ack.cseq;
         match (from, to, cseq) {
             (true, true, true) => Some(AckMatch::Exact(self.fault(ack))),
@@ -368,6 +385,10 @@ impl Answered {
 
     fn fault(&self, ack: &Ack) -> Option<AckFault> {
         let leg = self.leg_of(ack)?;
+        // What the capture cut off both can be held against neither.
+        if ack.cut || leg.answer_cut {
+            return None;
+        }
         let first_route = list(&ack.route).find_map(Address::parse);
         let is_strict = first_route
             .and_then(|route| Uri::parse(route.uri))
@@ -526,6 +547,7 @@ mod tests {
             invite_again: None,
             answer_bytes: 500,
             answer_fragmented: false,
+            answer_cut: false,
             flow: Flow {
                 src: socket(src),
                 dst: socket(dst),

@@ -17,6 +17,7 @@ pub mod asked;
 pub mod clock;
 pub mod connects;
 mod counted;
+mod losses;
 mod coverage;
 mod delivered;
 pub mod dialog;

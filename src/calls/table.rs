@@ -17,8 +17,8 @@ use super::{Event, Moment, ResponseSeen, Seen, Sighted, Sighting, Totals, is_abo
 use crate::defect::{Defect, DefectKind};
 use crate::limits::Limits;
 use crate::packet::{IcmpError, Segment};
-use crate::sip::{Indexer, StartLine};
-use crate::units::{FileIndex, FrameRef, Span, StatusCode, Timestamp};
+use crate::sip::{Indexer, Oddities, StartLine};
+use crate::units::{FileIndex, Flow, FrameRef, Span, StatusCode, Timestamp};
 
 mod announce;
 
@@ -134,6 +134,11 @@ impl Calls {
         self.coverage.lost(from, until);
     }
 
+    /// A message that went this way was captured and could not be read.
+    pub fn unread(&mut self, flow: &Flow, time: Timestamp) {
+        self.coverage.unread(flow, time);
+    }
+
     /// Takes a message; [`Self::tick`] has been called for its frame.
     pub fn push(
         &mut self,
@@ -164,10 +169,21 @@ impl Calls {
             Some(_) => self.totals.responses += 1,
             None => self.totals.requests += 1,
         }
-        if message.oddities.is_malformed() || raw.is_malformed() {
+        if raw.is_malformed(message) {
             self.totals.malformed += 1;
         }
         self.hops.saw(&raw.flow);
+        let is_of_some_call = !message.oddities.has(Oddities::INSUFFICIENT)
+            && message.cseq.number.is_some()
+            && response != Some(None);
+        if !is_of_some_call {
+            // To those who look for a message it may be the one.
+            self.coverage.unread(&raw.flow, raw.origin.time);
+            if raw.is_cut_in_head() {
+                untracked(seen, response.flatten(), serial, out);
+                return;
+            }
+        }
         let Some(id) = message.call_id() else {
             untracked(seen, response.flatten(), serial, out);
             return;

@@ -262,6 +262,7 @@ impl<R: Read> Reader<R> {
             detail: bad.detail,
             number: Some(bad.number),
             count: bad.count,
+            flow: None,
         }
     }
 

@@ -158,7 +158,7 @@ fn evidence(dialog: &AnsweredDialog<'_>, leg: &Leg, ack: &Ack) -> String {
         parts.push(super::missing_ack::heard(media, leg.first().time));
     }
     if dialog.loss {
-        parts.push("packets are missing from the capture meanwhile".to_owned());
+        parts.push("packets are missing from the capture, or were not read, meanwhile".to_owned());
     }
     parts.join("; ")
 }

@@ -511,7 +511,10 @@ fn call_ref(dialog: &AnsweredDialog<'_>, leg: &Leg, text_bytes: usize) -> CallRe
 fn doubts(dialog: &AnsweredDialog<'_>, facts: &Facts) -> impl Iterator<Item = &'static str> {
     let is_gap = facts.gap || facts.paused && facts.end < timing(facts).window;
     let doubts = [
-        (facts.loss, "packets are missing from the capture meanwhile"),
+        (
+            facts.loss,
+            "packets are missing from the capture, or were not read, meanwhile",
+        ),
         (
             is_gap,
             "between two of the files nothing was captured meanwhile",

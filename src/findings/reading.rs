@@ -357,7 +357,7 @@ pub fn told(exchanged: &Exchanged<'_>, hop: &Hop) -> String {
         parts.push("no response".to_owned());
     }
     if exchanged.observed.loss {
-        parts.push("packets are missing from the capture meanwhile".to_owned());
+        parts.push("packets are missing from the capture, or were not read, meanwhile".to_owned());
     }
     parts.join("; ")
 }

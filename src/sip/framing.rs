@@ -127,7 +127,16 @@ impl Framer {
         match verdict {
             Verdict::Sip => {
                 self.flows.insert(&datagram.flow);
-                frame_datagram(datagram, &mut self.head, out);
+                if datagram.origin.snapped {
+                    let payload = sniff::whole_lines(datagram.payload);
+                    let cut = Datagram {
+                        payload,
+                        ..*datagram
+                    };
+                    frame_datagram(&cut, &mut self.head, out);
+                } else {
+                    frame_datagram(datagram, &mut self.head, out);
+                }
             }
             Verdict::SipLike => defects(sip_like(&datagram.flow, datagram.origin.at)),
             Verdict::Keepalive => self.counts.keepalives += 1,

@@ -46,9 +46,19 @@ pub struct RawMessage<'a> {
 }
 
 impl RawMessage<'_> {
-    /// Whether its sender broke the rules for its borders. A capture that cut it did that itself.
-    pub const fn is_malformed(&self) -> bool {
-        self.framing.is_malformed() && !self.origin.snapped
+    /// Whether its sender broke the rules for its borders or fields. A capture that cut it did
+    /// that itself.
+    pub const fn is_malformed(&self, message: &Message<'_>) -> bool {
+        if self.origin.snapped {
+            !self.framing.head_unfinished && message.oddities.is_malformed()
+        } else {
+            self.framing.is_malformed() || message.oddities.is_malformed()
+        }
+    }
+
+    /// Whether the capture's snap length cut its header fields: what is not there may have been.
+    pub const fn is_cut_in_head(&self) -> bool {
+        self.origin.snapped && self.framing.head_unfinished
     }
 }
 

@@ -89,6 +89,19 @@ pub fn is_cut_message(payload: &[u8]) -> bool {
     start_line(text) == StartLine::Known && essential_fields(text).0 > 0
 }
 
+/// What a capture left of a message that it cut: a header field that it cut is none, since half a
+/// tag or number is another one.
+pub fn whole_lines(payload: &[u8]) -> &[u8] {
+    let text = skip_line_ends(payload, LEADING_LINE_ENDS);
+    let is_ended = [&b"\n\r\n"[..], b"\n\n"]
+        .iter()
+        .any(|end| memchr::memmem::find(text, end).is_some());
+    match memchr::memrchr(b'\n', text) {
+        Some(last) if !is_ended => text.get(..=last).unwrap_or(text),
+        _ => payload,
+    }
+}
+
 /// What the start of a stream is, from the bytes known so far.
 pub fn stream_start(bytes: &[u8], ports: (u16, u16), sticky: bool) -> Verdict {
     let expected = sticky || is_expected(ports);

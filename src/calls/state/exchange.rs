@@ -382,7 +382,8 @@ impl Call {
         let interface = callee.map(|hop| hop.interface);
         let open = (progress.first, Some(exchange.expected_until()));
         let interface = interface.map(|interface| (interface, progress.first));
-        let observed = observed(ending, interface, open, progress.steps);
+        let ways = hops.iter().map(|hop| hop.flow);
+        let observed = observed(ending, interface, open, progress.steps, ways);
         let is_invite = exchange.method == MethodKind::Invite;
         let mut acks = self.acks.iter();
         // An ACK with the branch of a hop's INVITE tells of that hop alone.
@@ -441,13 +442,14 @@ impl Call {
     }
 }
 
-/// How far the capture carries what was open on an interface, between two times or from one on;
-/// `interface` with the time that something was seen there last.
+/// How far the capture carries what was open on an interface, between two times or from one on, and
+/// went these `ways`; `interface` with the time that something was seen there last.
 pub(super) fn observed(
     ending: &Ending<'_>,
     interface: Option<((FileIndex, u32), Timestamp)>,
     (first, last): (Timestamp, Option<Timestamp>),
     steps: u32,
+    ways: impl Iterator<Item = Flow>,
 ) -> Observed {
     let coverage = ending.coverage;
     let until = interface.map_or_else(
@@ -456,7 +458,11 @@ pub(super) fn observed(
     );
     Observed {
         until,
-        loss: coverage.is_lossy(first, last.map_or(until, |last| last.min(until))),
+        loss: coverage.is_lossy(
+            ways.map(|way| (way.src.addr, way.dst.addr)),
+            first,
+            last.map_or(until, |last| last.min(until)),
+        ),
         time_step: steps != coverage.steps(),
         evicted: ending.evicted,
     }

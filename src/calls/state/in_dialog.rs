@@ -202,6 +202,7 @@ impl Call {
                 repeats: Vec::new(),
                 undeliverable: None,
                 bare: is_bare(seen),
+                cut: raw.is_cut_in_head(),
                 uri: uri.into(),
                 route: joined(message, Name::Route),
             });
@@ -346,6 +347,7 @@ impl Call {
             invite_again: None,
             answer_bytes: raw.bytes.len(),
             answer_fragmented: raw.origin.fragmented,
+            answer_cut: raw.is_cut_in_head(),
             flow,
             interface: (raw.origin.at.file, raw.origin.interface),
             invite,

@@ -183,6 +183,7 @@ impl Call {
                 continue;
             };
             let (from, sender) = (untried.first.time, hop.flow.src.addr);
+            let hosts = [(sender, hop.flow.dst.addr)];
             // Where the request was not seen, the tap may miss that way.
             let is_visible = hop.request.is_some();
             // What followed from the same host may have been the answer, also where it does not
@@ -197,7 +198,7 @@ impl Call {
                 && watched >= REPEATS
                 && !end.evicted
                 && untried.steps == end.coverage.steps()
-                && !end.coverage.is_lossy(from, until);
+                && !end.coverage.is_lossy(hosts, from, until);
             let is_silent = is_certain && is_challenge(untried.code);
             out(Event::Note(Note {
                 serial: untried.serial,

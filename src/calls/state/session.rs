@@ -222,6 +222,7 @@ fn hand_out(
             Some((callee.interface, session.last.seen().time)),
             (opened, None),
             dialog.steps,
+            legs().map(|leg| leg.flow),
         ),
     }));
 }

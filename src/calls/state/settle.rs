@@ -6,11 +6,11 @@ use super::super::hops::Hops;
 use super::super::timers::Timers;
 use super::super::{Event, Note};
 use super::{Call, NEVER};
-use crate::calls::Ack;
 use crate::calls::dialog::Path;
 use crate::calls::lru::Slot;
 use crate::calls::media::Media;
 use crate::calls::transaction::Exchange;
+use crate::calls::{Ack, Leg};
 use crate::units::Span;
 
 /// 64*T1: how long a sender may repeat itself (RFC 3261 §17.1.1.2).
@@ -207,6 +207,7 @@ impl Call {
             .chain(acks.iter().map(|(ack, _)| ack.seen.time))
             .chain(dialog.byes.iter().map(|bye| bye.seen.time));
         let latest = latest.max().unwrap_or_default();
+        let hosts = dialog.legs.iter().flat_map(Leg::ack_hosts);
         out(Event::Dialog(&AnsweredDialog {
             call_id: &self.id,
             to_tag: &dialog.to_tag_text,
@@ -228,7 +229,7 @@ impl Call {
             observed_until: until.time,
             paused: until.paused,
             gap: end.coverage.has_gap(nearest.interface, opened, latest),
-            loss: end.coverage.is_lossy(opened, until.time),
+            loss: end.coverage.is_lossy(hosts, opened, until.time),
             time_step: dialog.steps != end.coverage.steps(),
             evicted: end.evicted,
         }));

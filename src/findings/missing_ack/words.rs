@@ -220,7 +220,7 @@ fn probable_detail(decision: &Decision) -> &'static str {
              the ACK may have passed unseen and been lost later."
         }
         Some("capture-loss") => {
-            "The 200 was repeated until 64*T1 were over, but packets are missing from the capture at that time."
+            "The 200 was repeated until 64*T1 were over, but packets are missing from the capture at that time, or were not read."
         }
         Some("capture-gap") => {
             "The 200 was repeated and no ACK was seen, but between two of the files nothing was captured: the ACK may have \
