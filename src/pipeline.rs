@@ -298,8 +298,12 @@ impl Run {
             lost.set(lost.get() || is_loss(&defect));
             trust.borrow_mut().add(&defect);
         };
+        let unread = Cell::new(None);
         let wire_defect = |it: Defect| {
-            lost.set(lost.get() || is_unread(&it));
+            match it.flow {
+                Some(flow) => unread.set(Some(flow)),
+                None => lost.set(lost.get() || is_unread(&it)),
+            }
             defect(it);
         };
         let before = sip.clock.last;
@@ -418,6 +422,9 @@ impl Run {
             let last = sip.clock.last;
             sip.calls.lost(before.min(last), last);
         }
+        if let Some(flow) = unread.get() {
+            sip.calls.unread(&flow, sip.clock.last);
+        }
         responses.error.map_or(Ok(()), Err)
     }
 
@@ -452,8 +459,12 @@ impl Run {
             lost.set(lost.get() || is_loss(&defect));
             trust.borrow_mut().add(&defect);
         };
+        let unread = Cell::new(None);
         let wire_defect = |it: Defect| {
-            lost.set(lost.get() || is_unread(&it));
+            match it.flow {
+                Some(flow) => unread.set(Some(flow)),
+                None => lost.set(lost.get() || is_unread(&it)),
+            }
             defect(it);
         };
         decoder.finish(&mut { wire_defect });
@@ -466,6 +477,9 @@ impl Run {
             let wait = Span::from_nanos(-limits.ip_reassembly_wait.nanos());
             let last = sip.clock.last;
             sip.calls.lost(last.plus(wait), last);
+        }
+        if let Some(flow) = unread.get() {
+            sip.calls.unread(&flow, sip.clock.last);
         }
         let Sip {
             clock,

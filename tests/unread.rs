@@ -9,8 +9,10 @@
 
 mod common;
 
-use common::analysis::Analysed;
+use common::analysis::{Analysed, analyse};
 use common::ladder::Ladder;
+use common::pcap;
+use sipannotate::pipeline::Options;
 
 const TWO: &str = "
 host alice 10.1.0.1:5060
@@ -133,4 +135,91 @@ fn what_was_not_read_between_other_hosts_lowers_nothing() {
         "{:?}",
         analysed.accusations()
     );
+}
+
+/// A ladder's capture in which these bytes stand in place of those.
+fn spoiled(ladder: &Ladder, from: &[u8], to: &[u8]) -> Analysed {
+    assert_eq!(from.len(), to.len());
+    let mut records = ladder.records(&ladder.options);
+    let mut times = 0;
+    for record in &mut records {
+        let found = record.bytes.windows(from.len()).position(|it| it == from);
+        if let Some(at) = found {
+            record.bytes[at..at + to.len()].copy_from_slice(to);
+            times += 1;
+        }
+    }
+    assert!(times > 0, "nothing to spoil");
+    let bytes = pcap::write(&records, &ladder.options);
+    analyse(&[&bytes], &Options::default())
+}
+
+#[test]
+fn acks_cut_in_their_first_line_lower_what_rests_on_their_absence() {
+    let long = format!("uri=sip:bob@10.2.0.1;x={}", "a".repeat(600));
+    let analysed = Analysed::of(&Ladder::of(&unacknowledged(&format!(
+        "alice -> bob ACK {long}"
+    ))));
+    assert_eq!(
+        accused(&analysed),
+        ["no-ack-probable(capture-loss) warning probable 1"]
+    );
+    assert!(analysed.says("snapped"));
+}
+
+#[test]
+fn acks_refused_for_a_control_character_are_told_and_lower_what_rests_on_their_absence() {
+    let ladder = Ladder::of(&unacknowledged("alice -> bob ACK"));
+    let spoiled = spoiled(&ladder, b"ACK sip:bob", b"ACK sip:b\0b");
+    assert_eq!(
+        accused(&spoiled),
+        ["no-ack-probable(capture-loss) warning probable 1"]
+    );
+    let told = spoiled.view.trust.iter().find(|it| it.kind == "sip-like");
+    let told = told.expect("a line of trust");
+    assert_eq!(told.count, 11);
+}
+
+#[test]
+fn responses_refused_for_their_first_line_are_told_and_nobody_is_called_silent() {
+    let flow = format!(
+        "{TWO}
+call c1 times 3 every 40
+  0.0 alice -> bob INVITE as inv
+  repeat inv 0.5 1.5 3.5 7.5 15.5 31.5
+  31.6 alice <- bob 486
+  31.7 alice -> bob ACK
+end 300
+"
+    );
+    for line in [
+        &b"SIP/2.0 486\0Bus"[..],
+        b"SIP/2.0 43 Busy",
+        b"SIP/2.0 486Busy",
+    ] {
+        let analysed = spoiled(&Ladder::of(&flow), b"SIP/2.0 486 Bus", line);
+        assert!(analysed.says("sip-like"));
+        let confirmed: Vec<_> = analysed.accusations();
+        assert!(
+            confirmed
+                .iter()
+                .all(|it| !it.contains("error") && !it.contains("confirmed")),
+            "{confirmed:?}"
+        );
+    }
+}
+
+#[test]
+fn a_refused_first_line_on_a_stream_is_told() {
+    let flow = format!(
+        "{TWO}
+call c1 tcp
+  0.0 alice -> bob connect
+  0.1 alice -> bob OPTIONS
+  0.2 alice <- bob 200
+end 60
+"
+    );
+    let analysed = spoiled(&Ladder::of(&flow), b"OPTIONS sip:bob", b"OPTIONS sip:b\0b");
+    assert!(analysed.says("sip-like"), "{:?}", analysed.view.trust);
 }

@@ -15,7 +15,8 @@ pub(super) const fn is_loss(defect: &Defect) -> bool {
 }
 
 /// Whether a defect of the stages before messages means that some were in the capture and not
-/// read; to those who look for a message it is as if it had not been captured.
+/// read; to those who look for a message it is as if it had not been captured. Where a defect says
+/// which way its message went ([`Defect::flow`]), it is missing there alone.
 pub(super) const fn is_unread(defect: &Defect) -> bool {
     matches!(
         defect.kind,

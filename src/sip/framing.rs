@@ -34,6 +34,8 @@ use crate::stream::{Appetite, Chunk, Event, StreamId};
 use crate::units::{Flow, FrameRef};
 
 const SIP_LIKE: &str = "starts like SIP on port {}, without the header fields that would prove it";
+const REFUSED: &str = "begins like SIP, and its first line is none: a control character in it, over 8 KiB, or no status code of three digits; it is part of no call";
+const CUT_IN_START: &str = "SIP messages whose first line the capture's snap length cut; they are part of no call; capture again with -s 0";
 const GIVEN_UP: &str =
     "unfinished messages of TCP streams filled the memory set aside for them and were given up";
 
@@ -140,7 +142,12 @@ impl Framer {
             }
             Verdict::SipLike => defects(sip_like(&datagram.flow, datagram.origin.at)),
             Verdict::Keepalive => self.counts.keepalives += 1,
-            Verdict::No | Verdict::NeedMore => {}
+            Verdict::No | Verdict::NeedMore => {
+                let snapped = datagram.origin.snapped;
+                if sniff::is_refused_message(datagram.payload, snapped) {
+                    defects(refused(&datagram.flow, datagram.origin.at, snapped));
+                }
+            }
         }
         verdict
     }
@@ -301,9 +308,15 @@ impl Framer {
                 if probe {
                     return Appetite::Hold;
                 }
+                if !after_gap && sniff::is_refused_message(bytes, false) {
+                    defects(refused(&chunk.flow, chunk.origin.at, false));
+                }
                 true
             }
             Verdict::No => {
+                if sniff::is_refused_message(bytes, false) {
+                    defects(refused(&chunk.flow, chunk.origin.at, false));
+                }
                 // A few bytes do not tell what a stream is.
                 let begins = !probe && !after_gap && bytes.len() >= 4;
                 if !sniff::may_precede_sip(bytes) && (!expected || sniff::is_http(bytes)) {
@@ -368,7 +381,19 @@ const fn ports(flow: &Flow) -> (u16, u16) {
 /// The defect names the lower port: a server's, as a rule.
 fn sip_like(flow: &Flow, at: FrameRef) -> Defect {
     let port = flow.src.port.min(flow.dst.port);
-    Defect::new(DefectKind::SipLike, at, SIP_LIKE).with_number(u64::from(port))
+    Defect::new(DefectKind::SipLike, at, SIP_LIKE)
+        .with_number(u64::from(port))
+        .on(*flow)
+}
+
+/// What begins like a message and is none.
+#[cold]
+const fn refused(flow: &Flow, at: FrameRef, snapped: bool) -> Defect {
+    if snapped {
+        Defect::new(DefectKind::Snapped, at, CUT_IN_START).on(*flow)
+    } else {
+        Defect::new(DefectKind::SipLike, at, REFUSED).on(*flow)
+    }
 }
 
 /// Frames a datagram that begins with SIP.

@@ -23,6 +23,9 @@ pub const SCORED_BYTES: usize = 4 << 10;
 /// Bytes of CR and LF passed over before a datagram's start line.
 const LEADING_LINE_ENDS: usize = 64;
 
+/// Bytes of the longest method that is registered, SUBSCRIBE.
+const LONGEST_METHOD: usize = 9;
+
 /// A method name longer than this on an unfinished line is waited for no further.
 const UNFINISHED_TOKEN_BYTES: usize = 32;
 
@@ -87,6 +90,36 @@ pub fn datagram(payload: &[u8], ports: (u16, u16), sticky: bool) -> Verdict {
 pub fn is_cut_message(payload: &[u8]) -> bool {
     let text = skip_line_ends(payload, LEADING_LINE_ENDS);
     start_line(text) == StartLine::Known && essential_fields(text).0 > 0
+}
+
+/// Whether bytes that are no message begin as one does: with a status line, be its code or its
+/// characters what they may, or with a method that is registered and, on the same line, the version.
+/// `cut`: the capture cut them, so that the line need not go on so far.
+pub fn is_refused_message(bytes: &[u8], cut: bool) -> bool {
+    if !matches!(bytes.first(), Some(b'A'..=b'Z' | b'\r' | b'\n')) {
+        return false;
+    }
+    let text = skip_line_ends(bytes, LEADING_LINE_ENDS);
+    if let Some(code) = text.strip_prefix(b"SIP/2.0 ") {
+        return code.first().is_some_and(u8::is_ascii_digit) || cut && code.is_empty();
+    }
+    if cut && text.len() >= 4 && b"SIP/2.0 ".starts_with(text) {
+        return true;
+    }
+    let token = token_len(text.get(..LONGEST_METHOD + 1).unwrap_or(text));
+    let (method, rest) = text.split_at(token);
+    if rest.first() != Some(&b' ') || MethodKind::of(method) == MethodKind::Other {
+        return false;
+    }
+    match memchr(b'\n', rest) {
+        None if cut => [&b" sip:"[..], b" sips:", b" tel:"]
+            .iter()
+            .any(|start| rest.starts_with(start) || start.starts_with(rest)),
+        end => {
+            let line = end.and_then(|end| rest.get(..end)).unwrap_or(rest);
+            memchr::memmem::find(line, b" SIP/2.0").is_some()
+        }
+    }
 }
 
 /// What a capture left of a message that it cut: a header field that it cut is none, since half a
@@ -475,6 +508,44 @@ mod tests {
             assert_eq!(datagram(case, SIP_PORTS, true), Verdict::No, "{text}");
             assert_eq!(stream_start(case, SIP_PORTS, true), Verdict::No, "{text}");
         }
+    }
+
+    #[test]
+    fn what_begins_like_a_message_and_is_refused_is_told_from_other_protocols() {
+        let long = format!("INVITE sip:{}@b SIP/2.0\r\n", "a".repeat(START_LINE_BYTES));
+        let refused: [&[u8]; 6] = [
+            b"SIP/2.0 486 Busy Here\0\r\n",
+            b"SIP/2.0 99 x\r\n",
+            b"\r\nSIP/2.0 438x\r\n",
+            b"ACK sip:u\0@b SIP/2.0\r\n",
+            b"INVITE sip:a@b\x00 SIP/2.0\r\n",
+            long.as_bytes(),
+        ];
+        for case in refused {
+            let text = String::from_utf8_lossy(case);
+            assert_eq!(datagram(case, SIP_PORTS, true), Verdict::No, "{text}");
+            assert!(is_refused_message(case, false), "{text}");
+        }
+        let others: [&[u8]; 7] = [
+            b"HTTP/1.1 200 OK\r\n\r\n",
+            b"NOTIFY * HTTP/1.1\r\nHOST: 239.255.255.250:1900\r\n\r\n",
+            b"OPTIONS rtsp://a/b RTSP/1.0\r\nX: SIP/2.0\r\n\r\n",
+            b"SIP/2.0\r\n",
+            b"INVITE sip:a@b SI",
+            b"PUBLISH",
+            b"\x80\x60SIP/2.0 200 OK",
+        ];
+        for case in others {
+            let text = String::from_utf8_lossy(case);
+            assert!(!is_refused_message(case, false), "{text}");
+        }
+        let cut: [&[u8]; 4] = [b"INVITE sip:a@b SI", b"ACK s", b"BYE ", b"SIP/2.0 20"];
+        for case in cut {
+            let text = String::from_utf8_lossy(case);
+            assert_eq!(datagram(case, SIP_PORTS, true), Verdict::No, "{text}");
+            assert!(is_refused_message(case, true), "{text}");
+        }
+        assert!(!is_refused_message(b"NOTIFY * HTTP", true));
     }
 
     #[test]
