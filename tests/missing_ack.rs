@@ -189,6 +189,83 @@ end 300
 }
 
 #[test]
+fn an_icmp_error_is_about_the_ack_whose_heads_it_quotes_however_little_of_its_text() {
+    for quote in [8, 40, 200, 300] {
+        let call = format!(
+            "
+call c1
+  0.0 alice -> bob INVITE as inv
+  1.0 alice <- bob 200 as ok
+  repeat ok fully
+  1.05 alice -> bob ACK as ack
+  1.06 alice <- bob ICMP host ack quote={quote} as icmp
+  33.0 bob -> alice BYE
+  33.1 alice -> bob 200
+end 300
+"
+        );
+        judge(&[TWO, &call], &["ack-undeliverable error confirmed 1"]).quotes(&["ack", "icmp"]);
+    }
+}
+
+#[test]
+fn an_icmp_error_that_comes_too_late_for_the_packet_it_quotes_the_head_of_is_about_another() {
+    judge(
+        &[
+            TWO,
+            "
+call c1
+  0.0 alice -> bob INVITE
+  1.0 alice <- bob 200 as ok
+  1.05 alice -> bob ACK as ack
+  6.0 alice <- bob ICMP host ack quote=8
+  60 alice -> bob BYE
+  60.1 alice <- bob 200
+end 300
+",
+        ],
+        &[],
+    );
+}
+
+#[test]
+fn an_icmp_error_that_may_be_about_either_of_two_calls_names_none() {
+    // Over IPv6 there is no Identification, and the two ACKs are of one length.
+    let text = over_ipv6(
+        &[
+            TWO,
+            "
+call c1
+  0.0 alice -> bob INVITE
+  1.0 alice <- bob 200 as ok
+  repeat ok fully
+  1.05 alice -> bob ACK as ack
+  1.07 alice <- bob ICMP host ack quote=8 as icmp
+  33.0 bob -> alice BYE
+  33.1 alice -> bob 200
+call c2 at 0.01
+  0.0 alice -> bob INVITE
+  1.0 alice <- bob 200
+  1.05 alice -> bob ACK
+  60 alice -> bob BYE
+  60.1 alice <- bob 200
+end 300
+",
+        ]
+        .concat(),
+    );
+    let ladder = Ladder::of(&text);
+    let analysed = Analysed::of(&ladder);
+    assert_eq!(
+        analysed.accusations(),
+        ["ack-not-honoured error confirmed 1"]
+    );
+    let evidence = analysed.finding().evidence.clone().unwrap_or_default();
+    assert!(evidence.contains("not of which call"), "{evidence}");
+    assert!(quotes_frame(&evidence, ladder.frame("icmp")), "{evidence}");
+}
+
+#[test]
 fn a_later_ack_that_no_icmp_speaks_of_takes_the_report_back() {
     judge(
         &[

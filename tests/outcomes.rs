@@ -1182,6 +1182,29 @@ OPTIONS 1 initial, until 200
 }
 
 #[test]
+fn an_icmp_error_that_quotes_no_text_is_told_on_the_hop_of_the_request_it_is_about() {
+    tell(
+        &[
+            TWO,
+            "
+call o1
+  0.0 alice -> bob OPTIONS as ask
+  0.01 alice <- bob ICMP host ask quote=8
+call o2 at 1
+  0.0 alice -> bob OPTIONS
+end 200
+",
+        ],
+        "
+OPTIONS 1 initial, until 200
+  alice > bob, 1 via: 0, unreachable 0.01
+OPTIONS 1 initial, until 200
+  alice > bob, 1 via: 1
+",
+    );
+}
+
+#[test]
 fn a_hop_that_shows_one_way_only_does_not_count_where_another_has_the_answer() {
     tell(
         &[

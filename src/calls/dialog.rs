@@ -313,6 +313,9 @@ pub struct HopFacts {
     pub callee_repeats: bool,
     /// A TCP connection to the Contact of the 2xx was asked for and not opened.
     pub unopened: Option<Unopened>,
+    /// The last ICMP error about one of several requests that went this way, after the 2xx; which it
+    /// was is not known.
+    pub perhaps_unreachable: Option<Seen>,
     /// T1 of the callee's socket as its repeats show it, where they agree on one.
     pub peer_t1: Option<Span>,
 }

@@ -9,9 +9,10 @@ use std::net::IpAddr;
 
 use rustc_hash::FxBuildHasher;
 
+use super::Seen;
 use super::connects::Connects;
 use super::delivered::Delivered;
-use crate::units::{Endpoint, Flow};
+use crate::units::{Endpoint, Flow, Timestamp};
 
 /// Pairs of sockets and hosts remembered: more than any trunk group has.
 /// Seven eighths of a power of two: one more would double the tables.
@@ -23,6 +24,8 @@ pub struct Hops {
     directions: HashSet<(Endpoint, Endpoint), FxBuildHasher>,
     acks: HashMap<(IpAddr, IpAddr, u16), AckSightings, FxBuildHasher>,
     repeating: HashMap<Endpoint, AckSightings, FxBuildHasher>,
+    /// The last ICMP error about one of several requests that went this way.
+    refused: HashMap<(Endpoint, Endpoint), Seen, FxBuildHasher>,
     /// TCP connections that were not opened.
     pub(super) connects: Connects,
     /// Messages over TCP that arrived.
@@ -84,6 +87,21 @@ impl Hops {
     /// The server at `socket` repeated a 2xx of `call`.
     pub(super) fn saw_repeat(&mut self, socket: Endpoint, call: u64) {
         learn(&mut self.repeating, socket, call);
+    }
+
+    /// An ICMP error is about one of several requests that went this way.
+    pub(super) fn refused(&mut self, flow: &Flow, seen: Seen) {
+        let way = (flow.src, flow.dst);
+        if self.refused.len() < PAIRS || self.refused.contains_key(&way) {
+            self.refused.insert(way, seen);
+        }
+    }
+
+    /// The last ICMP error about a request that went this way after `sent`; which of several it was
+    /// is not known.
+    pub(super) fn refused_after(&self, flow: &Flow, sent: Timestamp) -> Option<Seen> {
+        let seen = self.refused.get(&(flow.src, flow.dst)).copied();
+        seen.filter(|seen| seen.time >= sent)
     }
 
     /// Whether the server at `socket` repeated a 2xx in another call.

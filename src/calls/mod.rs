@@ -18,6 +18,7 @@ pub mod clock;
 pub mod connects;
 mod counted;
 mod losses;
+mod sent;
 mod coverage;
 mod delivered;
 pub mod dialog;
@@ -267,13 +268,13 @@ pub struct InviteOn<'a> {
     pub answer: Option<(StatusCode, Seen)>,
 }
 
-/// The part of an ICMP error the room can use.
+/// Whether an ICMP error can be one that the room can use.
 ///
 /// "Fragmentation needed" is no failure: the sender's stack sends the same datagram again in
 /// smaller pieces.
 pub(crate) fn is_about_sip(error: &IcmpError<'_>) -> bool {
     let is_too_big = !error.v6 && error.icmp_type == 3 && error.icmp_code == 4;
-    error.is_failure() && !is_too_big && !error.quoted_payload.is_empty()
+    error.is_failure() && !is_too_big && (error.quoted_len > 0 || !error.quoted_payload.is_empty())
 }
 
 /// Counts that need no state beyond the calls'.

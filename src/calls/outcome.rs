@@ -122,6 +122,9 @@ pub struct Hop {
     pub cancel: Option<Seen>,
     /// The last ICMP error that says that a copy of it did not arrive.
     pub unreachable: Option<Seen>,
+    /// The last ICMP error about one of several requests that went this way, after this one; which it
+    /// was is not known.
+    pub perhaps_unreachable: Option<Seen>,
     /// A TCP acknowledgment that says that it arrived.
     pub delivered: Option<Seen>,
 }

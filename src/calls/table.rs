@@ -11,14 +11,16 @@ use super::lru::{Lru, Slot};
 use super::media::Media;
 use super::onward::Legs;
 use super::queue::Queue;
+use super::sent::{Found, Heads, Place, Request, Sent};
 use super::state::{Call, Ending, Peers, Surroundings};
 use super::timers::Timers;
 use super::{Event, Moment, ResponseSeen, Seen, Sighted, Sighting, Totals, is_about_sip};
 use crate::defect::{Defect, DefectKind};
 use crate::limits::Limits;
 use crate::packet::{IcmpError, Segment};
-use crate::sip::{Indexer, Oddities, StartLine};
-use crate::units::{FileIndex, Flow, FrameRef, Span, StatusCode, Timestamp};
+use crate::sip::sniff::whole_lines;
+use crate::sip::{Indexer, Message, Oddities, StartLine};
+use crate::units::{FileIndex, Flow, FrameRef, Span, StatusCode, Timestamp, Transport};
 
 mod announce;
 
@@ -44,6 +46,7 @@ pub struct Calls {
     /// Bytes of state of all calls.
     weight: usize,
     quoted: Indexer,
+    sent: Sent,
     /// Calls were given up for lack of room.
     has_evicted: bool,
 }
@@ -71,6 +74,7 @@ impl Calls {
             next_serial: 0,
             weight: 0,
             quoted: Indexer::new(limits.header_fields),
+            sent: Sent::default(),
             has_evicted: false,
         }
     }
@@ -192,6 +196,19 @@ impl Calls {
         let Some(call) = self.in_progress.get_mut(slot) else {
             return;
         };
+        if response.is_none()
+            && raw.flow.transport == Transport::Udp
+            && !raw.origin.is_relayed()
+            && let Ok(len) = u16::try_from(raw.bytes.len())
+        {
+            let place = Place {
+                slot,
+                call: call.digest,
+                request: request_of(message),
+            };
+            let heads = Heads::new(&raw.flow, raw.origin.ip_id, len);
+            self.sent.push(heads, raw.origin.time, place);
+        }
         call.follow_offer(seen);
         let elapsed = self.coverage.elapsed();
         call.touched = elapsed;
@@ -285,16 +302,37 @@ impl Calls {
         if !is_about_sip(error) {
             return;
         }
-        let quoted = error.quoted_payload;
+        let is_cut = error.quoted_payload.len() < usize::from(error.quoted_len);
+        let quoted = if is_cut {
+            whole_lines(error.quoted_payload)
+        } else {
+            error.quoted_payload
+        };
         let head_len = memchr::memmem::find(quoted, b"\r\n\r\n").map_or(quoted.len(), |at| at + 4);
-        let Some(message) = self.quoted.index(quoted, head_len) else {
-            return;
+        let message = self.quoted.index(quoted, head_len);
+        let named = message.as_ref().and_then(|message| {
+            let slot = *self.by_id.get(message.call_id()?)?;
+            Some((slot, message.is_request().then(|| request_of(message))?))
+        });
+        let seen = Seen::of(&error.origin);
+        let heads = Heads::new(&error.quoted, error.quoted_id, error.quoted_len);
+        let sent = self.sent.find(&heads, seen.time);
+        // A quotation may end anywhere: what was sent in that datagram is known better.
+        let (slot, request) = match (named, sent) {
+            (Some((slot, _)), Some(Found::One(sent))) if slot == sent.slot => (slot, sent.request),
+            (Some(named), _) => named,
+            // It quotes a Call-ID that is not known: another packet.
+            (None, _) if message.is_some_and(|message| message.call_id().is_some()) => return,
+            (None, Some(Found::One(sent))) => (sent.slot, sent.request),
+            (None, Some(Found::Several)) => return self.hops.refused(&error.quoted, seen),
+            (None, None) => return,
         };
-        let Some(slot) = message.call_id().and_then(|id| self.by_id.get(id)) else {
-            return;
+        let is_its = |call: &&mut Call| match (named, sent) {
+            (None, Some(Found::One(sent))) => call.digest == sent.call,
+            _ => true,
         };
-        if let Some(call) = self.in_progress.get_mut(*slot) {
-            call.unreachable(&message, error.quoted, Seen::of(&error.origin));
+        if let Some(call) = self.in_progress.get_mut(slot).filter(is_its) {
+            call.unreachable(&request, error.quoted, seen);
         }
     }
 
@@ -430,6 +468,16 @@ impl Calls {
         for socket in call.sockets() {
             self.media.withdraw(socket, slot);
         }
+    }
+}
+
+/// What names a request within its call.
+fn request_of(message: &Message<'_>) -> Request {
+    Request {
+        kind: message.method().kind,
+        from_tag: key::tag(message.from_tag()),
+        to_tag: key::tag(message.to_tag()),
+        cseq: message.cseq.number,
     }
 }
 

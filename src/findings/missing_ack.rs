@@ -526,6 +526,21 @@ fn doubts(dialog: &AnsweredDialog<'_>, facts: &Facts) -> impl Iterator<Item = &'
         .filter_map(|(holds, words)| holds.then_some(words))
 }
 
+/// An ICMP error that may be about an ACK of this leg, where none is known to be.
+fn perhaps_unreachable(dialog: &AnsweredDialog<'_>, leg: &Leg) -> Option<String> {
+    let mut known = dialog.legs.iter().zip(dialog.hop_facts);
+    let (_, facts) = known.find(|(its, _)| its.flow == leg.flow)?;
+    let error = facts.perhaps_unreachable?;
+    acks_on(dialog, leg)
+        .all(|(ack, _)| ack.undeliverable.is_none())
+        .then(|| {
+            format!(
+                "an ICMP error in frame {} says that a request of these hosts did not arrive, not of which call",
+                error.at
+            )
+        })
+}
+
 /// One dialog's evidence, by frame.
 fn evidence(
     dialog: &AnsweredDialog<'_>,
@@ -555,6 +570,7 @@ fn evidence(
             leg.last().at
         ),
     });
+    parts.extend(perhaps_unreachable(dialog, leg));
     let mut any_ack = false;
     for (ack, fit) in acks_on(dialog, leg).take(3) {
         any_ack = true;

@@ -348,6 +348,12 @@ pub fn told(exchanged: &Exchanged<'_>, hop: &Hop) -> String {
         parts.push(format!("ICMP error in frame {}", error.at));
     }
     if first_answer(hop).is_none() {
+        if let (None, Some(error)) = (hop.unreachable, hop.perhaps_unreachable) {
+            parts.push(format!(
+                "an ICMP error in frame {} says that a request of these hosts did not arrive, not of which call",
+                error.at
+            ));
+        }
         if let Some(seen) = hop.delivered {
             parts.push(format!(
                 "TCP acknowledged it, frame {} at the latest",

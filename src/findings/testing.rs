@@ -160,6 +160,7 @@ impl Made {
             ack: None,
             cancel: None,
             unreachable: None,
+            perhaps_unreachable: None,
             delivered: None,
         };
         self.hops.push(change(MadeHop(hop)).0);

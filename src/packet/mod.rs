@@ -140,6 +140,10 @@ pub struct IcmpError<'a> {
     pub v6: bool,
     /// What is quoted of the payload behind the UDP or TCP header; often cut.
     pub quoted_payload: &'a [u8],
+    /// IPv4 Identification of the quoted packet; 0 for IPv6.
+    pub quoted_id: u16,
+    /// Bytes of the quoted datagram's payload, be it quoted or not; 0 of what is not UDP.
+    pub quoted_len: u16,
 }
 
 impl IcmpError<'_> {

@@ -208,18 +208,20 @@ impl<O: FnMut(Packet<'_>), D: FnMut(Defect)> Pass<'_, O, D> {
             0 => behind,
             len => behind.cut(len.min(behind.wire)),
         };
-        let Some((flow, payload)) = quoted_packet(quoted.bytes) else {
+        let Some(packet) = quoted_packet(quoted.bytes) else {
             return;
         };
         let origin = self.origin(envelope, layer.is_snapped());
         (self.out)(Packet::IcmpError(IcmpError {
             reporter: Endpoint::new(envelope.src, 0),
-            quoted: flow,
+            quoted: packet.flow,
             origin,
             icmp_type,
             icmp_code,
             v6,
-            quoted_payload: payload,
+            quoted_payload: packet.payload,
+            quoted_id: packet.id,
+            quoted_len: packet.len,
         }));
     }
 
@@ -238,10 +240,20 @@ impl<O: FnMut(Packet<'_>), D: FnMut(Defect)> Pass<'_, O, D> {
     }
 }
 
-/// The flow of a quoted UDP or TCP packet, and what is quoted of its payload. Lengths in its
-/// headers are those of the whole packet, so they only bound what is there.
-fn quoted_packet(bytes: &[u8]) -> Option<(Flow, &[u8])> {
+/// What an ICMP error quotes of a UDP or TCP packet, as [`IcmpError`] has it.
+struct Quoted<'a> {
+    flow: Flow,
+    payload: &'a [u8],
+    id: u16,
+    len: u16,
+}
+
+/// Reads a quoted packet. Lengths in its headers are those of the whole packet, so they only bound
+/// what is there.
+fn quoted_packet(bytes: &[u8]) -> Option<Quoted<'_>> {
     let (src, dst, mut protocol, mut rest);
+    let mut id = 0;
+    let mut len = 0;
     match bytes.first()? >> 4 {
         4 => {
             let header = Ipv4HeaderSlice::from_slice(bytes).ok()?;
@@ -251,6 +263,7 @@ fn quoted_packet(bytes: &[u8]) -> Option<(Flow, &[u8])> {
             src = IpAddr::V4(header.source_addr());
             dst = IpAddr::V4(header.destination_addr());
             protocol = header.protocol().0;
+            id = header.identification();
             // Some hosts quote it with the length in their own byte order: not used.
             rest = bytes.get(header.slice().len()..)?;
         }
@@ -275,6 +288,7 @@ fn quoted_packet(bytes: &[u8]) -> Option<(Flow, &[u8])> {
         UDP => {
             let length = rest.get(4..)?.first_chunk::<2>();
             let length = length.map_or(0, |length| usize::from(u16::from_be_bytes(*length)));
+            len = u16::try_from(length.saturating_sub(UDP_HEAD)).unwrap_or(0);
             let whole = rest.get(..length).filter(|whole| whole.len() >= UDP_HEAD);
             (Transport::Udp, whole.unwrap_or(rest).get(UDP_HEAD..))
         }
@@ -290,5 +304,10 @@ fn quoted_packet(bytes: &[u8]) -> Option<(Flow, &[u8])> {
         dst: Endpoint::new(dst, u16::from_be_bytes([d0, d1])),
         transport,
     };
-    Some((flow, payload.unwrap_or_default()))
+    Some(Quoted {
+        flow,
+        payload: payload.unwrap_or_default(),
+        id,
+        len,
+    })
 }

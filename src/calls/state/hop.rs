@@ -244,6 +244,9 @@ impl Transaction {
             ack: seen(kept.last_ack),
             cancel: seen(kept.cancel),
             unreachable: seen(kept.unreachable),
+            perhaps_unreachable: self
+                .request
+                .and_then(|request| directions.refused_after(&self.flow, request.time)),
             delivered: self
                 .request
                 .and_then(|request| directions.delivered.of(&self.flow, request.time)),

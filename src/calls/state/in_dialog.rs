@@ -1,6 +1,7 @@
 //! Requests inside dialogs, ACKs, and the 2xx they answer.
 
 use super::super::dialog::{Ack, Answered, Bye, Leg, Side, passes};
+use super::super::sent::Request;
 use super::super::transaction::{Cancel, Exchange, Transaction};
 use super::super::{CROSSED, Context, Event, Note, Seen, Serial, Sighted, key};
 use super::described::is_bare;
@@ -442,10 +443,9 @@ impl Call {
     }
 
     /// An ICMP error says that a request did not arrive.
-    fn request_unreachable(&mut self, quoted: &Message<'_>, flow: &Flow, now: Seen) {
-        let kind = quoted.method().kind;
+    fn request_unreachable(&mut self, quoted: &Request, flow: &Flow, now: Seen) {
         // The quotation may end before CSeq.
-        let cseq = quoted.cseq.number;
+        let Request { kind, cseq, .. } = *quoted;
         let mut hops = self.transactions.iter_mut();
         let hop = hops.find(|t| {
             t.flow.src.addr == flow.src.addr
@@ -465,15 +465,14 @@ impl Call {
         }
     }
 
-    /// An ICMP error quotes a message of this call.
-    pub(in crate::calls) fn unreachable(&mut self, quoted: &Message<'_>, flow: Flow, now: Seen) {
-        let (from_tag, to_tag) = tags(quoted);
-        if quoted.method().kind == MethodKind::Ack {
+    /// An ICMP error is about a request of this call.
+    pub(in crate::calls) fn unreachable(&mut self, quoted: &Request, flow: Flow, now: Seen) {
+        let Request {
+            from_tag, to_tag, ..
+        } = *quoted;
+        if quoted.kind == MethodKind::Ack {
             for ack in &mut self.acks {
-                if ack.from_tag == from_tag
-                    && ack.cseq == quoted.cseq.number
-                    && ack.flow.dst == flow.dst
-                {
+                if ack.from_tag == from_tag && ack.cseq == quoted.cseq && ack.flow.dst == flow.dst {
                     ack.undeliverable = Some(now);
                     // Whether the callee had another one, what follows shows.
                     for dialog in self.answered.iter_mut().filter(|d| d.is_exact(ack)) {
@@ -481,7 +480,7 @@ impl Call {
                     }
                 }
             }
-        } else if quoted.is_request() {
+        } else {
             self.request_unreachable(quoted, &flow, now);
             for dialog in &mut self.answered {
                 let is_to_callee = dialog.side_of(from_tag, to_tag) == Some(Side::Uac)

@@ -196,6 +196,7 @@ impl Call {
                     .contact_socket()
                     .and_then(|socket| hops.connects.unopened(socket))
                     .filter(|unopened| unopened.last.time >= leg.first().time),
+                perhaps_unreachable: hops.refused_after(&leg.flow, leg.first().time),
                 peer_t1: peers.timers.t1(leg.flow.dst),
             })
             .collect();

@@ -40,6 +40,7 @@ fn hop(ms: i64) -> Hop {
         ack: None,
         cancel: None,
         unreachable: None,
+        perhaps_unreachable: None,
         delivered: None,
     }
 }
