@@ -206,7 +206,8 @@ causes! {
         fix: "Sign after the number manipulation, or stop rewriting From and P-Asserted-Identity behind the signer.";
     OrigFormat "orig-format" [438],
         is: "The signed caller and the caller of the message are one number in two formats.",
-        sees: "orig and the caller differ by a country code or a prefix, or agree in the last digits only.",
+        sees: "orig and the caller differ by a country code or a prefix; or they agree in the last seven digits or more, and \
+               one is shorter or a national form. Two whole numbers that end alike are orig-mismatch.",
         why: "Verifiers differ in what they strip before they compare.",
         fix: "Use the same E.164 form, with country code, at the signer and on the way to the verifier.";
     PaiVsFrom "pai-vs-from" [438],
@@ -229,7 +230,8 @@ causes! {
         fix: "Sign after number translation, or add a div PASSporT where the call is forwarded (RFC 8946).";
     DestFormat "dest-format" [438],
         is: "The signed callee and the callee of the message are one number in two formats.",
-        sees: "dest and the callee differ by a country code or a prefix, or agree in the last digits only.",
+        sees: "dest and the callee differ by a country code or a prefix; or they agree in the last seven digits or more, and \
+               one is shorter or a national form. Two whole numbers that end alike are dest-mismatch.",
         why: "Verifiers differ in what they strip before they compare.",
         fix: "Use the same E.164 form, with country code, at the signer and on the way to the verifier.";
     DestRuriOnly "dest-ruri-only" [438],
