@@ -401,6 +401,18 @@ fn of_the_claims(signer: &Signer) -> Vec<Row> {
             none(),
         ),
         row(
+            "future-date likely",
+            &["90 s after the INVITE was captured"],
+            one_hop(&of(&good()).replace(&date(0), &date(90)), STALE),
+            none(),
+        ),
+        row(
+            "iat-implausible likely",
+            &["iat 5 is 1970-01-01 00:00:05 UTC"],
+            one_hop(&of(&good().claim("iat", json!(5))), "438"),
+            none(),
+        ),
+        row(
             "iat-vs-date likely",
             &[],
             one_hop(&at(-35).replace(&date(0), &date(35)), "438"),

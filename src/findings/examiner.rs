@@ -619,14 +619,10 @@ fn push_sightings(
                 None => one.place == Place::Exact,
             })
             .map(|one| one.certificate.is_valid_at(now));
-        let iat = header.iat_age.map(|age| {
-            let issued = facts.time.nanos().saturating_sub(age.nanos());
-            issued.div_euclid(crate::units::NANOS_PER_SEC)
-        });
         signers.push(&Sighting {
             x5u,
             attest: header.attest,
-            iat,
+            iat: header.iat,
             time: facts.time,
             is_refused,
             is_valid,

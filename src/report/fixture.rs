@@ -386,6 +386,7 @@ pub(crate) fn view(findings: usize) -> View {
             clock_s: None,
             outside_validity: 0,
             signatures: (33, 20),
+            iat_no_time: None,
         }],
         findings: all,
     }

@@ -50,6 +50,8 @@ labels! {
     rejected: "rejected", "被拒";
     /// Of a signer: how old its tokens were.
     token_age: "iat age (5/50/95 %)", "iat 时延（5/50/95%）";
+    /// Of a signer: tokens that have no age.
+    iat_no_time: "with an iat that is no time", "个 iat 不是有效时间";
     /// Of a signer: its clock against the capture's.
     clock_off: "clock behind by", "时钟滞后";
     /// Of a signer: calls at which its certificate was not valid.

@@ -70,6 +70,7 @@ pub fn signers(signers: &[(Box<str>, Signer)]) -> Vec<view::Signer> {
                 .seen
                 .map(|(first, last)| (view::Time(first), view::Time(last))),
             iat_age_s: ages.map(|((young, median), old)| [young, median, old]),
+            iat_no_time: (signer.without_age > 0).then_some(signer.without_age),
             clock_s: steady.map(|(median, _)| median.as_secs_f64()),
             outside_validity: signer.outside_validity,
             signatures: signer.checked,
