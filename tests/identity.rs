@@ -568,3 +568,23 @@ fn every_cause_that_one_call_can_show_is_named_first_with_its_grade_and_evidence
         .collect();
     assert_eq!(missing, [""; 0], "a cause without a call that shows it");
 }
+
+/// What would settle an unexplained refusal, for a call whose signer is known or not.
+#[test]
+fn certificates_that_were_given_and_verified_are_not_asked_for() {
+    let signer = Signer::new(X5U);
+    let own = signer.certificate(&Wanted::default(), None);
+    let ladder = one_hop(&signer.fields(ORIG, DEST, 0), "438");
+    let asked = |store: Store| {
+        let report = Report::of_bytes_signed(Ladder::of(&ladder).capture(), store);
+        let found: Vec<_> = report.findings("identity-failure").collect();
+        assert_eq!(found.len(), 1);
+        assert_eq!(text(found[0], "cause"), "unexplained");
+        text(found[0], "raise").to_owned()
+    };
+    assert_eq!(
+        asked(store(&[(PATH, &own)], None)),
+        "ask the verifier for its log of these calls (by origid)"
+    );
+    assert!(asked(store(&[], None)).contains("--certs"));
+}
