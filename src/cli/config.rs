@@ -107,6 +107,13 @@ impl Config {
             since: args.output.since,
             until: args.output.until,
         };
+        if filter.is_reversed() {
+            return Err(Problem::usage(
+                "--since is later than --until, so no response can be printed",
+            )
+            .hint("give the earlier time to --since")
+            .into());
+        }
         let format = args.output.format.unwrap_or(Format::Table);
         // Lines that come as the capture is read would run into the bar.
         let is_streamed = matches!(format, Format::Json | Format::Ndjson | Format::Csv);

@@ -184,6 +184,14 @@ labels! {
     still_open: "not over when the capture ends", "抓包结束时仍在持续";
     /// Burst facts.
     of_the_refused: "of the refused", "的被拒呼叫";
+    /// Burst facts: `{length}`, `{calls}` and `{refused}` are put in.
+    ends_after: "the capture ends {length} after the last; {refused} of the {calls} after it", "抓包在最后一次之后 {length} 结束；其后 {calls}中有 {refused} 个如此";
+    /// The same, where none is refused any more.
+    ends_after_none: "the capture ends {length} after the last; none of the {calls} after it", "抓包在最后一次之后 {length} 结束；其后 {calls}均未如此";
+    /// Burst facts: `{length}` is put in.
+    none_before: "none in the {length} before", "此前 {length} 内没有";
+    /// Several calls behind a number.
+    calls_counted: "calls", "个呼叫";
     /// Burst facts.
     of_the_accepted: "of the accepted", "的成功呼叫";
     /// Burst facts.

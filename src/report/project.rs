@@ -362,7 +362,14 @@ fn burst(facts: &BurstFacts, count: u64) -> view::Burst {
             .baseline_per_minute
             .is_none()
             .then_some(Cow::Borrowed("none")),
+        baseline_count: facts.before.map(|(count, _)| count),
+        baseline_s: facts.before.map(|(_, looked)| looked.as_secs_f64()),
         open: facts.open,
+        followed: facts.followed.map(|followed| view::Followed {
+            seconds: followed.lasted.as_secs_f64(),
+            attempts: followed.attempts,
+            refused: followed.refused,
+        }),
         contributors: facts
             .partition
             .contributors

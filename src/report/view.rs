@@ -23,7 +23,7 @@ mod burst;
 mod ladder;
 mod serialize;
 
-pub use burst::{Burst, CauseCount, Contributor, KeyBurst, Onset, Otherwise};
+pub use burst::{Burst, CauseCount, Contributor, Followed, KeyBurst, Onset, Otherwise};
 pub use ladder::{Ladder, LadderFinding, LadderHost, LadderIdentity, LadderMessage};
 
 /// The version of the JSON's shape.
