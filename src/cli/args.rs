@@ -53,7 +53,7 @@ pub(super) struct Args {
 /// Commands beside the annotation of captures.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Print catalogue entries: a status code, rule, cause, verdict, q850:21 or warn:399.
+    /// Print catalogue entries: a status code, rule, cause, verdict, qualifier, q850:21 or warn:399.
     Explain {
         /// What to explain.
         #[arg(required = true, value_name = "WHAT")]

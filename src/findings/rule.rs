@@ -247,7 +247,7 @@ pub struct Explanation {
 pub struct Topic {
     /// As in the JSON.
     pub name: &'static str,
-    /// `rule`, `verdict` or `cause`.
+    /// `rule`, `verdict`, `cause` or `qualifier`.
     pub kind: &'static str,
     /// What it means.
     pub explanation: Explanation,
