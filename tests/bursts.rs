@@ -440,3 +440,30 @@ fn a_burst_behind_a_step_of_the_clock_has_the_times_of_the_capture_and_its_lengt
     assert!((seconds(found.start.as_ref(), &ladder) - 520.51).abs() < 0.001);
     assert!((seconds(found.end.as_ref(), &ladder) - 578.51).abs() < 0.001);
 }
+
+#[test]
+fn an_open_burst_says_what_followed_and_a_rate_that_was_never_seen_is_none() {
+    let analysed = of(&[
+        TWO,
+        &calls("before", 0.0, 300, 2.0, "486"),
+        &calls("refused", 600.0, 40, 2.0, "438"),
+        &calls("after", 680.0, 40, 2.0, "486"),
+    ]);
+    let (finding, facts) = burst(&analysed);
+    assert!(facts.open);
+    let followed = facts.followed.expect("the capture went on");
+    assert_eq!((followed.attempts, followed.refused), (40, 0));
+    assert!((followed.seconds - 80.0).abs() < 1.0, "{followed:?}");
+    assert_eq!(facts.baseline_count, Some(0));
+    let detail = finding.detail.as_deref().expect("words");
+    // In UTC and with its date: a sentence does not know the zone of the rest.
+    assert!(
+        detail.contains(" UTC; none in the 9 min before."),
+        "{detail}"
+    );
+    assert!(!detail.contains("is usual"), "{detail}");
+    assert!(
+        detail.contains("Of the next 40 calls 0 had the same."),
+        "{detail}"
+    );
+}

@@ -67,7 +67,8 @@ fn the_command_line_page_is_what_help_prints() {
 #[test]
 fn the_rules_page_is_what_explain_prints() {
     let mut page =
-        "# Rules, verdicts and causes\n\nWhat `sipannotate explain NAME` prints.\n".to_owned();
+        "# Rules, verdicts, causes and qualifiers\n\nWhat `sipannotate explain NAME` prints.\n"
+            .to_owned();
     for topic in sipannotate::findings::registry::topics() {
         page += &format!(
             "\n## {} ({})\n\n{}\n",
@@ -78,6 +79,37 @@ fn the_rules_page_is_what_explain_prints() {
         }
     }
     check("rules.md", &page);
+}
+
+/// The words that a person may ask for, having read them in a report.
+#[test]
+fn every_name_that_a_sample_prints_is_explained() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples");
+    let topics = sipannotate::findings::registry::topics();
+    let mut seen = 0;
+    for entry in std::fs::read_dir(folder).expect("the samples") {
+        let path = entry.expect("an entry").path();
+        if path.extension().is_none_or(|ext| ext != "json") || path.ends_with("truth.json") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).expect("a report");
+        let report: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        for finding in report["findings"].as_array().expect("findings") {
+            let names = ["rule", "verdict", "qualifier"]
+                .iter()
+                .filter_map(|field| finding[*field].as_str())
+                .flat_map(|names| names.split(','));
+            for name in names {
+                seen += 1;
+                assert!(
+                    topics.iter().any(|topic| topic.name == name),
+                    "{name} of {} has no entry",
+                    path.display()
+                );
+            }
+        }
+    }
+    assert!(seen > 10, "{seen}");
 }
 
 #[test]

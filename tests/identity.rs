@@ -401,6 +401,18 @@ fn of_the_claims(signer: &Signer) -> Vec<Row> {
             none(),
         ),
         row(
+            "future-date likely",
+            &["90 s after the INVITE was captured"],
+            one_hop(&of(&good()).replace(&date(0), &date(90)), STALE),
+            none(),
+        ),
+        row(
+            "iat-implausible likely",
+            &["iat 5 is 1970-01-01 00:00:05 UTC"],
+            one_hop(&of(&good().claim("iat", json!(5))), "438"),
+            none(),
+        ),
+        row(
             "iat-vs-date likely",
             &[],
             one_hop(&at(-35).replace(&date(0), &date(35)), "438"),
@@ -555,4 +567,24 @@ fn every_cause_that_one_call_can_show_is_named_first_with_its_grade_and_evidence
         .filter(|name| !shown.contains(name) && !by_history.contains(name))
         .collect();
     assert_eq!(missing, [""; 0], "a cause without a call that shows it");
+}
+
+/// What would settle an unexplained refusal, for a call whose signer is known or not.
+#[test]
+fn certificates_that_were_given_and_verified_are_not_asked_for() {
+    let signer = Signer::new(X5U);
+    let own = signer.certificate(&Wanted::default(), None);
+    let ladder = one_hop(&signer.fields(ORIG, DEST, 0), "438");
+    let asked = |store: Store| {
+        let report = Report::of_bytes_signed(Ladder::of(&ladder).capture(), store);
+        let found: Vec<_> = report.findings("identity-failure").collect();
+        assert_eq!(found.len(), 1);
+        assert_eq!(text(found[0], "cause"), "unexplained");
+        text(found[0], "raise").to_owned()
+    };
+    assert_eq!(
+        asked(store(&[(PATH, &own)], None)),
+        "ask the verifier for its log of these calls (by origid)"
+    );
+    assert!(asked(store(&[], None)).contains("--certs"));
 }

@@ -369,7 +369,7 @@ fn the_manifests_of_a_bundle_keep_to_their_schema() {
         manifest.accepts(&parsed(&text), &path.to_string_lossy());
         seen += 1;
     }
-    assert_eq!(seen, 6);
+    assert_eq!(seen, 5);
 }
 
 #[test]

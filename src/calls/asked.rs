@@ -89,7 +89,7 @@ pub struct Asked {
     supported: u32,
     /// Max-Forwards, if it can be read.
     pub max_forwards: Option<u8>,
-    /// Identity header fields.
+    /// Identity values, whether in fields of their own or joined by commas.
     pub identities: u8,
     /// Bits of [`Has`].
     flags: u8,
@@ -265,7 +265,7 @@ impl Asked {
             uri_bytes: bytes(uri.len()),
             supported: supported(message),
             max_forwards: seconds(Name::MaxForwards).and_then(|hops| u8::try_from(hops).ok()),
-            identities: u8::try_from(message.headers(Name::Identity).count()).unwrap_or(u8::MAX),
+            identities: u8::try_from(message.items(Name::Identity).count()).unwrap_or(u8::MAX),
             flags: flags
                 .into_iter()
                 .filter(|(_, name)| message.header(*name).is_some())
@@ -434,7 +434,7 @@ Require: precondition
 Session-Expires: 90;refresher=uac
 Max-Forwards: 70
 Identity: a
-Identity: b
+Identity: b, c
 Security-Client: ipsec-3gpp
 Content-Type: application/sdp
 
@@ -469,7 +469,7 @@ m=audio 1 RTP/AVP 0
         assert_eq!(asked.text(Field::Event), None);
         assert_eq!(asked.number(Field::SessionExpires), Some(90));
         assert_eq!(asked.number(Field::Expires), None);
-        assert_eq!((asked.max_forwards, asked.identities), (Some(70), 2));
+        assert_eq!((asked.max_forwards, asked.identities), (Some(70), 3));
         assert_eq!((asked.uri_bytes, asked.body_bytes), (6, 26));
         let media: Vec<_> = asked.offer().expect("an offer").media().collect();
         assert_eq!(media.len(), 1);

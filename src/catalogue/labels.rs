@@ -113,6 +113,8 @@ pub enum Label {
     Verdict,
     /// "cause".
     Cause,
+    /// "qualifier".
+    Qualifier,
 }
 
 impl Label {
@@ -167,6 +169,7 @@ impl Label {
         Self::Rule,
         Self::Verdict,
         Self::Cause,
+        Self::Qualifier,
     ];
 
     /// The words in a language.
@@ -229,6 +232,7 @@ impl Label {
             Self::Rule => ("rule", "规则"),
             Self::Verdict => ("verdict", "结论"),
             Self::Cause => ("cause", "原因"),
+            Self::Qualifier => ("qualifier", "限定词"),
         }
     }
 }

@@ -53,7 +53,7 @@ pub(super) struct Args {
 /// Commands beside the annotation of captures.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Print catalogue entries: a status code, rule, cause, verdict, q850:21 or warn:399.
+    /// Print catalogue entries: a status code, rule, cause, verdict, qualifier, q850:21 or warn:399.
     Explain {
         /// What to explain.
         #[arg(required = true, value_name = "WHAT")]
@@ -243,12 +243,16 @@ pub(super) struct Output {
     pub(super) host: Option<Host>,
     /// Print only responses from TIME on: RFC 3339, HH:MM:SS, +SECONDS.
     ///
-    /// TIME is an RFC 3339 time (2026-09-21T14:13:20Z), a time of the capture's first day
-    /// (14:13:20, UTC), or seconds from the capture's start (+90).
+    /// TIME is an RFC 3339 time (2026-09-21T14:13:20Z), a time of day (14:13:20, UTC), or seconds from
+    /// the capture's start (+90). A time of day is of the capture's first day; what is more than
+    /// twelve hours before the first packet, or an --until before its --since, is of the next.
     #[arg(long, value_name = "TIME", value_parser = super::values::moment, global = true)]
     pub(super) since: Option<Moment>,
-    /// Print only responses up to TIME.
-    #[arg(long, value_name = "TIME", value_parser = super::values::moment, global = true)]
+    /// Print only responses up to TIME, all of its last second included.
+    ///
+    /// TIME as with --since. Given to the second, as the report prints it, that second is included;
+    /// with a fraction (14:13:20.5) it is exact.
+    #[arg(long, value_name = "TIME", value_parser = super::values::last_moment, global = true)]
     pub(super) until: Option<Moment>,
     /// Report, show or bundle with pseudonyms in place of subscriber data.
     ///

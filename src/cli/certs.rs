@@ -35,6 +35,7 @@ pub(super) fn read(
     let mut loaded = Loaded::default();
     if let Some(folder) = certs {
         let mut found = Found::default();
+        loaded.store.name_place();
         found
             .folder(folder, limits, &mut Vec::new())
             .with_context(|| format!("cannot read {}", folder.display()))?;

@@ -107,6 +107,7 @@ impl Config {
             since: args.output.since,
             until: args.output.until,
         };
+        check_window(&filter)?;
         let format = args.output.format.unwrap_or(Format::Table);
         // Lines that come as the capture is read would run into the bar.
         let is_streamed = matches!(format, Format::Json | Format::Ndjson | Format::Csv);
@@ -161,6 +162,17 @@ impl Config {
             progress,
         })
     }
+}
+
+/// A window that holds no time is a mistake, and no empty report.
+fn check_window(filter: &Filter) -> Result<(), Problem> {
+    if filter.is_reversed() {
+        return Err(
+            Problem::usage("--since is later than --until, so no response can be printed")
+                .hint("give the earlier time to --since"),
+        );
+    }
+    Ok(())
 }
 
 /// Whether options narrow the list of responses.

@@ -187,7 +187,23 @@ pub(super) fn moment(text: &str) -> Result<Moment, String> {
             .map(|nanos| Moment::At(Timestamp::from_nanos(nanos)))
             .map_err(|_out_of_range| format!("`{text}` is not in the years 1678 to 2261"));
     }
-    of_day(text).map(Moment::OnFirstDay).ok_or_else(wrong)
+    of_day(text).map(Moment::OfDay).ok_or_else(wrong)
+}
+
+/// The same as an end: where it was given to the second, all of that second is before it, as the
+/// report prints times to the second.
+pub(super) fn last_moment(text: &str) -> Result<Moment, String> {
+    let moment = moment(text)?;
+    if text.contains('.') {
+        return Ok(moment);
+    }
+    let rest = Span::from_nanos(NANOS_PER_SEC - 1);
+    let add = |span: Span| Span::from_nanos(span.nanos().saturating_add(rest.nanos()));
+    Ok(match moment {
+        Moment::At(time) => Moment::At(time.plus(rest)),
+        Moment::OfDay(span) => Moment::OfDay(add(span)),
+        Moment::AfterStart(span) => Moment::AfterStart(add(span)),
+    })
 }
 
 /// `HH:MM:SS[.fraction]` or `HH:MM` as time since midnight.
@@ -249,12 +265,9 @@ mod tests {
         let at = Moment::At(Timestamp::from_nanos(1_790_000_000_500_000_000));
         assert_eq!(moment("2026-09-21T14:13:20.5Z"), Ok(at));
         assert_eq!(moment("2026-09-21T16:13:20.5+02:00"), Ok(at));
-        let of_day = Moment::OnFirstDay(Span::from_millis(51_200_500));
+        let of_day = Moment::OfDay(Span::from_millis(51_200_500));
         assert_eq!(moment("14:13:20.5"), Ok(of_day));
-        assert_eq!(
-            moment("14:13"),
-            Ok(Moment::OnFirstDay(Span::from_secs(51_180)))
-        );
+        assert_eq!(moment("14:13"), Ok(Moment::OfDay(Span::from_secs(51_180))));
         assert_eq!(
             moment("+1.5"),
             Ok(Moment::AfterStart(Span::from_millis(1500)))
@@ -271,6 +284,29 @@ mod tests {
         ] {
             assert!(moment(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn an_end_to_the_second_holds_all_of_that_second() {
+        let of_day = |nanos| Ok(Moment::OfDay(Span::from_nanos(nanos)));
+        let second = 51_200 * NANOS_PER_SEC;
+        assert_eq!(last_moment("14:13:20"), of_day(second + 999_999_999));
+        assert_eq!(
+            last_moment("14:13:20.5"),
+            of_day(second + NANOS_PER_SEC / 2)
+        );
+        let at = |nanos| Ok(Moment::At(Timestamp::from_nanos(nanos)));
+        assert_eq!(
+            last_moment("2026-09-21T14:13:20Z"),
+            at(1_790_000_000_999_999_999)
+        );
+        assert_eq!(
+            last_moment("2026-09-21T14:13:20.5Z"),
+            at(1_790_000_000_500_000_000)
+        );
+        let after = Moment::AfterStart(Span::from_nanos(90_999_999_999));
+        assert_eq!(last_moment("+90"), Ok(after));
+        assert!(last_moment("yesterday").is_err());
     }
 
     #[test]

@@ -79,12 +79,24 @@ pub struct Burst {
     pub trigger: Timestamp,
     /// Refusals expected in a window; `None` without baseline.
     pub expected: Option<f64>,
+    /// Refusals that were seen in the hour before, and how long of it the tap was looking; `None`
+    /// without baseline.
+    pub before: Option<(u64, Span)>,
     /// Most refusals in one window ending in it, and when that was.
     pub peak: (u64, Timestamp),
     /// The capture ended before it was over.
     pub open: bool,
     /// Index of its first and last refusal, counted from the first of the series.
     pub refusals: (u64, u64),
+}
+
+/// What is usual.
+#[derive(Clone, Copy, Debug)]
+struct Usual {
+    /// Refusals expected in a window; never none, though none may have been seen.
+    in_window: f64,
+    /// Refusals that were seen, and in how long.
+    seen: (u64, Span),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -279,9 +291,10 @@ impl Detector {
                 None => self.close(open.burst),
             }
         }
-        let expected = self.expected(minus(refusal.time, self.options.window), watched);
+        let usual = self.usual(minus(refusal.time, self.options.window), watched);
+        let expected = usual.map(|usual| usual.in_window);
         if self.triggers(refusal, in_window, expected, finals) {
-            self.open = Some(self.open_at(index, refusal, in_window, expected));
+            self.open = Some(self.open_at(index, refusal, in_window, usual));
         }
     }
 
@@ -310,7 +323,7 @@ impl Detector {
     }
 
     /// Refusals expected in a window, from the hour before `until`.
-    fn expected(&self, until: Timestamp, watched: &Watched) -> Option<f64> {
+    fn usual(&self, until: Timestamp, watched: &Watched) -> Option<Usual> {
         let from = self.first.max(watched.reach(until, BASELINE));
         let from = self.cut.map_or(from, |cut| from.max(cut));
         let mut seconds = watched.looked(from, until).as_secs_f64();
@@ -336,7 +349,12 @@ impl Detector {
         // Half an event more than were seen: a rate that was never seen is not zero.
         #[expect(clippy::cast_precision_loss, reason = "counts of one hour")]
         let rate = (count as f64 + 0.5) / seconds;
-        Some(rate * self.options.window.as_secs_f64())
+        #[expect(clippy::cast_possible_truncation, reason = "an hour")]
+        let looked = Span::from_millis((seconds * 1000.0) as i64);
+        Some(Usual {
+            in_window: rate * self.options.window.as_secs_f64(),
+            seen: (count, looked),
+        })
     }
 
     /// Opens a burst: walks back from the trigger while earlier refusals pay for the gaps.
@@ -345,8 +363,10 @@ impl Detector {
         index: usize,
         trigger: Refusal,
         in_window: u64,
-        expected: Option<f64>,
+        usual: Option<Usual>,
     ) -> Open {
+        let expected = usual.map(|usual| usual.in_window);
+        let before = usual.map(|usual| usual.seen);
         let window_s = self.options.window.as_secs_f64();
         let usual = expected.unwrap_or(0.5) / window_s;
         let raised = (f64::from(self.options.min) / window_s).max(4.0 * usual);
@@ -386,6 +406,7 @@ impl Detector {
                 attempts: trigger.finals - first.finals + 1,
                 trigger: trigger.time,
                 expected,
+                before,
                 peak,
                 open: false,
                 refusals: (number(start), number(index)),

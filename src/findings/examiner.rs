@@ -88,6 +88,8 @@ pub struct Judged {
     /// The one to look at first before the others; never empty but where nothing is known of the
     /// INVITE.
     pub causes: Arc<[Cause]>,
+    /// Every signature was verified with a certificate that was given.
+    pub is_verified: bool,
 }
 
 impl Judged {
@@ -269,10 +271,13 @@ impl Examiner {
             precedents.refused(here_facts.flow.dst.addr, &diagnosis.causes);
         }
         push_sightings(signers, store, &diagnosis.headers, &here_facts, true);
+        let is_good =
+            |header: &HeaderReport| matches!(header.signature, SignatureCheck::Good { .. });
         Judged {
             code,
             word: refusal.word,
             went_on: refusal.went_on,
+            is_verified: !diagnosis.headers.is_empty() && diagnosis.headers.iter().all(is_good),
             causes: diagnosis.causes.into(),
         }
     }
@@ -412,6 +417,7 @@ fn unexplained(refusal: &Refused<'_>) -> Judged {
         word: refusal.word,
         went_on: refusal.went_on,
         causes: Arc::default(),
+        is_verified: false,
     }
 }
 
@@ -635,14 +641,10 @@ fn push_sightings(
                 None => one.place == Place::Exact,
             })
             .map(|one| one.certificate.is_valid_at(now));
-        let iat = header.iat_age.map(|age| {
-            let issued = facts.time.nanos().saturating_sub(age.nanos());
-            issued.div_euclid(crate::units::NANOS_PER_SEC)
-        });
         signers.push(&Sighting {
             x5u,
             attest: header.attest,
-            iat,
+            iat: header.iat,
             time: facts.time,
             is_refused,
             is_valid,

@@ -8,6 +8,8 @@
 //! # References
 //! - RFC 8224 §6.2.2; RFC 9410 §3
 
+use std::collections::BTreeSet;
+
 use super::examiner::{Judged, Signed};
 use super::grouping::{Gathered, Groups, Said};
 use super::past::Past;
@@ -39,6 +41,8 @@ struct Key {
 pub struct IdentityFailure {
     soft: bool,
     groups: Groups<Key>,
+    /// Those with a call whose signature could not be verified, or was not.
+    unverified: BTreeSet<Key>,
     call_id_bytes: usize,
 }
 
@@ -48,6 +52,7 @@ impl IdentityFailure {
         Self {
             soft,
             groups: Groups::new(limits),
+            unverified: BTreeSet::new(),
             call_id_bytes: limits.call_id_bytes,
         }
     }
@@ -97,9 +102,16 @@ impl IdentityFailure {
                 Severity::Warning
             },
             confidence,
-            raise: cause.is_none_or(|(id, _)| id == CauseId::Unexplained).then_some(
-                "give the signers' certificates with --certs, and ask the verifier for its log of these calls (by origid)",
-            ),
+            raise: match cause {
+                None => Some("ask the verifier for its log of these calls (by Call-ID)"),
+                Some((CauseId::Unexplained, _)) if self.unverified.contains(&key) => Some(
+                    "give the signers' certificates with --certs, and ask the verifier for its log of these calls (by origid)",
+                ),
+                Some((CauseId::Unexplained, _)) => {
+                    Some("ask the verifier for its log of these calls (by origid)")
+                }
+                Some(_) => None,
+            },
             cause: cause.map(|(id, _)| id.name()),
             title: format!("{title}{what}"),
             detail: cause.map_or_else(
@@ -133,13 +145,17 @@ impl Rule for IdentityFailure {
         }
         let cause = judged.causes.first().map(|cause| (cause.id, cause.grade));
         let cap = self.call_id_bytes;
+        let key = Key {
+            code: judged.code,
+            verstat: judged.word.verstat(),
+            went_on: judged.went_on,
+            cause,
+        };
+        if !judged.is_verified {
+            self.unverified.insert(key);
+        }
         self.groups.add(
-            Key {
-                code: judged.code,
-                verstat: judged.word.verstat(),
-                went_on: judged.went_on,
-                cause,
-            },
+            key,
             Peer::of(&attempt.flow),
             attempt.response.time,
             || call_ref(attempt, cap),

@@ -48,6 +48,7 @@ pub mod codes;
 pub mod metrics;
 pub mod trust;
 pub mod causes;
+pub mod qualifiers;
 pub mod registry;
 pub mod analysis;
 

@@ -325,7 +325,7 @@ impl Refusals {
                     .partition(|key| is_overlap(&key.burst, &burst));
                 keys = rest;
                 let drawn = drawn.unwrap_or_else(|| self.draw(past, code, &burst, &|_| true));
-                out(self.finding(code, &burst, said(code), &inside, &drawn));
+                out(self.finding(code, &burst, said(code), &inside, &drawn, end));
             }
             // What only one key shows is told once, with the other keys that show the same.
             while let Some(first) = keys.first().cloned() {
@@ -334,7 +334,7 @@ impl Refusals {
                     .partition(|key| is_overlap(&key.burst, &first.burst));
                 keys = rest;
                 let drawn = self.draw(past, code, &first.burst, &|traits| first.has(traits));
-                out(self.finding(code, &first.burst, said(code), &same, &drawn));
+                out(self.finding(code, &first.burst, said(code), &same, &drawn, end));
             }
         }
     }

@@ -33,7 +33,7 @@ use super::watched::Watched;
 use crate::calls::{ClockChange, Exchanged, Hop};
 use crate::limits::Limits;
 use crate::sip::MethodKind;
-use crate::units::{Span, Timestamp};
+use crate::units::{NANOS_PER_SEC, Span, Timestamp};
 
 /// The rule's name.
 pub const NAME: &str = "registration-storm";
@@ -480,12 +480,18 @@ fn said(key: Key, count: u64) -> Said {
 }
 
 fn said_avalanche(burst: &Burst, addresses: u64, failed: u64, of: u64) -> Said {
-    let usual = burst.expected.map_or_else(String::new, |expected| {
-        format!(
+    let usual = match (burst.before, burst.expected) {
+        // A rate that was never seen is not zero, and is no rate to be told either.
+        (Some((0, before)), _) => format!(
+            ", and none in the {} min before",
+            before.nanos() / (60 * NANOS_PER_SEC)
+        ),
+        (_, Some(expected)) => format!(
             " where {:.1} a minute are usual",
             per_minute(expected, options().window)
-        )
-    });
+        ),
+        (_, None) => String::new(),
+    };
     let suffers = failed * 20 >= of;
     let open = if burst.open {
         " It goes on at the end of the capture."

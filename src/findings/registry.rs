@@ -65,12 +65,13 @@ pub fn rules(limits: &Limits, burst: BurstOptions) -> Vec<Box<dyn Rule>> {
 }
 
 /// Every name `explain` knows beside codes: rules and their verdicts, then the causes of refused
-/// identities.
+/// identities, then what is said in brackets behind a verdict.
 pub fn topics() -> Vec<Topic> {
     rules(&Limits::default(), BurstOptions::default())
         .iter()
         .flat_map(|rule| rule.topics().iter().copied())
         .chain(super::causes::topics())
+        .chain(super::qualifiers::topics())
         .collect()
 }
 

@@ -415,6 +415,7 @@ fn weigh_once(case: Case, is_one_way: bool, is_proof: bool) -> Key {
         one_way: is_one_way,
         cut: false,
         passing: false,
+        one_packet: false,
     }
 }
 

@@ -201,8 +201,12 @@ pub struct BurstFacts {
     pub peak_at: Timestamp,
     /// Refusals a minute before; `None` where the capture shows too little of before.
     pub baseline_per_minute: Option<f64>,
+    /// Refusals that were seen before, and in how long; `None` as above.
+    pub before: Option<(u64, Span)>,
     /// The capture ends inside the burst.
     pub open: bool,
+    /// Of an open burst: what followed its last refusal.
+    pub followed: Option<Followed>,
     /// The calls went on all the same.
     pub soft: bool,
     /// What the refused share and the passed do not.
@@ -216,6 +220,17 @@ pub struct BurstFacts {
     pub otherwise: Vec<(u16, bool, u64)>,
     /// Bursts of single peers, signers, verifiers and ranges of numbers inside it.
     pub keys: Vec<KeyBurst>,
+}
+
+/// What followed the last refusal of a burst until the capture ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Followed {
+    /// How long the capture went on.
+    pub lasted: Span,
+    /// INVITE attempts that reached a final response.
+    pub attempts: u64,
+    /// Those of them that were refused in the same way.
+    pub refused: u64,
 }
 
 /// The text behind a name: what `explain` prints and the documentation holds.
@@ -232,7 +247,7 @@ pub struct Explanation {
 pub struct Topic {
     /// As in the JSON.
     pub name: &'static str,
-    /// `rule`, `verdict` or `cause`.
+    /// `rule`, `verdict`, `cause` or `qualifier`.
     pub kind: &'static str,
     /// What it means.
     pub explanation: Explanation,

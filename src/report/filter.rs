@@ -23,7 +23,7 @@ pub struct Filter {
     pub host: Option<Host>,
     /// Not earlier.
     pub since: Option<Moment>,
-    /// Not later.
+    /// Not later; one that was given to the second holds all of it.
     pub until: Option<Moment>,
 }
 
@@ -47,8 +47,9 @@ impl Host {
 pub enum Moment {
     /// An instant.
     At(Timestamp),
-    /// So long after midnight UTC of the capture's first day.
-    OnFirstDay(Span),
+    /// So long after midnight UTC of the capture's first day, or of the next: what is more than
+    /// half a day before the first packet is the time after midnight.
+    OfDay(Span),
     /// So long after the capture's first packet.
     AfterStart(Span),
 }
@@ -58,11 +59,21 @@ impl Moment {
     fn resolve(self, start: Timestamp) -> Timestamp {
         match self {
             Self::At(time) => time,
-            Self::OnFirstDay(span) => clock::day_start(start).plus(span),
+            Self::OfDay(span) => {
+                let time = clock::day_start(start).plus(span);
+                if start.since(time) > HALF_A_DAY {
+                    time.plus(A_DAY)
+                } else {
+                    time
+                }
+            }
             Self::AfterStart(span) => start.plus(span),
         }
     }
 }
+
+const A_DAY: Span = Span::from_secs(86_400);
+const HALF_A_DAY: Span = Span::from_secs(43_200);
 
 impl Filter {
     /// Whether every response is kept.
@@ -87,13 +98,38 @@ impl Filter {
         let host = self
             .host
             .is_none_or(|host| host.is(response.src) || host.is(response.dst));
-        let since = self
-            .since
-            .is_none_or(|moment| response.time >= moment.resolve(start));
-        let until = self
-            .until
-            .is_none_or(|moment| response.time <= moment.resolve(start));
+        let (since, until) = self.window(start);
+        let since = since.is_none_or(|since| response.time >= since);
+        let until = until.is_none_or(|until| response.time <= until);
         code && call && host && since && until
+    }
+
+    /// From when to when, for a capture that starts at `start`. Of two times of day the second
+    /// follows the first, across midnight if need be.
+    fn window(&self, start: Timestamp) -> (Option<Timestamp>, Option<Timestamp>) {
+        let since = self.since.map(|moment| moment.resolve(start));
+        let until = self.until.map(|moment| moment.resolve(start));
+        let until = match (self.since, self.until, since) {
+            (Some(Moment::OfDay(_)), Some(Moment::OfDay(until)), Some(since)) => {
+                let same_day = clock::day_start(since).plus(until);
+                Some(if same_day < since {
+                    same_day.plus(A_DAY)
+                } else {
+                    same_day
+                })
+            }
+            _ => until,
+        };
+        (since, until)
+    }
+
+    /// Whether no time can be both from `since` on and up to `until`.
+    pub fn is_reversed(&self) -> bool {
+        match (self.since, self.until) {
+            (Some(Moment::At(since)), Some(Moment::At(until))) => since > until,
+            (Some(Moment::AfterStart(since)), Some(Moment::AfterStart(until))) => since > until,
+            _ => false,
+        }
     }
 }
 
@@ -157,11 +193,69 @@ mod tests {
         let midnight_to = 14 * 3600 + 13 * 60 + 20;
         assert_eq!(
             kept(&between(
-                Moment::OnFirstDay(secs(midnight_to + 2)),
-                Moment::OnFirstDay(secs(midnight_to + 2))
+                Moment::OfDay(secs(midnight_to + 2)),
+                Moment::OfDay(secs(midnight_to + 2))
             )),
             1
         );
+    }
+
+    #[test]
+    fn two_times_of_day_may_have_midnight_between_them() {
+        let day = 86_400;
+        let of = |hours: i64, minutes: i64, seconds: i64| {
+            Moment::OfDay(Span::from_secs((hours * 60 + minutes) * 60 + seconds))
+        };
+        let window = |since, until, start: i64| {
+            let filter = Filter {
+                since,
+                until,
+                ..Filter::default()
+            };
+            let at = |time: Timestamp| time.nanos() / 1_000_000_000;
+            let (since, until) = filter.window(Timestamp::from_nanos(start * 1_000_000_000));
+            (since.map(at), until.map(at))
+        };
+        let evening = day - 90;
+        let morning = 10 * 3600;
+        for start in [evening, morning] {
+            assert_eq!(
+                window(Some(of(23, 59, 50)), Some(of(0, 0, 10)), start),
+                (Some(day - 10), Some(day + 10))
+            );
+        }
+        // Of a capture that began before midnight, the small hours are those of the next day.
+        assert_eq!(
+            window(Some(of(0, 0, 5)), Some(of(0, 0, 10)), evening),
+            (Some(day + 5), Some(day + 10))
+        );
+        assert_eq!(
+            window(None, Some(of(0, 0, 10)), evening),
+            (None, Some(day + 10))
+        );
+        // A little before the first packet is before it.
+        assert_eq!(
+            window(Some(of(9, 0, 0)), Some(of(9, 30, 0)), morning),
+            (Some(9 * 3600), Some(9 * 3600 + 1800))
+        );
+    }
+
+    #[test]
+    fn what_begins_after_its_end_is_reversed() {
+        let reversed = |since, until| {
+            let filter = Filter {
+                since: Some(since),
+                until: Some(until),
+                ..Filter::default()
+            };
+            filter.is_reversed()
+        };
+        let after = |seconds| Moment::AfterStart(Span::from_secs(seconds));
+        let at = |seconds| Moment::At(Timestamp::from_nanos(seconds));
+        assert!(reversed(after(2), after(1)) && reversed(at(2), at(1)));
+        assert!(!reversed(after(1), after(1)) && !reversed(at(1), after(0)));
+        let of_day = |seconds| Moment::OfDay(Span::from_secs(seconds));
+        assert!(!reversed(of_day(2), of_day(1)));
     }
 
     #[test]

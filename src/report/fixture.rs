@@ -193,7 +193,10 @@ fn burst() -> Finding {
         peak_at: None,
         baseline_per_minute: Some(0.06),
         baseline: None,
+        baseline_count: None,
+        baseline_s: None,
         open: false,
+        followed: None,
         contributors: vec![
             Contributor {
                 dimension: "x5u".into(),
@@ -384,6 +387,7 @@ pub(crate) fn view(findings: usize) -> View {
             rejected: 33,
             seen: None,
             iat_age_s: Some([0.3, 0.4, 1.2]),
+            iat_no_time: None,
             clock_s: None,
             outside_validity: 0,
             signatures: (33, 20),

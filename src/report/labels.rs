@@ -50,6 +50,8 @@ labels! {
     rejected: "rejected", "被拒";
     /// Of a signer: how old its tokens were.
     token_age: "iat age (5/50/95 %)", "iat 时延（5/50/95%）";
+    /// Of a signer: tokens that have no age.
+    iat_no_time: "with an iat that is no time", "个 iat 不是有效时间";
     /// Of a signer: its clock against the capture's.
     clock_off: "clock behind by", "时钟滞后";
     /// Of a signer: calls at which its certificate was not valid.
@@ -130,6 +132,8 @@ labels! {
     code: "Code", "状态码";
     /// Column.
     share: "Share", "占比";
+    /// Below the table of codes.
+    share_of: "Share is of all responses; repeats are not counted.", "占比以全部响应为基数，不含重传。";
     /// Column.
     meaning: "Meaning", "含义";
     /// Column.
@@ -182,6 +186,14 @@ labels! {
     no_baseline: "too short a capture to say what is usual", "抓包太短，无法得知平时水平";
     /// Burst facts.
     still_open: "not over when the capture ends", "抓包结束时仍在持续";
+    /// Burst facts: `{length}`, `{calls}` and `{refused}` are put in.
+    ends_after: "the capture ends {length} after the last; {refused} of the {calls} after it", "抓包在最后一次之后 {length} 结束；其后 {calls}中有 {refused} 个如此";
+    /// The same, where none is refused any more.
+    ends_after_none: "the capture ends {length} after the last; none of the {calls} after it", "抓包在最后一次之后 {length} 结束；其后 {calls}均未如此";
+    /// Burst facts: `{length}` is put in.
+    none_before: "none in the {length} before", "此前 {length} 内没有";
+    /// Several calls behind a number.
+    calls_counted: "calls", "个呼叫";
     /// Burst facts.
     of_the_refused: "of the refused", "的被拒呼叫";
     /// Burst facts.
@@ -228,6 +240,12 @@ labels! {
     points: "points", "个百分点";
     /// Diff: between the ends of an interval.
     to: "to", "至";
+    /// Diff: a measure.
+    callee_bye: "Callee hung up 30-35 s after its 2xx", "被叫在 2xx 后 30-35 秒挂断";
+    /// Diff: a measure's calls.
+    of_answered: "answered", "已应答";
+    /// Diff: a measure's calls.
+    of_failed: "failed", "失败";
     /// Diff: what a change is.
     how_compared: "A change is called only where the 99 % interval of the difference, in brackets, excludes zero; no change shown is not the same as no change. Calls of one minute share their fate, so intervals widen where minutes differ; delays are compared by minutes and need six of them on each side.", "只有当差值的 99% 置信区间（括号内）不包含零时才判定为变化；未见变化并不等于没有变化。同一分钟内的呼叫相互关联，因此各分钟差异较大时区间会变宽；时延按分钟比较，前后各需至少六分钟。";
     /// Diff: section.

@@ -70,6 +70,7 @@ pub fn signers(signers: &[(Box<str>, Signer)]) -> Vec<view::Signer> {
                 .seen
                 .map(|(first, last)| (view::Time(first), view::Time(last))),
             iat_age_s: ages.map(|((young, median), old)| [young, median, old]),
+            iat_no_time: (signer.without_age > 0).then_some(signer.without_age),
             clock_s: steady.map(|(median, _)| median.as_secs_f64()),
             outside_validity: signer.outside_validity,
             signatures: signer.checked,
@@ -361,7 +362,14 @@ fn burst(facts: &BurstFacts, count: u64) -> view::Burst {
             .baseline_per_minute
             .is_none()
             .then_some(Cow::Borrowed("none")),
+        baseline_count: facts.before.map(|(count, _)| count),
+        baseline_s: facts.before.map(|(_, looked)| looked.as_secs_f64()),
         open: facts.open,
+        followed: facts.followed.map(|followed| view::Followed {
+            seconds: followed.lasted.as_secs_f64(),
+            attempts: followed.attempts,
+            refused: followed.refused,
+        }),
         contributors: facts
             .partition
             .contributors

@@ -23,7 +23,7 @@ mod burst;
 mod ladder;
 mod serialize;
 
-pub use burst::{Burst, CauseCount, Contributor, KeyBurst, Onset, Otherwise};
+pub use burst::{Burst, CauseCount, Contributor, Followed, KeyBurst, Onset, Otherwise};
 pub use ladder::{Ladder, LadderFinding, LadderHost, LadderIdentity, LadderLeg, LadderMessage};
 
 /// The version of the JSON's shape.
@@ -406,6 +406,9 @@ pub struct Signer {
     /// Age of its tokens when they were captured, seconds: 5 % are younger, the median, 5 % are older.
     #[schemars(with = "Option<schema::Ages>", skip_serializing_if = "Option::is_none")]
     pub iat_age_s: Option<[f64; 3]>,
+    /// Tokens whose `iat` is no time, such as one in milliseconds, and has no age; absent where there are none.
+    #[schemars(skip_serializing_if = "Option::is_none")]
+    pub iat_no_time: Option<u64>,
     /// Its clock against the capture's, seconds, where the tokens' ages agree on it; positive where
     /// it is behind.
     #[schemars(skip_serializing_if = "Option::is_none")]

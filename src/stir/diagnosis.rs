@@ -115,7 +115,9 @@ pub struct HeaderReport {
     pub origid: Option<String>,
     /// The certificate's URL.
     pub x5u: Option<String>,
-    /// From `iat` to the capture.
+    /// When the token was issued, in seconds since 1970, as it says.
+    pub iat: Option<i64>,
+    /// From `iat` to the capture, where it can be a time.
     pub iat_age: Option<Span>,
     /// From Date to the capture.
     pub date_age: Option<Span>,
@@ -366,6 +368,7 @@ fn report(
 ) -> HeaderReport {
     let passport = header.passport.as_ref();
     let text = |name: &str| passport.and_then(|passport| passport.text(name).value());
+    let iat = passport.and_then(|passport| passport.issued_at().seconds());
     HeaderReport {
         index: header.index,
         form: header.identity.form.name(),
@@ -376,8 +379,9 @@ fn report(
         attest: passport.and_then(Passport::attest),
         origid: text("origid").map(ToOwned::to_owned),
         x5u: header.x5u(),
-        iat_age: passport
-            .and_then(|passport| passport.issued_at().seconds())
+        iat,
+        iat_age: iat
+            .filter(|iat| super::passport::is_time(*iat))
             .map(|iat| case.age_of(iat)),
         date_age: case.date().map(|date| case.age_of(date)),
         orig,

@@ -45,7 +45,7 @@ pub enum Level {
     EqualWithCc,
     /// One is the other with a dialling prefix before it.
     PrefixStrip,
-    /// The last seven digits or more agree.
+    /// The last seven digits or more agree, and one of the two may be no whole number.
     Suffix,
     /// Different numbers, or different kinds of thing.
     Different,
@@ -74,23 +74,31 @@ pub fn number(text: &[u8]) -> Option<Party> {
     let end = text.iter().position(|&b| b == b';').unwrap_or(text.len());
     let text = text.get(..end).unwrap_or(text);
     let mut digits = String::with_capacity(text.len().min(MOST_DIGITS));
-    let mut bytes = text.iter().copied();
-    while let Some(byte) = bytes.next() {
-        // `%23` is `#`: a user part has it escaped.
-        let byte = if byte == b'%' {
-            match (bytes.next().and_then(hex), bytes.next().and_then(hex)) {
-                (Some(high), Some(low)) => high * 16 + low,
-                _ => continue,
-            }
-        } else {
-            byte
-        };
+    for byte in octets(text) {
         if (byte.is_ascii_digit() || matches!(byte, b'#' | b'*')) && digits.len() < MOST_DIGITS {
             digits.push(char::from(byte));
         }
     }
     let has_digit = digits.bytes().any(|b| b.is_ascii_digit());
     has_digit.then_some(Party::Number(digits))
+}
+
+/// The octets that a user part stands for: `%23` is `#`, `%2B` is `+` (RFC 3261 §19.1.2). A `%` that
+/// begins no escape stays.
+fn octets(text: &[u8]) -> impl Iterator<Item = u8> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let (&byte, tail) = rest.split_first()?;
+        rest = tail;
+        if byte == b'%'
+            && let [high, low, tail @ ..] = rest
+            && let (Some(high), Some(low)) = (hex(*high), hex(*low))
+        {
+            rest = tail;
+            return Some(high * 16 + low);
+        }
+        Some(byte)
+    })
 }
 
 fn hex(byte: u8) -> Option<u8> {
@@ -143,12 +151,12 @@ fn is_anonymous(parts: &Uri<'_>) -> bool {
 }
 
 /// Whether a user part could be dialled: digits with or without the visual separators of
-/// RFC 3966 §5.1.1, its parameters left out.
+/// RFC 3966 §5.1.1, its parameters left out, escaped or not.
 fn is_dialable(user: &[u8]) -> bool {
     let end = user.iter().position(|&b| b == b';').unwrap_or(user.len());
     let user = user.get(..end).unwrap_or(user);
-    let is_part = |b: &u8| b.is_ascii_digit() || b"+-.()#*".contains(b);
-    !user.is_empty() && user.iter().all(is_part)
+    let is_part = |b: u8| b.is_ascii_digit() || b"+-.()#*".contains(&b);
+    !user.is_empty() && octets(user).all(is_part)
 }
 
 fn lower(text: &[u8]) -> String {
@@ -202,8 +210,11 @@ pub fn compare(a: &Party, b: &Party) -> Level {
     if differ_by_prefix(a, b) || differ_by_prefix(b, a) {
         return Level::PrefixStrip;
     }
-    // This also holds of numbers of two areas that end alike by chance. They are told with the
-    // lower grade of a format, since the digits alone cannot tell.
+    // One of them may be a local form, or stand behind a prefix that is not known here. Two that are
+    // equally long, and both national or both not, are two subscribers whose numbers end alike.
+    if a.len() == b.len() && is_national(a) == is_national(b) {
+        return Level::Different;
+    }
     let common = a
         .bytes()
         .rev()
@@ -217,12 +228,21 @@ pub fn compare(a: &Party, b: &Party) -> Level {
     }
 }
 
-/// One is the other plus a country code, a leading 0 of the national form left out.
+/// Whether digits can be no whole number of E.164: none begins with 0, the trunk prefix of most
+/// plans, or with a service code.
+fn is_national(digits: &str) -> bool {
+    digits.starts_with(['0', '*', '#'])
+}
+
+/// One is the other plus a country code, a leading 0 of the national form left out (8 within
+/// country code 7).
 fn differ_by_country_code(longer: &str, shorter: &str) -> bool {
     let Some(national) = country_code_digits(longer).and_then(|digits| longer.get(digits..)) else {
         return false;
     };
-    national == shorter || shorter.strip_prefix('0') == Some(national)
+    national == shorter
+        || shorter.strip_prefix('0') == Some(national)
+        || (longer.starts_with('7') && shorter.strip_prefix('8') == Some(national))
 }
 
 /// Digits of the country code that an international number begins with (ITU-T E.164 zones).
@@ -293,12 +313,18 @@ mod tests {
             "sip:12155551212@10.0.0.1:5060",
             "sips:+1(215)555.1212;ext=22@example.com;user=phone",
             "SIP:+1%32155551212@example.com;user=PHONE",
+            "sip:%2B1%32155551212@example.com",
         ] {
             assert_eq!(canonical(uri), "tn 12155551212", "{uri}");
         }
         assert_eq!(
             canonical("sip:9%2312155551212@x;user=phone"),
             "tn 9#12155551212"
+        );
+        assert_eq!(canonical("sip:9%2312155551212@x"), "tn 9#12155551212");
+        assert_eq!(
+            canonical("sip:1%zz2155551212@x"),
+            "uri sip:1%zz2155551212@x"
         );
         assert_eq!(canonical("tel:911"), "tn 911");
     }
@@ -334,6 +360,7 @@ mod tests {
         level("+390612345678", "0612345678", Level::EqualWithCc);
         level("+358401234567", "0401234567", Level::EqualWithCc);
         level("+442071234567", "02071234567", Level::EqualWithCc);
+        level("+74951234567", "84951234567", Level::EqualWithCc);
     }
 
     #[test]
@@ -348,11 +375,21 @@ mod tests {
     #[test]
     fn equal_ends_are_a_format_and_six_digits_are_not_enough() {
         level("12155551212", "5551212", Level::Suffix);
-        level("12155551212", "13125551212", Level::Suffix);
         level("12155551212", "13126551212", Level::Different);
+        level("02155551212", "3125551212", Level::Suffix);
         level("12155551212", "777712155551212", Level::Suffix);
         level("12155551212", "777712155551", Level::Different);
         level("12155551212", "551212", Level::Different);
+    }
+
+    #[test]
+    fn two_whole_numbers_that_end_alike_are_two_numbers() {
+        level("12155551212", "13125551212", Level::Different);
+        level("18005550173", "12025550173", Level::Different);
+        level("2155551212", "3125551212", Level::Different);
+        level("02155551212", "03125551212", Level::Different);
+        // A trunk prefix and another trunk's, a national form and a whole number.
+        level("03155551212", "12155551212", Level::Suffix);
     }
 
     #[test]

@@ -195,6 +195,15 @@ impl Attest {
     }
 }
 
+/// Whether an `iat` can be a time at which a token was issued: from 2015, of which the examples of
+/// RFC 8225 are, to the end of the century. What is not is no clock that is off, but another unit or
+/// no clock at all.
+pub const fn is_time(iat: i64) -> bool {
+    const FIRST: i64 = 1_420_070_400;
+    const CENTURY_ENDS: i64 = 4_102_444_800;
+    iat >= FIRST && iat < CENTURY_ENDS
+}
+
 impl Passport {
     /// Reads the token of `identity`; `None` for forms that are none.
     pub fn of(identity: &Identity<'_>) -> Option<Self> {

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 
 use super::cause::{CauseId, Grade};
 use super::certificates::Location;
-use super::passport::Attest;
+use super::passport::{Attest, is_time};
 use crate::units::{Span, Timestamp};
 
 /// Token ages kept of one signer.
@@ -67,6 +67,8 @@ pub struct Signer {
     pub outside_validity: u64,
     /// Signatures that were checked, and those of them that were good.
     pub checked: (u64, u64),
+    /// Tokens whose `iat` is no time ([`is_time`]); they have no age.
+    pub without_age: u64,
     ages: Ages,
 }
 
@@ -82,7 +84,7 @@ impl Signer {
             reason = "a share of a few hundred"
         )]
         let at = (share.clamp(0.0, 1.0) * ages.len().saturating_sub(1) as f64).round() as usize;
-        ages.get(at).map(|ms| Span::from_millis(i64::from(*ms)))
+        ages.get(at).map(|ms| Span::from_millis(*ms))
     }
 
     /// Median and median absolute deviation of the ages of tokens.
@@ -95,7 +97,7 @@ impl Signer {
 #[derive(Clone, Debug, Default)]
 struct Ages {
     /// At most [`AGES`].
-    kept: Vec<i32>,
+    kept: Vec<i64>,
     /// Every how many-th is taken: 2 to this.
     doublings: u32,
     seen: u64,
@@ -117,9 +119,7 @@ impl Ages {
                 });
                 self.doublings += 1;
             }
-            let ms = age.nanos() / 1_000_000;
-            self.kept
-                .push(i32::try_from(ms).unwrap_or(if ms < 0 { i32::MIN } else { i32::MAX }));
+            self.kept.push(age.nanos() / 1_000_000);
         }
         // Often while few are known, then every 32nd.
         if self.seen <= 32 || self.seen >= self.judged_at + 32 {
@@ -138,13 +138,15 @@ impl Ages {
             .iter()
             .map(|age| age.saturating_sub(median).saturating_abs())
             .collect();
-        let span = |ms: i32| Span::from_millis(i64::from(ms));
-        Some((span(median), span(self::median(apart)?)))
+        Some((
+            Span::from_millis(median),
+            Span::from_millis(self::median(apart)?),
+        ))
     }
 }
 
 /// The upper median.
-fn median(mut values: Vec<i32>) -> Option<i32> {
+fn median(mut values: Vec<i64>) -> Option<i64> {
     let middle = values.len() / 2;
     if values.is_empty() {
         return None;
@@ -245,7 +247,8 @@ impl Signers {
             signer.checked.0 += 1;
             signer.checked.1 += u64::from(is_good);
         }
-        if let Some(iat) = sighting.iat {
+        signer.without_age += u64::from(sighting.iat.is_some_and(|iat| !is_time(iat)));
+        if let Some(iat) = sighting.iat.filter(|iat| is_time(*iat)) {
             let nanos = iat.saturating_mul(crate::units::NANOS_PER_SEC);
             signer
                 .ages

@@ -206,7 +206,8 @@ causes! {
         fix: "Sign after the number manipulation, or stop rewriting From and P-Asserted-Identity behind the signer.";
     OrigFormat "orig-format" [438],
         is: "The signed caller and the caller of the message are one number in two formats.",
-        sees: "orig and the caller differ by a country code or a prefix, or agree in the last digits only.",
+        sees: "orig and the caller differ by a country code or a prefix; or they agree in the last seven digits or more, and \
+               one is shorter or a national form. Two whole numbers that end alike are orig-mismatch.",
         why: "Verifiers differ in what they strip before they compare.",
         fix: "Use the same E.164 form, with country code, at the signer and on the way to the verifier.";
     PaiVsFrom "pai-vs-from" [438],
@@ -229,7 +230,8 @@ causes! {
         fix: "Sign after number translation, or add a div PASSporT where the call is forwarded (RFC 8946).";
     DestFormat "dest-format" [438],
         is: "The signed callee and the callee of the message are one number in two formats.",
-        sees: "dest and the callee differ by a country code or a prefix, or agree in the last digits only.",
+        sees: "dest and the callee differ by a country code or a prefix; or they agree in the last seven digits or more, and \
+               one is shorter or a national form. Two whole numbers that end alike are dest-mismatch.",
         why: "Verifiers differ in what they strip before they compare.",
         fix: "Use the same E.164 form, with country code, at the signer and on the way to the verifier.";
     DestRuriOnly "dest-ruri-only" [438],
@@ -253,25 +255,39 @@ causes! {
                do not.",
         why: "Tokens are stale when they leave, or from the future.",
         fix: "Ask the signer to check its time synchronisation.";
+    IatImplausible "iat-implausible" [403, 438],
+        is: "The token's iat is no time: not seconds since 1970, or of a clock that was never set.",
+        sees: "iat is before 2015, when there was no PASSporT, or after 2099; taken as milliseconds, microseconds or \
+               nanoseconds it may be a time of today.",
+        why: "No verifier takes it for fresh.",
+        fix: "Have the signer write iat as seconds since 1970 (RFC 8225 §5.1.1), from a clock that is set.";
     StaleIat "stale-iat" [403],
         is: "The token was issued more than 60 s before the call.",
-        sees: "iat and the time of capture; innermost tokens of a div chain may be three hours old.",
+        sees: "iat and the time of capture; innermost tokens of a div chain may be three hours old. Where Date is of the \
+               time of the call and iat is not, it explains a 438 as well.",
         why: "An old token may be a replay (RFC 8224 §6.2). It may be a call that waited, or a retry with the token of \
               the first attempt.",
         fix: "Sign every attempt anew, after queueing and route selection; check the signer's clock.";
     FutureIat "future-iat" [403],
         is: "The token was issued after the call.",
-        sees: "iat is more than 5 s later than the capture.",
+        sees: "iat is more than 5 s later than the capture. Where Date is of the time of the call and iat is over 60 s \
+               from it, it explains a 438 as well.",
         why: "Some verifiers allow no clock difference in this direction.",
         fix: "Check the time synchronisation of the signer.";
     StaleDate "stale-date" [403],
-        is: "Date is absent, unreadable, or more than 60 s from the time of the call.",
+        is: "Date is absent, unreadable, or more than 60 s before the call.",
         sees: "The Date field and the time of capture.",
         why: "A verifier holds Date against its clock (RFC 8224 §6.2).",
-        fix: "Add Date where the call is signed, in GMT, and renew both when a call waits.";
+        fix: "Add Date where the call is signed, in GMT; where a call waits, renew Date and token.";
+    FutureDate "future-date" [403],
+        is: "Date is more than 60 s after the call.",
+        sees: "The Date field and the time of capture.",
+        why: "A verifier holds Date against its clock (RFC 8224 §6.2); some allow no Date from the future at all.",
+        fix: "Compare the clock of the element that wrote Date with those of the capture and of the verifier.";
     IatVsDate "iat-vs-date" [403, 438],
         is: "The token's time and the Date of the message are over 60 s apart.",
-        sees: "iat and Date.",
+        sees: "iat and Date, each against the time of capture; where all signers' tokens seem old alike, that is taken off \
+               first. Where Date is of the time of the call, it is the token that is off (stale-iat, future-iat).",
         why: "A verifier compares them; an element between may have written a Date of its own.",
         fix: "Let elements behind the signer leave Date alone.";
     CertRevoked "cert-revoked" [437],

@@ -215,6 +215,14 @@ fn a_wrong_command_line_exits_2() {
         &["--no-such-option", "a.pcap"],
         &["--code", "999", "a.pcap"],
         &["--since", "yesterday", "a.pcap"],
+        &["--since", "+2", "--until", "+0.5", "a.pcap"],
+        &[
+            "--since",
+            "2026-09-21T14:13:30Z",
+            "--until",
+            "2026-09-21T14:13:20Z",
+            "a.pcap",
+        ],
         &["--fail-on", "mising-ack", "a.pcap"],
         &["--burst-window", "0s", "a.pcap"],
         &["--burst-share", "7", "a.pcap"],
@@ -519,6 +527,27 @@ fn responses_are_narrowed_and_findings_are_not() {
     assert_eq!(one["findings"], all["findings"]);
     let table = run_in(folder.path(), &["--code", "6xx", "a.pcap"]).out;
     assert!(table.contains("narrowed by the options given"), "{table}");
+}
+
+#[test]
+fn a_window_to_the_second_holds_its_last_second_and_may_cross_midnight() {
+    // Two responses at 1,790,000,000 and the second after, which are 14:13:20 and 14:13:21.
+    let folder = folder_with(&[("a.pcap", &capture(2))]);
+    let count = |since: &str, until: &str| {
+        let args = ["-f", "csv", "--since", since, "--until", until, "a.pcap"];
+        let run = run_in(folder.path(), &args);
+        assert_eq!(run.code, Some(0), "{}", run.err);
+        run.out.lines().count() - 1
+    };
+    assert_eq!(count("14:13:20", "14:13:20"), 1);
+    assert_eq!(count("14:13:20", "14:13:21"), 2);
+    assert_eq!(count("14:13:21", "00:00:10"), 1);
+    let run = run_in(folder.path(), &["--since", "+2", "--until", "+1", "a.pcap"]);
+    assert!(
+        run.err.contains("--since is later than --until"),
+        "{}",
+        run.err
+    );
 }
 
 #[test]

@@ -356,7 +356,11 @@ fn a_stir_refusal_says_whether_there_was_an_identity() {
     );
     check_no(
         &refused("INVITE", "  Identity: a\n  Identity: b", 436, ""),
-        "the INVITE carried 2 Identity fields",
+        "the INVITE carried 2 Identity values",
+    );
+    check_no(
+        &refused("INVITE", "  Identity: a, b", 438, ""),
+        "the INVITE carried 2 Identity values",
     );
 }
 

@@ -302,7 +302,7 @@ fn identity(response: &ResponseSeen<'_>, asked: Option<&Asked>, words: &mut Word
     match asked.identities {
         0 => words.part(format_args!("the {method} carried no Identity")),
         1 => words.part(format_args!("the {method} carried one Identity")),
-        many => words.part(format_args!("the {method} carried {many} Identity fields")),
+        many => words.part(format_args!("the {method} carried {many} Identity values")),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::super::partition::Dimension;
 use super::x5u_of;
-use crate::stir::passport::Attest;
+use crate::stir::passport::{Attest, is_time};
 use crate::stir::{Facts, Identity, Passport, Store};
 use crate::units::{NANOS_PER_SEC, Span, Timestamp};
 
@@ -82,14 +82,15 @@ impl Looked {
                 );
             }
         }
-        if let Some(iat) = primary.iat {
+        if let Some(iat) = primary.iat.filter(|iat| is_time(*iat)) {
             set(Dimension::IatAge, age_class(age_of(facts, iat)).as_bytes());
         }
     }
 
     /// How old the token was when it was captured.
     pub(super) fn age(&self, facts: &Facts<'_>) -> Option<Span> {
-        Some(age_of(facts, self.primary()?.iat?))
+        let iat = self.primary()?.iat.filter(|iat| is_time(*iat))?;
+        Some(age_of(facts, iat))
     }
 }
 

@@ -164,7 +164,7 @@ impl Down {
         answered: &[(IpAddr, VecDeque<Seen>)],
     ) -> Option<(IpAddr, Seen)> {
         let is_failed = |sender: &IpAddr| self.peers.keys().any(|peer| peer.src == *sender);
-        let others = answered.iter().filter(|(sender, _)| !is_failed(sender));
+        let mut others = answered.iter().filter(|(sender, _)| !is_failed(sender));
         let within = |seen: &&Seen| seen.time >= self.start && seen.time <= self.end.time;
         others.find_map(|(sender, alive)| Some((*sender, *alive.iter().find(within)?)))
     }

@@ -8,12 +8,12 @@ use super::super::onset::{self, Looked};
 use super::super::partition::{Compared, Dimension, Traits, compare};
 use super::super::past::Past;
 use super::super::rule::{
-    BurstFacts, CallRef, Confidence, Finding, Peer, PeerCounts, Severity, frames_named,
+    BurstFacts, CallRef, Confidence, Finding, Followed, Peer, PeerCounts, Severity, frames_named,
 };
 use super::super::tried::Tried;
 use super::{Judged, Refusals, Refused, Said, identity_burst, share, words};
 use crate::stir::{CauseId, Grade};
-use crate::units::{FrameRef, StatusCode};
+use crate::units::{FrameRef, StatusCode, Timestamp};
 
 /// A trunk of which at least so many calls fail, and none passes, is down.
 const TRUNK_ATTEMPTS: u64 = 20;
@@ -163,7 +163,8 @@ impl Refusals {
         })
     }
 
-    /// The finding of a burst, with the bursts of `keys` inside it.
+    /// The finding of a burst, with the bursts of `keys` inside it; the capture ended at `end`, in
+    /// steady time.
     pub(super) fn finding(
         &self,
         code: StatusCode,
@@ -171,6 +172,7 @@ impl Refusals {
         said: Said,
         keys: &[super::KeyBurst],
         drawn: &Drawn,
+        end: Timestamp,
     ) -> Finding {
         let partition = drawn.compared.named(&self.past.values);
         let causes = &drawn.causes;
@@ -247,7 +249,13 @@ impl Refusals {
                 peak_per_minute,
                 peak_at: captured(burst.peak.1),
                 baseline_per_minute: baseline,
+                before: burst.before,
                 open: burst.open,
+                followed: burst.open.then(|| Followed {
+                    lasted: end.since(burst.end),
+                    attempts: drawn.after.1,
+                    refused: drawn.after.0,
+                }),
                 soft: said.soft,
                 partition,
                 causes: causes.clone(),

@@ -11,7 +11,7 @@ use super::super::tried::Tried;
 use super::Said;
 use super::drawn::{Drawn, Exceptions};
 use crate::stir::{CauseId, Grade, date};
-use crate::units::{FrameRef, NANOS_PER_SEC, StatusCode, Timestamp};
+use crate::units::{FrameRef, NANOS_PER_SEC, Span, StatusCode, Timestamp};
 
 /// What is told of a burst.
 pub(super) struct Told<'a> {
@@ -66,12 +66,10 @@ pub(super) fn title(code: StatusCode, burst: &Burst, said: &Said, tried: &Tried)
 pub(super) fn detail(told: &Told<'_>) -> String {
     let mut detail = rates(told);
     if let Some(onset) = told.onset {
-        let start = (told.captured)(told.burst.start)
-            .nanos()
-            .div_euclid(NANOS_PER_SEC);
+        let start = written((told.captured)(told.burst.start));
         push(
             &mut detail,
-            format_args!(" Since {}: {}.", date::write(start), onset.evidence),
+            format_args!(" Since {start}: {}.", onset.evidence),
         );
     }
     detail.push_str(&whose(told));
@@ -100,21 +98,28 @@ fn rates(told: &Told<'_>) -> String {
     let refused = format!(
         "{who} were {:.0} %, at most {peak_per_minute:.0} a minute at {}",
         share * 100.0,
-        of_day((told.captured)(told.burst.peak.1))
+        written((told.captured)(told.burst.peak.1))
     );
-    match baseline {
-        Some(rate) => format!("{refused}, where {rate:.2} a minute is usual."),
-        None => {
+    match (baseline, told.burst.before) {
+        // A rate that was never seen is not zero, and is no rate to be told either.
+        (Some(_), Some((0, before))) => {
+            format!("{refused}; none in the {} before.", minutes(before))
+        }
+        (Some(rate), _) => format!("{refused}, where {rate:.2} a minute is usual."),
+        (None, _) => {
             format!("{refused}; too little of the time before was captured to say what is usual.")
         }
     }
 }
 
-/// `16:14:55`, in UTC.
-fn of_day(time: Timestamp) -> String {
-    let text = date::write(time.nanos().div_euclid(NANOS_PER_SEC));
-    let mut parts = text.split(' ');
-    parts.nth(1).unwrap_or_default().to_owned()
+/// `2026-11-22 16:14:55 UTC`: a sentence does not know in which zone the rest is read.
+fn written(time: Timestamp) -> String {
+    date::write(time.nanos().div_euclid(NANOS_PER_SEC))
+}
+
+/// `9 min`.
+fn minutes(span: Span) -> String {
+    format!("{} min", span.nanos() / (60 * NANOS_PER_SEC))
 }
 
 /// Who is to be looked at first, where what was compared says so.
@@ -161,10 +166,8 @@ fn is_unexplained(told: &Told<'_>) -> bool {
 
 /// How it ended, if it did.
 fn push_end(detail: &mut String, told: &Told<'_>) {
-    if told.burst.open {
-        return;
-    }
     match told.drawn.after {
+        (_, 0) if told.burst.open => {}
         (_, 0) => detail.push_str(
             " No call came in the time behind it: its callers stopped, or went another way.",
         ),

@@ -119,14 +119,14 @@ fn write_measures(diff: &Diff, labels: &Labels, out: &mut dyn Write) -> io::Resu
         row(out, &cells)
     };
     for it in &diff.metrics {
-        measure(out, words::metric(it), it)?;
+        measure(out, words::metric(it, labels), it)?;
     }
     let peers = &diff.peers;
     if peers.compared > 0 {
         writeln!(out, "\n## {}\n", labels.peers_compared)?;
         head_of(out, labels.peer)?;
         for it in peers.changes.iter().take(words::SHOWN_PEERS) {
-            let name = format!("{} {}", words::metric(&it.measure), it.peer);
+            let name = format!("{} {}", words::metric(&it.measure, labels), it.peer);
             measure(out, name, &it.measure)?;
         }
         writeln!(

@@ -128,9 +128,16 @@ pub(in crate::report) fn measure(value: Option<f64>, count: u64, unit: &str) -> 
 }
 
 /// The name people know a measure by.
-pub(in crate::report) fn metric(of: &MetricChange) -> String {
-    let name = of.metric.trim_end_matches("_ms").trim_end_matches("_s");
-    name.replace('_', " ").to_uppercase()
+pub(in crate::report) fn metric(of: &MetricChange, labels: &Labels) -> String {
+    match of.metric {
+        "callee_bye_30_35" => labels.callee_bye.to_owned(),
+        "srd_ok_ms" => format!("SRD ({})", labels.of_answered),
+        "srd_failed_ms" => format!("SRD ({})", labels.of_failed),
+        name => name
+            .trim_end_matches("_ms")
+            .trim_end_matches("_s")
+            .to_uppercase(),
+    }
 }
 
 fn percent(share: f64) -> String {
@@ -184,14 +191,15 @@ pub(in crate::report) fn called(diff: &super::Diff, labels: &Labels) -> Vec<Stri
         .filter(|it| is_called(it.change))
         .map(|it| format!("{} {}: {}", it.method, it.code, change(it.change, labels)));
     let metrics = diff.metrics.iter().filter(|it| is_called(it.change));
-    let metrics = metrics.map(|it| format!("{}: {}", metric(it), change(it.change, labels)));
+    let metrics =
+        metrics.map(|it| format!("{}: {}", metric(it, labels), change(it.change, labels)));
     let peers = diff.peers.changes.iter();
     let peers = peers
         .filter(|it| is_called(it.measure.change))
         .take(CALLED_PEERS)
         .map(|it| {
             let change = change(it.measure.change, labels);
-            format!("{}, {}: {change}", it.peer, metric(&it.measure))
+            format!("{}, {}: {change}", it.peer, metric(&it.measure, labels))
         });
     codes.chain(metrics).chain(peers).collect()
 }

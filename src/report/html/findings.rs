@@ -179,8 +179,11 @@ pub(super) fn headline(view: &View, words: &Words, options: &Options) -> String 
             ),
         );
     }
-    if worst.burst.as_ref().is_some_and(|burst| burst.open) {
-        text::push(&mut line, format_args!(" {}", words.own("still_going")));
+    if let Some(burst) = worst.burst.as_ref().filter(|burst| burst.open) {
+        match said::followed(words.labels, burst) {
+            Some(followed) => text::push(&mut line, format_args!("; {followed}")),
+            None => text::push(&mut line, format_args!(" {}", words.own("still_going"))),
+        }
     }
     match view.findings.len() - 1 {
         0 => {}
@@ -253,6 +256,7 @@ mod tests {
     use super::*;
     use crate::report::fixture;
     use crate::report::labels::Lang;
+    use crate::report::view::Followed;
 
     #[test]
     fn the_headline_is_one_sentence_with_what_how_many_and_since_when() {
@@ -264,6 +268,14 @@ mod tests {
         let mut open = fixture::view(1);
         open.findings[0].burst.as_mut().unwrap().open = true;
         assert!(said(&open).ends_with("UTC and not over when the capture ends."));
+        open.findings[0].burst.as_mut().unwrap().followed = Some(Followed {
+            seconds: 80.0,
+            attempts: 40,
+            refused: 0,
+        });
+        assert!(said(&open).ends_with(
+            "UTC; the capture ends 80 s after the last; none of the 40 calls after it."
+        ));
         assert_eq!(
             said(&fixture::view(0)),
             "Nothing wrong was found in 60\u{202f}000 messages."

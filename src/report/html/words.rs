@@ -200,6 +200,7 @@ impl Words {
             ("more", labels.more),
             ("code", labels.code),
             ("share", labels.share),
+            ("share_of", labels.share_of),
             ("meaning", labels.meaning),
             ("frame", labels.frame),
             ("frames", labels.frames),

@@ -156,7 +156,7 @@ pub(super) fn write_codes(page: Page, view: &View, out: &mut dyn Write) -> io::R
             markdown(&code.short_remediation),
         )?;
     }
-    Ok(())
+    writeln!(out, "\n{}", labels.share_of)
 }
 
 /// The head of the table of responses.

@@ -192,6 +192,7 @@ pub(super) fn translated(word: &str, lang: Lang) -> &str {
         Label::Rule,
         Label::Verdict,
         Label::Cause,
+        Label::Qualifier,
     ];
     let mut named = labels.iter().filter(|label| label.text(Lang::En) == word);
     named.next().map_or(word, |label| label.text(lang))

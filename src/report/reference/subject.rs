@@ -9,7 +9,7 @@ use crate::wire_text::terminal;
 pub struct Topic<'a> {
     /// `missing-ack`.
     pub name: &'a str,
-    /// `rule`, `verdict`, `cause`.
+    /// `rule`, `verdict`, `cause`, `qualifier`.
     pub kind: &'a str,
     /// One or two sentences.
     pub summary: &'a str,
@@ -52,7 +52,7 @@ impl UnknownWord {
     pub fn hint(&self) -> String {
         if self.nearest.is_empty() {
             "name a code (438), a class (4xx), a phrase (busy here), a rule (missing-ack), a verdict \
-             (no-ack-confirmed), a cause (dest-mismatch), q850:21 or warn:399"
+             (no-ack-confirmed), a qualifier (wrong-cseq), a cause (dest-mismatch), q850:21 or warn:399"
                 .to_owned()
         } else {
             format!("did you mean {}?", self.nearest.join(", "))

@@ -47,7 +47,8 @@ pub(super) fn write(page: Page, out: &mut dyn Write, view: &View) -> io::Result<
         }
         cells
     });
-    out.write_all(grid.draw(page, true, drawn).as_bytes())
+    out.write_all(grid.draw(page, true, drawn).as_bytes())?;
+    page.paragraph(out, labels.share_of)
 }
 
 fn cells(page: Page, code: &Code) -> Vec<String> {

@@ -219,7 +219,7 @@ fn peers(page: Page, out: &mut dyn Write, diff: &Diff) -> io::Result<()> {
     let changes = peers.changes.iter().take(words::SHOWN_PEERS);
     let rows: Vec<_> = changes
         .map(|it| {
-            let name = format!("{} {}", words::metric(&it.measure), it.peer);
+            let name = format!("{} {}", words::metric(&it.measure, page.labels), it.peer);
             measure(page, name, &it.measure)
         })
         .collect();
@@ -247,7 +247,7 @@ fn metrics(page: Page, out: &mut dyn Write, diff: &Diff) -> io::Result<()> {
     let rows: Vec<_> = diff
         .metrics
         .iter()
-        .map(|it| measure(page, words::metric(it), it))
+        .map(|it| measure(page, words::metric(it, labels), it))
         .collect();
     let titles = [
         (labels.metrics, false),

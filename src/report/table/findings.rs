@@ -8,10 +8,11 @@ use std::io::{self, Write};
 
 use super::layout::{Column, Grid, LABEL_WIDTH, Page};
 use crate::report::clock;
+use crate::report::labels::Labels;
 use crate::report::paint::Style;
 use crate::report::text::{self, percent, safe};
 use crate::report::view::{Burst, CallRef, Finding, Severity, Time, View};
-use crate::units::Timestamp;
+use crate::units::{Span, Timestamp};
 
 /// Findings shown (CONTRACT).
 const SHOWN_FINDINGS: usize = 20;
@@ -216,9 +217,13 @@ pub(in crate::report) fn when(page: Page, finding: &Finding, start: Option<Times
     match (finding.start, finding.end) {
         (Some(first), Some(last)) => {
             let mut line = window(page, first, last, start.unwrap_or(first.0));
-            if finding.burst.as_ref().is_some_and(|burst| burst.open) {
+            if let Some(words) = finding
+                .burst
+                .as_ref()
+                .and_then(|burst| not_over(page.labels, burst))
+            {
                 line.push_str("; ");
-                line.push_str(page.labels.still_open);
+                line.push_str(&words);
             }
             line
         }
@@ -231,6 +236,40 @@ pub(in crate::report) fn when(page: Page, finding: &Finding, start: Option<Times
         }
         (None, None) => String::new(),
     }
+}
+
+/// What is to be said of a burst that is not over when the capture ends; nothing of others.
+pub(in crate::report) fn not_over(labels: &Labels, burst: &Burst) -> Option<String> {
+    if !burst.open {
+        return None;
+    }
+    followed(labels, burst).or_else(|| Some(labels.still_open.to_owned()))
+}
+
+/// How long the capture went on after the last refusal, where there were calls, and what became of
+/// them.
+pub(in crate::report) fn followed(labels: &Labels, burst: &Burst) -> Option<String> {
+    let followed = burst.followed.filter(|followed| followed.attempts > 0)?;
+    let words = match followed.refused {
+        0 => labels.ends_after_none,
+        _ => labels.ends_after,
+    };
+    let calls = match followed.attempts {
+        1 => format!("1 {}", labels.one_call),
+        many => format!("{many} {}", labels.calls_counted),
+    };
+    Some(
+        words
+            .replace("{length}", &length(followed.seconds))
+            .replace("{calls}", &calls)
+            .replace("{refused}", &followed.refused.to_string()),
+    )
+}
+
+fn length(seconds: f64) -> String {
+    #[expect(clippy::cast_possible_truncation, reason = "it saturates")]
+    let span = Span::from_millis((seconds * 1000.0) as i64);
+    clock::length(span)
 }
 
 fn short_time(page: Page, time: Timestamp, start: Option<Timestamp>) -> String {
@@ -248,6 +287,9 @@ pub(in crate::report) fn count(page: Page, finding: &Finding) -> String {
         return finding.count.to_string();
     };
     let usual = match burst.baseline_per_minute {
+        Some(_) if burst.baseline_count == Some(0) => labels
+            .none_before
+            .replace("{length}", &length(burst.baseline_s.unwrap_or_default())),
         Some(usual) => format!("{} {}", labels.usual, number(usual)),
         None => labels.no_baseline.to_owned(),
     };

@@ -52,6 +52,9 @@ fn line(page: Page, signer: &Signer) -> String {
             labels.token_age
         ));
     }
+    if let Some(count) = signer.iat_no_time {
+        parts.push(format!("{count} {}", labels.iat_no_time));
+    }
     // A second is what networks and whole seconds of iat make.
     if let Some(clock) = signer.clock_s.filter(|clock| clock.abs() >= 2.0) {
         parts.push(format!("{} {clock:+.1} s", labels.clock_off));

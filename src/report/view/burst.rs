@@ -43,8 +43,17 @@ pub struct Burst {
     /// `none` where the capture is too short for one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub baseline: Option<Cow<'static, str>>,
+    /// Refusals seen in the time before from which `baseline_per_minute` is; absent as it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub baseline_count: Option<u64>,
+    /// That time, seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub baseline_s: Option<f64>,
     /// It had not ended when the capture did.
     pub open: bool,
+    /// Of an open burst: what followed its last refusal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub followed: Option<Followed>,
     /// What coincides with its beginning.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub onset: Option<Onset>,
@@ -60,6 +69,17 @@ pub struct Burst {
     pub causes: Vec<CauseCount>,
     /// Bursts of one key inside this one.
     pub keys: Vec<KeyBurst>,
+}
+
+/// What followed the last refusal of a burst that is not over.
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
+pub struct Followed {
+    /// From that refusal to the end of the capture, seconds.
+    pub seconds: f64,
+    /// INVITE finals in that time.
+    pub attempts: u64,
+    /// Those that were refused in the same way.
+    pub refused: u64,
 }
 
 /// A value that is more frequent among the refused than among the accepted.

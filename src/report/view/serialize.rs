@@ -126,6 +126,7 @@ impl Serialize for Signer {
             let ages = BTreeMap::from([("p5", young), ("p50", median), ("p95", old)]);
             map.serialize_entry("iat_age_s", &ages)?;
         }
+        put_some(&mut map, "iat_no_time", self.iat_no_time.as_ref())?;
         put_some(&mut map, "clock_s", self.clock_s.as_ref())?;
         map.serialize_entry("outside_validity", &self.outside_validity)?;
         map.serialize_entry("signatures_checked", &self.signatures.0)?;

@@ -27,6 +27,7 @@ pub struct Store {
     by_name: BTreeMap<String, Vec<usize>>,
     lists: Vec<Crl>,
     trusted: Option<Vec<Certificate>>,
+    is_named: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -74,6 +75,16 @@ impl Store {
     /// Whether there is nothing to judge signatures with.
     pub const fn is_empty(&self) -> bool {
         self.certificates.is_empty()
+    }
+
+    /// Says that there was a place to look for certificates in, whatever was found there.
+    pub const fn name_place(&mut self) {
+        self.is_named = true;
+    }
+
+    /// Whether there was a place to look for certificates in.
+    pub const fn is_named(&self) -> bool {
+        self.is_named
     }
 
     /// Whether there is a trust list to judge chains with.

@@ -72,7 +72,11 @@ pub(super) fn examine(
 
 fn one(case: &Case<'_>, header: &Header<'_>, found: &mut Found) -> SignatureCheck {
     if case.store.is_empty() {
-        return SignatureCheck::not_judged("no certificates were given");
+        return SignatureCheck::not_judged(if case.store.is_named() {
+            "no certificate can be read where --certs says that they are"
+        } else {
+            "no certificates were given"
+        });
     }
     let Some(url) = url(case, header) else {
         return SignatureCheck::not_judged("it names no certificate");

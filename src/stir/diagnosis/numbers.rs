@@ -44,6 +44,11 @@ impl Sides {
             .filter(|(_, one)| **one != Party::Anonymous)
     }
 
+    /// Nobody is named who could be the caller, and From says that this is meant.
+    pub(super) fn is_caller_withheld(&self) -> bool {
+        self.from == Some(Party::Anonymous) && self.callers().next().is_none()
+    }
+
     pub(super) fn orig_level(&self, orig: &Party) -> Option<Level> {
         self.callers()
             .map(|(_, caller)| number::compare(orig, caller))

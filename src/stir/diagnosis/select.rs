@@ -10,7 +10,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{Case, HeaderReport, SignatureCheck, Sought, quoted};
+use super::numbers::{Sides, party};
+use super::{Case, Header, HeaderReport, SignatureCheck, Sought, quoted};
 use crate::stir::cause::{Cause, CauseId, Grade};
 use crate::stir::number::Level;
 use crate::stir::precedents::Custom;
@@ -109,6 +110,13 @@ fn unexplained(
     for header in headers {
         seen.push(in_order(header));
     }
+    if is_caller_withheld(case) {
+        seen.push(
+            "the capture shows no caller to compare orig with: From withholds who calls (privacy), and there is no \
+             P-Asserted-Identity"
+                .to_owned(),
+        );
+    }
     if case.here.identities.is_empty() && !case.here.is_incomplete {
         seen.push("the INVITE has no Identity".to_owned());
     }
@@ -138,6 +146,17 @@ fn unexplained(
         ),
         codes: CauseId::Unexplained.codes(),
     }
+}
+
+/// Whether a token names a caller, and the message withholds who that is.
+fn is_caller_withheld(case: &Case<'_>) -> bool {
+    let has_orig = |header: &Header<'_>| {
+        let claims = header.claims();
+        claims.is_some_and(|passport| party(passport.orig()).is_some())
+    };
+    !case.here.is_incomplete
+        && Sides::of(case.here).is_caller_withheld()
+        && Header::all(case.here).iter().any(has_orig)
 }
 
 /// What was found in order of one Identity, and what could not be judged.

@@ -128,3 +128,31 @@ fn a_long_url_is_cut_between_characters() {
     let (all, _) = signers.finish();
     assert!(all[0].0.len() <= 512);
 }
+
+#[test]
+fn an_iat_that_is_no_time_is_counted_and_is_no_age() {
+    let mut signers = with_ages(&[("https://a", 500)]);
+    for iat in [5, NOW * 1000, i64::MAX, i64::MIN] {
+        signers.push(&Sighting {
+            x5u: "https://a",
+            attest: None,
+            iat: Some(iat),
+            time: at(NOW),
+            is_refused: true,
+            is_valid: None,
+            is_good: None,
+        });
+    }
+    let (all, _) = signers.finish();
+    let signer = &all[0].1;
+    assert_eq!((signer.invites, signer.without_age), (20, 4));
+    assert!(signer.iat_age(1.0).unwrap() < Span::from_secs(3));
+}
+
+#[test]
+fn an_age_of_years_is_told_as_it_is() {
+    let mut signers = Signers::new(1);
+    push(&mut signers, "https://a", 0, 86_400_000 * 365);
+    let (all, _) = signers.finish();
+    assert_eq!(all[0].1.iat_age(0.5), Some(Span::from_secs(86_400 * 365)));
+}

@@ -82,7 +82,7 @@ fn a_date_that_was_renewed_behind_the_signature_is_likely() {
         .before(&[&good], |_| ())
         .has(&[
             "signed-fields-changed-between-hops likely",
-            "stale-date likely",
+            "future-date likely",
             "iat-vs-date likely",
         ]);
 }
@@ -196,6 +196,36 @@ fn the_captures_own_clock_is_held_against_no_token() {
     scene
         .with(|facts| facts.date = Some(b"Mon, 21 Sep 2026 14:11:50 GMT"))
         .has(&["clock-skew-capture likely"]);
+}
+
+#[test]
+fn the_captures_own_clock_is_set_right_before_token_and_date_are_compared() {
+    // By the capture, which is 90 s ahead, both times are old; by its true clock Date is.
+    let value = with_claims(&NOW.to_string(), &(NOW - 90).to_string());
+    let mut scene = Scene::of(&[&value]);
+    scene.history.skew = Some(skew(Scope::Capture, 90));
+    let scene = scene
+        .with(|facts| facts.date = Some(b"Mon, 21 Sep 2026 14:07:00 GMT"))
+        .has(&["clock-skew-capture likely", "iat-vs-date likely"]);
+    let evidence = scene.causes().remove(1).evidence;
+    assert!(
+        evidence.ends_with("the token is of the time of the call, Date is not"),
+        "{evidence}"
+    );
+    // And here it is the token, of five minutes before.
+    let value = with_claims(&NOW.to_string(), &(NOW - 390).to_string());
+    let mut scene = Scene::of(&[&value]);
+    scene.history.skew = Some(skew(Scope::Capture, 90));
+    let scene = scene
+        .with(|facts| facts.date = Some(b"Mon, 21 Sep 2026 14:11:50 GMT"))
+        .answered(438, &["stale-iat likely"]);
+    let evidence = scene.causes().remove(1).evidence;
+    assert!(
+        evidence.contains(
+            "300 s before the INVITE was captured, its clock corrected by what the tokens of all signers seem off"
+        ),
+        "{evidence}"
+    );
 }
 
 #[test]

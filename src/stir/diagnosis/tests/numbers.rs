@@ -26,7 +26,8 @@ fn a_caller_in_another_format_is_likely() {
     check(&with_orig("01112155551212"), &["orig-format likely"]);
     check(&with_orig("5551212"), &["orig-format likely"]);
     check(&with_orig("99912155551212"), &["orig-format likely"]);
-    check(&with_orig("13125551212"), &["orig-format likely"]);
+    // Two whole numbers that end alike are two numbers.
+    check(&with_orig("13125551212"), &["orig-mismatch proven"]);
     check(&with_orig("+1 (215) 555-1212"), &[]);
 }
 
@@ -112,6 +113,25 @@ fn a_callee_of_to_or_request_uri_alone_is_possible() {
     // A routing number is a parameter, and no part of the number.
     Scene::of(&[&good])
         .with(|facts| facts.request_uri = b"sip:+17771230042;npdi;rn=+17770000000@x;user=phone")
+        .has(&[]);
+}
+
+#[test]
+fn a_translated_number_that_ends_like_the_dialled_one_is_another_number() {
+    let value = with_dest("18005550042");
+    Scene::of(&[&value])
+        .with(|facts| {
+            facts.to = Some(b"sip:+12025550042@x;user=phone");
+            facts.request_uri = b"sip:+12025550042@x;user=phone";
+        })
+        .has(&["dest-mismatch proven"]);
+}
+
+#[test]
+fn an_escaped_number_is_the_number() {
+    let good = good();
+    Scene::of(&[&good])
+        .with(|facts| facts.to = Some(b"sip:%2B1%37771230042@x"))
         .has(&[]);
 }
 

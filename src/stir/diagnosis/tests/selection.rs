@@ -38,6 +38,50 @@ fn a_fact_beside_the_point_says_with_which_code_it_is_answered() {
 }
 
 #[test]
+fn a_caller_who_is_withheld_is_said_where_nothing_explains_the_refusal() {
+    let good = good();
+    let scene = Scene::of(&[&good]).with(|facts| {
+        facts.from = Some(b"sip:anonymous@anonymous.invalid");
+        facts.asserted.clear();
+    });
+    let refusal = Refusal {
+        code: 438,
+        phrase: b"Invalid Identity Header",
+    };
+    let words =
+        "the capture shows no caller to compare orig with: From withholds who calls (privacy)";
+    let told = |scene: &Scene<'_>| {
+        let found = diagnose(&scene.case(), &refusal, &scene.precedents).causes;
+        assert_eq!(found[0].id, CauseId::Unexplained);
+        found[0].evidence.contains(words)
+    };
+    assert!(told(&scene));
+    // Who is asserted beside is a caller, and so is one in From.
+    assert!(!told(&scene.with(|facts| {
+        facts.asserted = vec![b"tel:+12155551212"];
+    })));
+    assert!(!told(&Scene::of(&[&good])));
+}
+
+#[test]
+fn a_folder_without_certificates_is_not_the_same_as_none() {
+    let good = good();
+    let mut scene = Scene::of(&[&good]);
+    let signature = |scene: &Scene<'_>| examine(&scene.case()).headers.remove(0).signature;
+    assert_eq!(
+        signature(&scene),
+        SignatureCheck::NotJudged("no certificates were given".to_owned())
+    );
+    scene.store.name_place();
+    assert_eq!(
+        signature(&scene),
+        SignatureCheck::NotJudged(
+            "no certificate can be read where --certs says that they are".to_owned()
+        )
+    );
+}
+
+#[test]
 fn where_a_cause_is_proven_what_is_only_possible_is_left_out() {
     let value = with_claims("17771230042", "15551239999").replacen(";info", "==;info", 1);
     Scene::of(&[&value])
