@@ -259,7 +259,7 @@ pub(super) struct Output {
     #[arg(long, global = true)]
     pub(super) redact: bool,
     /// Key of the pseudonyms: the same gives the same [default: a random one].
-    #[arg(long, value_name = "KEY", global = true)]
+    #[arg(long, value_name = "KEY", value_parser = super::values::key, global = true)]
     pub(super) redact_key: Option<String>,
     /// How the reports for people print time.
     #[arg(long, value_enum, value_name = "STYLE", default_value_t = Time::Utc, global = true)]

@@ -20,6 +20,7 @@ mod reference;
 mod show;
 mod again;
 mod typed;
+mod left_out;
 mod redact;
 mod folder;
 mod color;
