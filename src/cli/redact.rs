@@ -19,6 +19,7 @@ use super::color;
 use super::config::{self, Config};
 use super::exit::{Exit, Problem};
 use super::inputs;
+use super::interrupt;
 use super::left_out;
 use super::messages;
 use super::output::Output;
@@ -260,6 +261,7 @@ fn replace(inputs: Vec<Input>, key: Option<&str>) -> anyhow::Result<Replaced> {
     let count = collected.len();
     for (index, (path, file, interfaces)) in collected.into_iter().enumerate() {
         let written = NamedTempFile::new().context("cannot write the redacted capture")?;
+        interrupt::temporary(written.path());
         let told = {
             let mut out = BufWriter::new(written.as_file());
             redaction
