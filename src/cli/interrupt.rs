@@ -27,8 +27,8 @@ const TICK: Duration = Duration::from_millis(100);
 
 /// Who wrote into the pipe was interrupted by the same Ctrl-C, and sends what it still has: so long nothing must
 /// have come, and no longer is it waited for.
-const QUIET: Duration = Duration::from_millis(500);
-const MOST: Duration = Duration::from_secs(2);
+const QUIET: Duration = Duration::from_secs(1);
+const MOST: Duration = Duration::from_secs(5);
 
 /// Bytes of one read, and how many wait to be used.
 const CHUNK: usize = 64 << 10;

@@ -305,7 +305,7 @@ fn esp_trailer(area: &mut Area<'_>, at: usize) {
 }
 
 /// Options tell addresses: those of Multipath TCP (RFC 8684 §3.4.1), of load balancers, of accelerators.
-/// All but the sizes, acknowledgments and times of RFC 9293, RFC 7323 and RFC 2018 become fillers.
+/// All but sizes, acknowledgments and times become fillers.
 fn tcp_options(area: &mut Area<'_>, mut at: usize, end: usize) {
     while at < end {
         let (kind, len) = (area.byte(at), usize::from(area.byte(at + 1)));

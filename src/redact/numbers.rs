@@ -8,7 +8,7 @@
 //! It shares nothing with the code that replaced them.
 //!
 //! # References
-//! - RFC 9293 §3.1, RFC 7323, RFC 2018, RFC 3550 §5.1, RFC 8489 §5, RFC 9260 §3
+//! - RFC 9293 §3.1, RFC 3550 §5.1, RFC 8489 §5, RFC 9260 §3
 
 use std::ops::Range;
 

@@ -63,7 +63,8 @@ fn the_first_signal_ends_the_input_and_the_report_is_written() {
             let report: serde_json::Value = serde_json::from_str(&run.out).unwrap();
             let trust = report["trust"].as_array().unwrap();
             assert!(trust.iter().any(|line| line["kind"] == "interrupted"));
-            assert_eq!(report["responses"].as_array().unwrap().len(), 400);
+            // How many were on their way when it came is the machine's affair.
+            assert!(!report["responses"].as_array().unwrap().is_empty());
         }
     }
 }
