@@ -59,6 +59,10 @@ fn state() -> MutexGuard<'static, State> {
 
 /// Begins to listen for signals, on a thread of its own.
 #[cfg(unix)]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how long a pipe is waited for after a signal is the machine's time, and in no report"
+)]
 pub(super) fn listen() {
     use signal_hook::consts::{SIGINT, SIGTERM};
     use signal_hook::iterator::Signals;
