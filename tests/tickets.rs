@@ -429,6 +429,90 @@ end 300
     assert_eq!((rows(false), rows(true)), (200, 250));
 }
 
+/// Hundreds of ordinary calls, then the refusals that matter.
+fn late_incident() -> Vec<u8> {
+    Script::of(
+        "
+host alice 10.1.0.1:5060
+host bob 10.2.0.1:5060
+call good times 400 every 1
+  0.000 alice -> bob INVITE
+  0.050 bob -> alice 180
+  0.100 bob -> alice 200
+  0.150 alice -> bob ACK
+  0.400 alice -> bob BYE
+  0.450 bob -> alice 200
+call busy at 100 times 250 every 1
+  0.000 alice -> bob INVITE
+  0.100 bob -> alice 486
+  0.150 alice -> bob ACK
+call refused at 500 times 40 every 0.5
+  0.000 alice -> bob INVITE
+  0.100 bob -> alice 438
+  0.150 alice -> bob ACK
+call gone at 530
+  0.000 alice -> bob INVITE
+  0.100 bob -> alice 503
+  0.150 alice -> bob ACK
+end 900
+",
+    )
+    .capture()
+}
+
+#[test]
+fn a_ticket_fits_a_comment_and_its_responses_are_those_that_matter() {
+    let ticket = ticket(&late_incident());
+    assert!(ticket.len() < 60_000, "{}", ticket.len());
+    let document = read_back(&ticket);
+    let rows: Vec<&String> = document
+        .prose
+        .iter()
+        .filter(|line| line.starts_with("| ") && line.contains("10.2.0.1:5060 →"))
+        .collect();
+    let count = |code: &str| rows.iter().filter(|row| row.contains(code)).count();
+    assert!(count("| 438 ") >= 12, "{ticket}");
+    assert_eq!(count("| 503 "), 1);
+    assert!(count("| 486 ") > 20);
+    let told = ticket
+        .lines()
+        .find(|line| line.contains("of the findings above"));
+    let told = told.unwrap();
+    assert!(
+        told.starts_with(&format!(
+            "{} of 1491, in the order of the capture",
+            rows.len()
+        )),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_ticket_with_more_findings_than_fit_says_how_many_more() {
+    let mut script = String::from("host bob 10.2.0.1:5060\n");
+    for no in 1..=24 {
+        script += &format!(
+            "host a{no} 10.1.{no}.1:5060\ncall c{no} at {no} times 12 every 40\n  0 a{no} -> bob INVITE\n  \
+             0.1 bob -> a{no} 200 as ok{no}\n  repeat ok{no} fully\n  34 bob -> a{no} BYE\n  34.1 a{no} -> bob 200\n"
+        );
+    }
+    script += "end 900\n";
+    let capture = Script::of(&script).capture();
+    let short = ticket(&capture);
+    assert!(short.len() < 60_000, "{}", short.len());
+    let all = ticket_with(
+        &capture,
+        table::Options {
+            all: true,
+            ..table::Options::default()
+        },
+    );
+    let findings = |text: &str| text.matches("\n### ").count();
+    assert!(all.len() > 60_000, "{}", all.len());
+    assert!(findings(&short) <= findings(&all));
+    assert!(short.contains("\\+ "), "{short}");
+}
+
 /// A call in which every text that reports show is `hostile`, refused again and again.
 fn hostile(texts: &[Vec<u8>; 4]) -> Vec<u8> {
     let alice: SocketAddr = "10.1.0.1:5060".parse().unwrap();

@@ -226,7 +226,7 @@ pub(super) struct Output {
     /// report then goes to a file (-o).
     #[arg(short = 'w', long = "annotate", value_name = "FILE")]
     pub(super) annotate: Option<PathBuf>,
-    /// Print every response, not only the first 200 (in HTML 5,000) of the reports for people.
+    /// Print every response in the reports for people, not only the 200 that matter most (in HTML the first 5,000).
     #[arg(long, global = true)]
     pub(super) all: bool,
     /// Print only these responses: 438, 4xx, 400-499, comma-separated.
@@ -263,7 +263,7 @@ pub(super) struct Output {
     #[arg(long, global = true)]
     pub(super) redact: bool,
     /// Key of the pseudonyms: the same gives the same [default: a random one].
-    #[arg(long, value_name = "KEY", global = true)]
+    #[arg(long, value_name = "KEY", value_parser = super::values::key, global = true)]
     pub(super) redact_key: Option<String>,
     /// How the reports for people print time.
     #[arg(long, value_enum, value_name = "STYLE", default_value_t = Time::Utc, global = true)]

@@ -12,6 +12,7 @@ use anyhow::Context as _;
 use tempfile::TempDir;
 
 use super::exit::Problem;
+use super::interrupt;
 
 /// A folder while it is filled.
 pub(super) struct Folder {
@@ -40,6 +41,7 @@ impl Folder {
             .tempdir_in(parent.unwrap_or(Path::new(".")))
             .map_err(|error| anyhow::Error::from(io::Error::from(error.kind())))
             .with_context(|| cannot_write(target))?;
+        interrupt::temporary(beside.path());
         Ok(Self {
             beside,
             target: target.to_owned(),

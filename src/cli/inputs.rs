@@ -14,6 +14,7 @@ use anyhow::Context as _;
 use tempfile::NamedTempFile;
 
 use super::exit::Problem;
+use super::interrupt::{self, Live};
 use crate::capture::{self, Source};
 use crate::limits::Limits;
 use crate::pipeline;
@@ -77,7 +78,7 @@ fn source(path: &Path) -> io::Result<Source> {
     Ok(if file.metadata()?.is_file() {
         Source::File(path.to_owned())
     } else {
-        Source::Stream(Box::new(file))
+        Source::Stream(Box::new(Live::new(Box::new(file))))
     })
 }
 
@@ -91,7 +92,7 @@ fn stdin() -> Result<pipeline::Input, Problem> {
     }
     Ok(pipeline::Input {
         path: "-".to_owned(),
-        source: Source::Stream(Box::new(stdin)),
+        source: Source::Stream(Box::new(Live::new(Box::new(stdin)))),
     })
 }
 
@@ -115,6 +116,7 @@ impl Kept {
                 Source::Stream(mut stream) => {
                     let spool = NamedTempFile::new()
                         .context("cannot make a temporary file to keep standard input in")?;
+                    interrupt::temporary(spool.path());
                     io::copy(&mut stream, &mut spool.as_file()).with_context(|| {
                         format!("cannot keep {} in a temporary file", input.path)
                     })?;

@@ -20,6 +20,7 @@ mod reference;
 mod show;
 mod again;
 mod typed;
+mod left_out;
 mod redact;
 mod folder;
 mod color;
@@ -28,6 +29,7 @@ mod messages;
 mod keys;
 mod certs;
 mod exit;
+mod interrupt;
 
 use args::Args;
 use exit::{Exit, Problem};
@@ -51,7 +53,16 @@ pub fn main() -> ExitCode {
         }
     };
     let stderr_color = color::wanted(args.output.color, &std::io::stderr());
-    let exit = run::run(args).unwrap_or_else(|error| {
+    let quiet = args.diagnostics.quiet;
+    interrupt::listen();
+    let done = run::run(args);
+    if interrupt::is_cut() && !quiet {
+        messages::warning(
+            "the input was ended by a signal; what came up to then was read",
+            stderr_color,
+        );
+    }
+    let exit = done.unwrap_or_else(|error| {
         if exit::is_closed_pipe(&error) {
             return Exit::Success;
         }

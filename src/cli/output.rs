@@ -12,6 +12,7 @@ use anyhow::Context as _;
 use tempfile::NamedTempFile;
 
 use super::exit::Problem;
+use super::interrupt;
 
 /// Where the report, or the annotated capture, goes.
 pub(super) enum Output {
@@ -154,5 +155,7 @@ fn new_file(folder: &Path) -> io::Result<NamedTempFile> {
         // The umask is taken off it, as of any new file.
         builder.permissions(fs::Permissions::from_mode(0o666));
     }
-    builder.tempfile_in(folder)
+    let file = builder.tempfile_in(folder)?;
+    interrupt::temporary(file.path());
+    Ok(file)
 }

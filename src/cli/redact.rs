@@ -19,6 +19,8 @@ use super::color;
 use super::config::{self, Config};
 use super::exit::{Exit, Problem};
 use super::inputs;
+use super::interrupt;
+use super::left_out;
 use super::messages;
 use super::output::Output;
 use crate::capture::Source;
@@ -121,6 +123,8 @@ pub(super) struct Replaced {
     files: Vec<NamedTempFile>,
     /// What is worth knowing.
     warnings: Vec<String>,
+    /// Messages that are not in the redacted captures.
+    left_out: Option<view::Trust>,
     /// By input: the capture ends inside a packet, which its redacted copy does not.
     cut_short: Vec<bool>,
     /// What became of the captures' values; `None` where they are read as they are.
@@ -135,6 +139,7 @@ impl Replaced {
                 inputs,
                 files: Vec::new(),
                 warnings: Vec::new(),
+                left_out: None,
                 cut_short: Vec::new(),
                 redaction: None,
             });
@@ -157,6 +162,7 @@ impl Replaced {
             return;
         }
         view.trust.push(told());
+        view.trust.extend(self.left_out.clone());
         for (capture, cut_short) in view.captures.iter_mut().zip(&self.cut_short) {
             capture.cut_short |= cut_short;
         }
@@ -248,11 +254,14 @@ fn replace(inputs: Vec<Input>, key: Option<&str>) -> anyhow::Result<Replaced> {
         files: Vec::new(),
         warnings: Vec::new(),
         cut_short: Vec::new(),
+        left_out: None,
         redaction: None,
     };
+    let mut originals = Vec::new();
     let count = collected.len();
     for (index, (path, file, interfaces)) in collected.into_iter().enumerate() {
         let written = NamedTempFile::new().context("cannot write the redacted capture")?;
+        interrupt::temporary(written.path());
         let told = {
             let mut out = BufWriter::new(written.as_file());
             redaction
@@ -268,6 +277,12 @@ fn replace(inputs: Vec<Input>, key: Option<&str>) -> anyhow::Result<Replaced> {
         redact::check(again, &path, redaction.values(), &limits)
             .with_context(|| format!("{path} was not redacted"))?;
         replaced.cut_short.push(told.cut_short);
+        let mut original = file.try_clone().context("cannot read a capture again")?;
+        original.rewind().context("cannot read a capture again")?;
+        originals.push(Input {
+            path: path.clone(),
+            source: Source::Stream(Box::new(original)),
+        });
         replaced.inputs.push(Input {
             path: name(index, count),
             source: Source::File(written.path().to_owned()),
@@ -286,6 +301,14 @@ fn replace(inputs: Vec<Input>, key: Option<&str>) -> anyhow::Result<Replaced> {
             redaction.met()
         ));
     }
+    let redacted = replaced.inputs.iter().zip(&replaced.files);
+    let redacted = redacted.map(|(input, file)| Input {
+        path: input.path.clone(),
+        source: Source::File(file.path().to_owned()),
+    });
+    replaced.left_out = left_out::told(originals, redacted.collect())
+        .context("cannot compare the redacted capture with what it is of")?;
+    warnings.extend(replaced.left_out.iter().map(|told| told.detail.clone()));
     replaced.warnings = warnings;
     replaced.redaction = Some(redaction);
     Ok(replaced)

@@ -14,6 +14,7 @@ use super::args::{Args, Command, Format};
 use super::config::{self, Config};
 use super::exit::{Exit, Problem};
 use super::inputs::{self, Kept, Opened};
+use super::interrupt;
 use super::output::Output;
 use super::progress::Progress;
 use super::redact::{Form, Replaced};
@@ -243,6 +244,7 @@ fn write_report(
         damaged,
     } = pipeline::analyse(inputs, &config.options, &mut each).context(writing)?;
     read.tell(&mut view);
+    view.trust.extend(interrupt::told());
     // The bar is gone before the report is on the terminal.
     drop(progress);
     // Once begun, a report is brought to its end, so that its JSON is whole.

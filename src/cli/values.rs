@@ -102,6 +102,18 @@ impl From<Document> for schema::Document {
     }
 }
 
+/// `--redact-key`. A variable that is not set makes it empty, and with an empty key anybody can compute the
+/// pseudonyms again.
+pub(super) fn key(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() {
+        return Err(
+            "with an empty key anybody can tell who the pseudonyms stand for; is the variable set? without this option the key is random, and --redact alone asks for that"
+                .to_owned(),
+        );
+    }
+    Ok(text.to_owned())
+}
+
 /// A length of time above zero: `60s`, `2m`, `500ms`, `1h`, or seconds without a unit.
 pub(super) fn positive_span(text: &str) -> Result<Span, String> {
     let wrong = || format!("`{text}` is not a length of time such as 60s, 2m, 500ms or 1h");

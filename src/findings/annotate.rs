@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::context::{self, Told, Unneeded};
+use super::sample::Sample;
 use crate::calls::{Context, Note, PATIENCE, ResponseSeen, Serial, heeded};
 use crate::limits::Limits;
 use crate::stir::Cause;
@@ -60,10 +61,8 @@ pub struct Annotated<'a> {
 /// Responses waiting for their context.
 #[derive(Debug)]
 pub struct Annotator {
-    /// So many are told; all where there is none.
-    most: Option<u64>,
-    /// Responses taken that are told.
-    taken: u64,
+    /// Those of it are told; all where there is none.
+    sample: Option<Sample>,
     /// The first of those that are not, without its texts, and how many there are.
     untold: Option<(Annotated<'static>, u64)>,
     cap: usize,
@@ -107,12 +106,11 @@ struct Waiting {
 const PARTS: usize = 6;
 
 impl Annotator {
-    /// An empty queue. Of the responses only the first `most` are told, if it says how many; of the
-    /// others there is nothing to be had but that they were there, at the end.
+    /// An empty queue. Of the responses only a [`Sample`] is told that begins with the first `most`, if it
+    /// says how many; of the others there is nothing to be had but that they were there, at the end.
     pub fn new(limits: &Limits, most: Option<u64>) -> Self {
         Self {
-            most,
-            taken: 0,
+            sample: most.map(Sample::new),
             untold: None,
             cap: limits.pending_responses,
             text_cap: limits.pending_text_bytes,
@@ -132,11 +130,12 @@ impl Annotator {
         diagnosis: Option<&Arc<[Cause]>>,
         out: &mut dyn FnMut(&Annotated<'_>),
     ) {
-        if self.most.is_some_and(|most| self.taken >= most) {
+        if let Some(sample) = &mut self.sample
+            && !sample.takes(response.code.get(), response.retransmission)
+        {
             self.leave(response);
             return;
         }
-        self.taken += 1;
         let message = response.message;
         let text = Text {
             call_id: message.call_id(),

@@ -12,6 +12,7 @@ mod table;
 mod packed;
 pub mod past;
 mod context;
+pub mod sample;
 pub mod annotate;
 pub mod grouping;
 pub mod in_order;
@@ -59,3 +60,4 @@ pub use context::Unneeded;
 pub use rule::{
     BurstFacts, CallRef, Confidence, Explanation, Finding, Peer, Rule, Severity, Topic,
 };
+pub use sample::Sample;

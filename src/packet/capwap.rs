@@ -12,6 +12,7 @@ use super::decoder::{Decoder, Pass};
 use super::defrag::{Key, Piece};
 use super::ip::{Envelope, Outer};
 use super::link::{self, Head, Peeled};
+use super::trace::What;
 use super::{Layer, Packet};
 use crate::defect::{Defect, DefectKind};
 
@@ -155,6 +156,7 @@ impl Decoder {
         {
             return false;
         }
+        self.mark(|| What::Link(head), layer);
         self.inner(pass, peeled, layer, outer);
         true
     }

@@ -7,15 +7,32 @@
 //! - draft-foschiano-erspan
 
 use super::Layer;
-use super::link::{self, ETHERNET, Head, Peeled};
+use super::link::{self, ETHERNET_HEAD, Head, Peeled};
 use crate::defect::DefectKind;
 
 /// What a GRE packet holds.
 pub(super) enum Gre<'a> {
+    /// A frame of a link layer.
+    Frame(Head, Layer<'a>),
     /// What was found in it.
     Inside(Peeled<'a>),
     /// A protocol not opened.
     Unknown(u16),
+}
+
+impl<'a> Gre<'a> {
+    /// The IP packet in it.
+    pub(super) fn packet(self) -> Option<Layer<'a>> {
+        let peeled = match self {
+            Self::Frame(head, frame) => link::climb(head, frame),
+            Self::Inside(peeled) => peeled,
+            Self::Unknown(_) => return None,
+        };
+        match peeled {
+            Peeled::Ip(packet) => Some(packet),
+            _ => None,
+        }
+    }
 }
 
 /// Opens a GRE packet.
@@ -49,7 +66,7 @@ pub(super) fn open(packet: Layer<'_>) -> Gre<'_> {
             match (packet.u16_be(4), packet.skip(len)) {
                 (Some(payload_len), Some(inner)) => {
                     let frame = inner.cut(usize::from(payload_len).min(inner.wire));
-                    Gre::Inside(link::climb(Head::Ppp, frame))
+                    Gre::Frame(Head::Ppp, frame)
                 }
                 _ => Gre::Inside(Peeled::Short),
             }
@@ -60,7 +77,7 @@ pub(super) fn open(packet: Layer<'_>) -> Gre<'_> {
             (Some(0), _) => Gre::Inside(Peeled::Other),
             (Some(len), Some(inner)) => {
                 let frame = inner.cut(usize::from(len).min(inner.wire));
-                Gre::Inside(link::peel(ETHERNET, frame))
+                Gre::Frame(ETHERNET_HEAD, frame)
             }
             _ => Gre::Inside(Peeled::Short),
         },
@@ -70,12 +87,12 @@ pub(super) fn open(packet: Layer<'_>) -> Gre<'_> {
 
 fn named(protocol: u16, has_sequence: bool, inner: Layer<'_>) -> Gre<'_> {
     let ethernet = |head_len: usize| match inner.skip(head_len) {
-        Some(frame) => Gre::Inside(link::peel(ETHERNET, frame)),
+        Some(frame) => Gre::Frame(ETHERNET_HEAD, frame),
         None => Gre::Inside(Peeled::Short),
     };
     match protocol {
         0x0800 | 0x86dd | 0x6558 | 0x880b | 0x8847 | 0x8848 | 0x8100 | 0x88a8 | 0x894f => {
-            Gre::Inside(link::climb(Head::Type(protocol), inner))
+            Gre::Frame(Head::Type(protocol), inner)
         }
         // ERSPAN type II has a head and a sequence number, type I neither.
         0x88be if has_sequence => ethernet(8),
@@ -102,9 +119,7 @@ fn named(protocol: u16, has_sequence: bool, inner: Layer<'_>) -> Gre<'_> {
         },
         // 802.11 frames between Aruba's access points and controllers; sixteen numbers apart, one
         // a queue.
-        0x8200..=0x83f0 if protocol.trailing_zeros() >= 4 => {
-            Gre::Inside(link::climb(Head::Link(105), inner))
-        }
+        0x8200..=0x83f0 if protocol.trailing_zeros() >= 4 => Gre::Frame(Head::Link(105), inner),
         // Keep-alives, Cisco discovery, next hop resolution, ARP, IS-IS: nobody's call.
         0 | 0x00fe | 0x2000 | 0x2001 | 0x0806 => Gre::Inside(Peeled::Other),
         _ => Gre::Unknown(protocol),

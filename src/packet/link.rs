@@ -19,6 +19,9 @@ use crate::defect::DefectKind;
 /// `LINKTYPE_ETHERNET`.
 pub(super) const ETHERNET: LinkType = LinkType(1);
 
+/// The head of an Ethernet frame.
+pub(super) const ETHERNET_HEAD: Head = Head::Link(ETHERNET.0);
+
 /// What a frame holds.
 #[derive(Clone, Copy)]
 pub(super) enum Peeled<'a> {
@@ -43,8 +46,8 @@ pub(super) enum Peeled<'a> {
 }
 
 /// What begins at a layer.
-#[derive(Clone, Copy)]
-pub(super) enum Head {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Head {
     /// The head of a link type.
     Link(u16),
     /// What an `EtherType`, or an 802.3 length, names.
@@ -86,6 +89,54 @@ pub(super) fn climb(mut head: Head, mut layer: Layer<'_>) -> Peeled<'_> {
         }
     }
     Peeled::TooDeep
+}
+
+/// A head on the way to an IP packet.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Passed {
+    /// What it is.
+    pub(crate) head: Head,
+    /// Where it begins.
+    pub(crate) at: usize,
+    /// Where the next head or the IP packet begins; `None` where nothing was found behind it.
+    pub(crate) end: Option<usize>,
+}
+
+/// The heads that [`climb`] passes, for who changes them. `wire` bytes is how long the frame was.
+pub(crate) fn passed(head: Head, frame: &[u8], wire: usize) -> Vec<Passed> {
+    let layer = Layer {
+        bytes: frame,
+        wire: wire.max(frame.len()),
+    };
+    let mut all = Vec::new();
+    pass(head, layer, frame.as_ptr().addr(), &mut all);
+    all
+}
+
+fn pass(mut head: Head, mut layer: Layer<'_>, base: usize, all: &mut Vec<Passed>) {
+    let place = |layer: Layer<'_>| layer.bytes.as_ptr().addr().wrapping_sub(base);
+    for _ in 0..=MAX_NESTING {
+        let (step, at) = (step(head, layer), place(layer));
+        let (next, end) = match step {
+            Step::On(next, inner) => (Some((next, inner)), Some(place(inner))),
+            Step::End(Peeled::Ip(inner) | Peeled::Aggregate(inner) | Peeled::Exported(inner)) => {
+                (None, Some(place(inner)))
+            }
+            Step::End(_) => (None, None),
+        };
+        all.push(Passed { head, at, end });
+        if let Step::End(Peeled::Aggregate(mut rest)) = step {
+            // A subframe begins as a frame of 802.3 does.
+            while let Some((_, behind)) = wlan::next_subframe(rest) {
+                pass(Head::Link(ETHERNET.0), rest, base, all);
+                rest = behind;
+            }
+        }
+        match next {
+            Some((next, inner)) => (head, layer) = (next, inner),
+            None => return,
+        }
+    }
 }
 
 fn step(head: Head, layer: Layer<'_>) -> Step<'_> {

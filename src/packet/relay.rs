@@ -8,7 +8,7 @@ use super::decoder::{Decoder, Pass};
 use super::exported::{self, Pdu};
 use super::hep::{self, Hep};
 use super::ip::{Envelope, Outer};
-use super::link::{self, ETHERNET};
+use super::link::ETHERNET_HEAD;
 use super::{Datagram, Layer, Packet};
 use crate::defect::{Defect, DefectKind};
 use crate::units::{Flow, FrameRef, Origin, Timestamp};
@@ -77,7 +77,7 @@ impl Decoder {
             }
             Pdu::Ip(packet) => self.inner_ip(pass, packet, outer),
             Pdu::Ethernet(inner) => {
-                self.inner(pass, link::peel(ETHERNET, inner), inner, outer);
+                self.frame(pass, ETHERNET_HEAD, inner, outer);
             }
             Pdu::Other => {}
             Pdu::Short => pass.header_cut(frame, "an exported packet ends inside its tags"),

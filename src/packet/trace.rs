@@ -8,6 +8,8 @@
 
 use std::net::IpAddr;
 
+pub(crate) use super::link::{Head as LinkHead, passed};
+
 /// The heads of a frame.
 pub(crate) type Trace = Vec<Mark>;
 
@@ -22,6 +24,8 @@ pub(crate) struct Mark {
 /// What begins there.
 #[derive(Clone, Debug)]
 pub(crate) enum What {
+    /// A frame of a link layer in a tunnel.
+    Link(LinkHead),
     /// An IP header.
     Ip,
     /// What an IP packet carries, by its protocol number; extension headers are passed.

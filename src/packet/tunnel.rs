@@ -9,13 +9,14 @@
 
 use super::decoder::{Decoder, Pass};
 use super::ip::{Envelope, Outer};
-use super::link::{self, ETHERNET, Head};
+use super::link::{self, ETHERNET_HEAD, Head};
+use super::trace::What;
 use super::{Layer, MAX_NESTING, Packet, esp, gre};
 use crate::defect::{Defect, DefectKind};
 
 const IPV4: u8 = 4;
 const IPV6: u8 = 41;
-const GRE: u8 = 47;
+pub(super) const GRE: u8 = 47;
 const ESP: u8 = 50;
 const MOBILE: u8 = 55;
 const ETHERIP: u8 = 97;
@@ -42,6 +43,9 @@ impl Decoder {
         match protocol {
             IPV4 | IPV6 => self.inner_ip(pass, layer, outer),
             GRE => match gre::open(layer) {
+                gre::Gre::Frame(head, frame) => {
+                    self.frame(pass, head, frame, outer);
+                }
                 gre::Gre::Inside(peeled) => self.inner(pass, peeled, layer, outer),
                 gre::Gre::Unknown(number) => (pass.defects)(
                     Defect::new(
@@ -56,21 +60,16 @@ impl Decoder {
             ESP => pass.defect(DefectKind::Encrypted, esp::ENCRYPTED),
             // Version 3 and 12 zeros.
             ETHERIP => match layer.skip(2) {
-                Some(frame) => self.inner(pass, link::peel(ETHERNET, frame), frame, outer),
+                Some(frame) => self.frame(pass, ETHERNET_HEAD, frame, outer),
                 None => pass.header_cut(layer, "the packet ends inside its EtherIP header"),
             },
             // Segment routing over IPv6 ends with it (RFC 8986 §4.9).
-            ETHERNET_IN_IP => {
-                self.inner(pass, link::peel(ETHERNET, layer), layer, outer);
-            }
-            MPLS => {
-                let peeled = link::climb(Head::Type(0x8847), layer);
-                self.inner(pass, peeled, layer, outer);
-            }
+            ETHERNET_IN_IP => self.frame(pass, ETHERNET_HEAD, layer, outer),
+            MPLS => self.frame(pass, Head::Type(0x8847), layer, outer),
             // Session 0 is the control connection.
             L2TP if layer.bytes.starts_with(&[0; 4]) => {}
             L2TP => match layer.skip(4).and_then(l2tp_v3_frame) {
-                Some(frame) => self.inner(pass, link::peel(ETHERNET, frame), frame, outer),
+                Some(frame) => self.frame(pass, ETHERNET_HEAD, frame, outer),
                 None => pass.defect(DefectKind::Tunnel, L2TP_V3),
             },
             IPCOMP => pass.defect(
@@ -83,6 +82,18 @@ impl Decoder {
             ),
             _ => {}
         }
+    }
+
+    /// A frame of a link layer in a tunnel.
+    pub(super) fn frame<O: FnMut(Packet<'_>), D: FnMut(Defect)>(
+        &mut self,
+        pass: &mut Pass<'_, O, D>,
+        head: Head,
+        frame: Layer<'_>,
+        outer: Outer<'_>,
+    ) {
+        self.mark(|| What::Link(head), frame);
+        self.inner(pass, link::climb(head, frame), frame, outer);
     }
 
     /// An IP packet inside another layer.

@@ -14,8 +14,9 @@ use memchr::memmem;
 
 use super::decoder::{Decoder, Pass};
 use super::ip::{Envelope, Outer};
-use super::link::{self, ETHERNET, Head, Peeled};
-use super::tunnel::l2tp_v3_frame;
+use super::link::{self, ETHERNET_HEAD, Head, Peeled};
+use super::trace::What;
+use super::tunnel::{GRE, l2tp_v3_frame};
 use super::{Layer, Packet, acdr, capwap, esp, gre, hep};
 use crate::defect::{Defect, DefectKind};
 use crate::units::Flow;
@@ -102,6 +103,7 @@ impl Decoder {
             && let Peeled::Ip(packet) = link::climb(Head::Type(0x8847), payload)
             && packet.is_ip()
         {
+            self.mark(|| What::Link(Head::Type(0x8847)), payload);
             self.inner_ip(pass, packet, outer);
             return true;
         }
@@ -113,7 +115,7 @@ impl Decoder {
             if payload.bytes.starts_with(&[0, 3, 0, 0])
                 && let Some(frame) = payload.skip(8).and_then(l2tp_v3_frame)
             {
-                self.inner(pass, link::peel(ETHERNET, frame), frame, outer);
+                self.frame(pass, ETHERNET_HEAD, frame, outer);
                 return true;
             }
         }
@@ -167,11 +169,8 @@ impl Decoder {
         {
             return self.inner_if_plausible(pass, head, inner, outer);
         }
-        if uses(flow, 4754)
-            && let gre::Gre::Inside(Peeled::Ip(packet)) = gre::open(payload)
-            && packet.is_ip()
-        {
-            self.inner_ip(pass, packet, outer);
+        if uses(flow, 4754) && gre::open(payload).packet().is_some_and(Layer::is_ip) {
+            self.ip_tunnel(pass, envelope, GRE, payload, depth);
             return true;
         }
         if uses(flow, 6080)
@@ -214,6 +213,7 @@ impl Decoder {
             Peeled::Short if !inner.is_snapped() => return false,
             _ => {}
         }
+        self.mark(|| What::Link(head), inner);
         self.inner(pass, peeled, inner, outer);
         true
     }
@@ -360,8 +360,7 @@ fn gue(payload: Layer<'_>) -> Option<(u8, Layer<'_>)> {
     };
     let is_it = match protocol {
         4 | 41 => is_whole_ip(inner),
-        // GRE.
-        47 => matches!(gre::open(inner), gre::Gre::Inside(Peeled::Ip(packet)) if packet.is_ip()),
+        GRE => gre::open(inner).packet().is_some_and(Layer::is_ip),
         _ => false,
     };
     is_it.then_some((protocol, inner))

@@ -28,7 +28,8 @@ pub struct Options {
     pub certificates: crate::stir::Store,
     /// Told how much was read, for whoever watches.
     pub meter: Arc<Meter>,
-    /// Responses that the report shows, where it shows the first ones only: of further ones `each`
-    /// gets no more than that they were there, when the capture has ended. None: it gets all.
+    /// Responses that the report shows, where it shows some only: `each` gets a
+    /// [`crate::findings::Sample`] that begins with so many, and of others no more than that they were
+    /// there, when the capture has ended. None: it gets all.
     pub told_responses: Option<u64>,
 }

@@ -39,7 +39,7 @@ pub(super) fn carry(old: &[u8], new: &mut [u8], heads: &[Head], outer: Option<&O
                 };
                 transport(old, new, head, protocol, addresses.as_ref());
             }
-            Kind::Fragment => {}
+            Kind::Link(_) | Kind::Fragment => {}
         }
     }
 }

@@ -223,12 +223,13 @@ impl Engine {
         let len = frame.captured.len();
         let (heads, payloads) = local(base, len, trace, carried);
         let no = self.queue.first + self.queue.frames.len() as u64;
+        let wire = usize::try_from(frame.orig_len).unwrap_or(len);
         let mut new = vec![0; len];
         let mut area = Area {
             old: frame.captured,
             new: &mut new,
         };
-        frame::rewrite(&mut area, Some(frame.link), &heads, &payloads, to);
+        frame::rewrite(&mut area, Some((frame.link, wire)), &heads, &payloads, to);
         self.queue.bytes += len * 2;
         self.queue.frames.push_back(Held {
             time: frame.time,
@@ -487,6 +488,7 @@ fn local(base: usize, len: usize, trace: &Trace, carried: &[Carried]) -> (Vec<He
     };
     let heads = trace.iter().filter_map(|mark| {
         let kind = match mark.what {
+            What::Link(head) => Kind::Link(head),
             What::Ip => Kind::Ip,
             What::Transport(protocol) => Kind::Transport(protocol),
             What::Fragment(_) => Kind::Fragment,

@@ -17,6 +17,7 @@ use super::engine::{Engine, Held};
 use super::key::Key;
 use super::leaks::{Leak, Values};
 use super::message;
+use super::numbers::Numbers;
 use super::pseudonyms::Pseudonyms;
 use crate::capture::{self, Next, Piece, Reader};
 use crate::defect::DefectKind;
@@ -230,13 +231,8 @@ pub fn check(
             decoder.push(frame, &mut |_| {}, &mut |_| {});
             let trace = decoder.take_trace(spare);
             let base = frame.captured.as_ptr().addr();
-            for mark in &trace {
-                if let (What::Ip, Some(at)) = (&mark.what, mark.at.checked_sub(base))
-                    && let Some(head) = frame.captured.get(at..)
-                    && let Some(found) = head_leak(head, values)
-                {
-                    return Err(leak(found));
-                }
+            if let Some(found) = packed_leak(frame.captured, &trace, values) {
+                return Err(leak(found));
             }
             spare = trace;
             if let Some(found) = values.left_in(frame.captured) {
@@ -278,6 +274,35 @@ pub fn check_text(mut text: impl Read, values: &Values) -> Result<(), Error> {
         }
         offset_bytes += whole.len() as u64;
     }
+}
+
+/// The first address that stands packed in a frame: in the heads that `trace` names, or where no number may
+/// spell it by chance.
+fn packed_leak(frame: &[u8], trace: &Trace, values: &Values) -> Option<Leak> {
+    let base = frame.as_ptr().addr();
+    let mut numbers = Numbers::of(frame);
+    for mark in trace {
+        let at = mark.at.wrapping_sub(base);
+        let Some(head) = frame.get(at..).filter(|head| !head.is_empty()) else {
+            continue;
+        };
+        match mark.what {
+            What::Ip => {
+                if let Some(found) = head_leak(head, values) {
+                    return Some(found);
+                }
+                numbers.ip(at);
+            }
+            What::Transport(protocol) => numbers.transport(protocol, at, mark.len),
+            // The first begins as the whole does.
+            What::Fragment(piece) if piece.offset_bytes == 0 => {
+                numbers.transport(piece.protocol, at, mark.len);
+            }
+            What::Fragment(_) | What::Link(_) | What::Whole(_) => {}
+        }
+    }
+    let mut others = numbers.others().into_iter();
+    others.find_map(|part| values.packed_in(part))
 }
 
 fn head_leak(head: &[u8], values: &Values) -> Option<Leak> {

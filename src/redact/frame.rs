@@ -13,6 +13,7 @@ use super::media;
 use super::message;
 use super::pseudonyms::Pseudonyms;
 use crate::capture::LinkType;
+use crate::packet::trace::LinkHead;
 use crate::sip::sniff::{self, Verdict};
 use crate::units::Flow;
 
@@ -27,6 +28,8 @@ pub(super) struct Head {
 /// What begins there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
+    /// A link layer in a tunnel.
+    Link(LinkHead),
     Ip,
     /// By the IP protocol number.
     Transport(u8),
@@ -59,7 +62,7 @@ pub(super) struct Area<'a> {
 }
 
 impl Area<'_> {
-    fn copy(&mut self, at: usize, len: usize) {
+    pub(super) fn copy(&mut self, at: usize, len: usize) {
         let end = at.saturating_add(len).min(self.old.len());
         if let (Some(from), Some(to)) = (self.old.get(at..end), self.new.get_mut(at..end)) {
             to.copy_from_slice(from);
@@ -67,7 +70,7 @@ impl Area<'_> {
     }
 
     /// Copies an address and replaces it.
-    fn address(&mut self, at: usize, len: usize, to: &mut Pseudonyms) {
+    pub(super) fn address(&mut self, at: usize, len: usize, to: &mut Pseudonyms) {
         if at + len <= self.old.len() {
             self.copy(at, len);
             if let Some(bytes) = self.new.get_mut(at..at + len) {
@@ -76,19 +79,19 @@ impl Area<'_> {
         }
     }
 
-    fn mac(&mut self, at: usize, to: &Pseudonyms) {
+    pub(super) fn mac(&mut self, at: usize, to: &Pseudonyms) {
         self.copy(at, 6);
         if let Some(bytes) = self.new.get_mut(at..at + 6) {
             to.addresses.mac(bytes);
         }
     }
 
-    fn u16(&self, at: usize) -> Option<u16> {
+    pub(super) fn u16(&self, at: usize) -> Option<u16> {
         let bytes = self.old.get(at..)?.first_chunk::<2>()?;
         Some(u16::from_be_bytes(*bytes))
     }
 
-    fn byte(&self, at: usize) -> u8 {
+    pub(super) fn byte(&self, at: usize) -> u8 {
         self.old.get(at).copied().unwrap_or(0)
     }
 
@@ -101,33 +104,37 @@ impl Area<'_> {
     }
 }
 
-/// Rewrites a frame, or, without a link type, a datagram put together.
+/// Rewrites a frame, of which the wire had so many bytes, or, without a link type, a datagram put
+/// together.
 pub(super) fn rewrite(
     area: &mut Area<'_>,
-    link: Option<LinkType>,
+    link: Option<(LinkType, usize)>,
     heads: &[Head],
     payloads: &[Payload],
     to: &mut Pseudonyms,
 ) {
-    let first = heads.iter().map(|head| head.at);
-    let first = first.chain(payloads.iter().map(|payload| payload.at)).min();
-    if let Some(link) = link {
-        match first {
-            Some(first) if link.0 == 252 => exported(area, first, to),
-            Some(first) => link_head(area, link, first, to),
-            None => bare(area, link, to),
+    if let Some((link, wire)) = link {
+        if link.0 == 252 {
+            let first = heads.iter().map(|head| head.at);
+            let first = first.chain(payloads.iter().map(|payload| payload.at));
+            if let Some(first) = first.min() {
+                exported(area, first, to);
+            }
+        } else {
+            super::link::heads(area, LinkHead::Link(link.0), 0, wire, to);
         }
     }
     for (no, head) in heads.iter().enumerate() {
         let behind = heads.get(no + 1..).unwrap_or_default();
         match head.kind {
+            Kind::Link(kind) => super::link::heads(area, kind, head.at, head.len, to),
             Kind::Ip => ip(area, *head, behind, to),
             Kind::Transport(protocol) => {
                 let inside = head.at..head.at + head.len;
                 let inner = behind
                     .iter()
-                    .find(|inner| inner.kind == Kind::Ip && inside.contains(&inner.at));
-                transport(area, *head, protocol, inner.map(|inner| inner.at), to);
+                    .find(|inner| inner.kind != Kind::Fragment && inside.contains(&inner.at));
+                transport(area, *head, protocol, inner, to);
                 if protocol == 17 && inner.is_none() {
                     let relayed = payloads.iter().find(|payload| {
                         matches!(payload.what, What::Message) && inside.contains(&payload.at)
@@ -171,114 +178,6 @@ fn datagram(area: &mut Area<'_>, payload: Payload, flow: &Flow, to: &mut Pseudon
                 media::head(old, new);
             }
         }
-    }
-}
-
-/// What stands before the first IP packet.
-fn link_head(area: &mut Area<'_>, link: LinkType, first: usize, to: &Pseudonyms) {
-    if link.0 == 239 {
-        return nflog(area, first);
-    }
-    area.copy(0, first);
-    match link.0 {
-        1 => {
-            area.mac(0, to);
-            area.mac(6, to);
-        }
-        // Linux's cooked captures.
-        113 if area.u16(4) == Some(6) => area.mac(6, to),
-        276 if area.byte(11) == 6 => area.mac(12, to),
-        105 => wlan(area, 0, first, to),
-        127 => {
-            let len = usize::from(area.byte(2)) + usize::from(area.byte(3)) * 256;
-            wlan(area, len, first, to);
-        }
-        _ => {}
-    }
-    // Behind an Ethernet head another may stand, as in a provider's backbone.
-    let from = if link.0 == 1 { 14 } else { 0 };
-    ethernet_tail(area, from, first, to);
-}
-
-/// The attributes of Linux's netfilter log: a rule's text and addresses of cards are not taken over.
-fn nflog(area: &mut Area<'_>, first: usize) {
-    area.copy(0, 4);
-    let mut at = 4;
-    while at + 4 <= first {
-        area.copy(at, 4);
-        let Some(&[low, high]) = area.old.get(at..).and_then(|rest| rest.first_chunk()) else {
-            return;
-        };
-        let lengths = [
-            u16::from_le_bytes([low, high]),
-            u16::from_be_bytes([low, high]),
-        ];
-        let fits = |len: &usize| *len >= 4 && at + len.next_multiple_of(4) <= first;
-        let Some(len) = lengths.map(usize::from).into_iter().find(fits) else {
-            return;
-        };
-        at += len.next_multiple_of(4);
-    }
-}
-
-/// The addresses of an 802.11 head.
-fn wlan(area: &mut Area<'_>, at: usize, first: usize, to: &Pseudonyms) {
-    for address in [4, 10, 16] {
-        if at + address + 6 <= first {
-            area.mac(at + address, to);
-        }
-    }
-}
-
-/// An Ethernet head that ends where the IP packet begins.
-fn ethernet_tail(area: &mut Area<'_>, from: usize, end: usize, to: &Pseudonyms) {
-    let mut tail = end;
-    for _ in 0..3 {
-        let Some(at) = tail.checked_sub(14).filter(|at| *at >= from) else {
-            return;
-        };
-        if matches!(area.u16(tail - 2), Some(0x0800 | 0x86dd | 0x8100 | 0x88a8)) {
-            let is_tagged = matches!(area.u16(tail.saturating_sub(6)), Some(0x8100 | 0x88a8));
-            if !is_tagged {
-                area.mac(at, to);
-                area.mac(at + 6, to);
-                return;
-            }
-        } else {
-            return;
-        }
-        tail -= 4;
-    }
-}
-
-/// A frame in which no IP packet was found.
-fn bare(area: &mut Area<'_>, link: LinkType, to: &mut Pseudonyms) {
-    let (head, kind) = match link.0 {
-        1 => {
-            area.copy(0, 14);
-            area.mac(0, to);
-            area.mac(6, to);
-            (14, area.u16(12))
-        }
-        113 => {
-            area.copy(0, 16);
-            area.mac(6, to);
-            (16, area.u16(14))
-        }
-        276 => {
-            area.copy(0, 20);
-            area.mac(12, to);
-            (20, area.u16(0))
-        }
-        _ => return,
-    };
-    // ARP for Ethernet and IPv4.
-    if kind == Some(0x0806) && area.old.get(head..head + 6) == Some(&[0, 1, 8, 0, 6, 4]) {
-        area.copy(head, 8);
-        area.mac(head + 8, to);
-        area.address(head + 14, 4, to);
-        area.mac(head + 18, to);
-        area.address(head + 24, 4, to);
     }
 }
 
@@ -360,7 +259,7 @@ fn transport(
     area: &mut Area<'_>,
     head: Head,
     protocol: u8,
-    inner: Option<usize>,
+    inner: Option<&Head>,
     to: &mut Pseudonyms,
 ) {
     let at = head.at;
@@ -372,22 +271,41 @@ fn transport(
         }
         1 | 58 => return icmp(area, head, protocol == 58, to),
         132 => return sctp(area, head, to),
-        // GRE, ESP, AH, OSPF and others: what tells one association from another.
-        47 => 4,
         _ => 0,
     };
     area.copy(at, len.min(head.len));
     if protocol == 6 {
         tcp_options(area, at + 20, at + len);
     }
-    if let Some(inner) = inner {
-        // A tunnel's own head.
-        area.copy(at, inner - at);
-        ethernet_tail(area, at + len, inner, to);
+    let Some(inner) = inner else { return };
+    match protocol {
+        17 => {
+            let ports = (area.u16(at).unwrap_or(0), area.u16(at + 2).unwrap_or(0));
+            if matches!(ports, (925, _) | (_, 925)) {
+                super::link::recording(area, at + 8, inner.at, to);
+            }
+            super::link::in_udp(area, at + 8, inner.at, ports);
+        }
+        _ => super::link::in_ip(area, at, inner.at, protocol),
+    }
+    // ESP without encryption is told by its trailer.
+    if let Kind::Transport(_) = inner.kind {
+        esp_trailer(area, inner.at + inner.len);
     }
 }
 
-/// Multipath TCP tells addresses in its options (RFC 8684 §3.4.1): they become fillers.
+/// The trailer of ESP: padding that counts from 1, its length, what the packet carries (RFC 4303 §2).
+fn esp_trailer(area: &mut Area<'_>, at: usize) {
+    let counted =
+        (0..255_u8).take_while(|no| area.old.get(at + usize::from(*no)) == Some(&(no + 1)));
+    let padding = counted.count();
+    if usize::from(area.byte(at + padding)) == padding {
+        area.copy(at, padding + 2);
+    }
+}
+
+/// Options tell addresses: those of Multipath TCP (RFC 8684 §3.4.1), of load balancers, of accelerators.
+/// All but sizes, acknowledgments and times become fillers.
 fn tcp_options(area: &mut Area<'_>, mut at: usize, end: usize) {
     while at < end {
         let (kind, len) = (area.byte(at), usize::from(area.byte(at + 1)));
@@ -396,7 +314,7 @@ fn tcp_options(area: &mut Area<'_>, mut at: usize, end: usize) {
             1 => at += 1,
             _ if len < 2 => return,
             _ => {
-                if matches!(kind, 30 | 34 | 69 | 253 | 254) {
+                if !matches!(kind, 2..=5 | 8) {
                     let option = at..(at + len).min(end).min(area.new.len());
                     if let Some(option) = area.new.get_mut(option) {
                         option.fill(1);
@@ -590,8 +508,16 @@ fn parameters(area: &mut Area<'_>, mut at: usize, end: usize, to: &mut Pseudonym
 fn mirrored(area: &mut Area<'_>, udp: Head, message: Payload, to: &mut Pseudonyms) {
     let mut at = udp.at + 8;
     let end = (udp.at + udp.len).min(area.old.len());
+    let ports = (
+        area.u16(udp.at).unwrap_or(0),
+        area.u16(udp.at + 2).unwrap_or(0),
+    );
     match area.old.get(at..at + 4) {
         Some(b"HEP3" | b"EEP3") => {}
+        _ if matches!(ports, (925, _) | (_, 925)) => {
+            super::link::recording(area, at, message.at, to);
+            return;
+        }
         _ => {
             // Versions 1 and 2: version, length, family, protocol, ports, addresses, time.
             let version = area.byte(at);

@@ -14,13 +14,14 @@
 //! Capped: see [`crate::limits::Limits`], `redact_*`.
 //!
 //! `key` makes numbers, `address` and `pseudonyms` what stands for what; `text`, `message`, `body` and
-//! `passport` find the values of a message; `frame` those of a packet, `stream` puts messages
-//! together, `engine` holds frames back until they are; `file` writes, `leaks` reads back.
+//! `passport` find the values of a message; `frame` those of a packet, `link` of its outer heads, `stream` puts messages
+//! together, `engine` holds frames back until they are; `file` writes, `leaks` and `numbers` read back.
 
 mod words;
 mod key;
 mod address;
 mod leaks;
+mod numbers;
 mod pseudonyms;
 mod text;
 mod passport;
@@ -28,6 +29,7 @@ mod body;
 mod message;
 mod checksum;
 mod media;
+mod link;
 mod frame;
 mod stream;
 mod engine;

@@ -94,8 +94,10 @@ labels! {
     no_responses: "None.", "无。";
     /// Findings not shown.
     more_findings: "more findings, less severe; -f json has them all", "条较轻的发现未显示；-f json 可查看全部";
-    /// Responses not shown.
-    more_responses: "more responses; --all shows every one", "条响应未显示；--all 可显示全部";
+    /// Which responses are shown, where some are not.
+    chosen_responses:
+        "{shown} of {all}, in the order of the capture: {findings} of the findings above, {refusals} other refusals, {rest} of the others; --all shows every one",
+        "{all} 条中的 {shown} 条，按抓包顺序：{findings} 条属于上述发现，{refusals} 条其他拒绝，{rest} 条其余响应；--all 可显示全部";
     /// Narrowed by an option.
     narrowed: "narrowed by the options given; the sections above are of the whole capture", "已按选项筛选；以上各节针对整个抓包";
     /// Reference to section 3.

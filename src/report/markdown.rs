@@ -8,8 +8,9 @@
 //!
 //! What always holds: bytes of strangers stand in code spans and fences that they cannot end, or in
 //! sentences of ours whose markup is escaped ([`crate::wire_text::markdown`]); there is no control
-//! character. Capped: `SHOWN_FINDINGS` findings, `EXAMPLES` calls, `SHOWN_RESPONSES` responses
-//! unless all are asked for; rows wait in a temporary file once they are many.
+//! character. Capped, unless all responses are asked for: [`MOST_BYTES`], so that it fits into a comment on
+//! GitHub. [`LENGTHS`] says how lists get shorter until it does, and of the responses those that matter are
+//! shown as far as there is room. With all of them rows wait in a temporary file once they are many.
 //!
 //! # References
 //! - `CommonMark` 0.31, GitHub Flavored Markdown; Mermaid's sequence diagrams
@@ -19,6 +20,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 
 use tempfile::SpooledTempFile;
 
+use crate::report::chosen::Chosen;
 use crate::report::labels::Labels;
 use crate::report::table::Options;
 use crate::report::table::layout::Page;
@@ -36,11 +38,60 @@ pub use bundle::{write_finding, write_index};
 /// Findings in the report, as in the table (CONTRACT).
 const SHOWN_FINDINGS: usize = 20;
 
-/// Calls drawn. A comment on GitHub has 65,536 characters.
+/// Calls drawn.
 const EXAMPLES: usize = 5;
 
 /// Responses in the report unless `--all`.
 const SHOWN_RESPONSES: u64 = 200;
+
+/// Bytes of the report unless `--all`: a comment on GitHub has 65,536 characters, and may say something of its
+/// own.
+const MOST_BYTES: usize = 60_000;
+
+/// Bytes kept for responses before findings get shorter.
+const LEAST_FOR_RESPONSES: usize = 8_000;
+
+/// Bytes of what says how many responses are shown.
+const CHOICE_BYTES: usize = 500;
+
+/// How long lists are.
+#[derive(Clone, Copy, Debug)]
+struct Lengths {
+    findings: usize,
+    /// Calls drawn.
+    examples: usize,
+    /// Pairs and calls of a finding.
+    listed: usize,
+}
+
+/// From what is shown where it fits to what is left where nothing else does.
+const LENGTHS: [Lengths; 5] = [
+    Lengths {
+        findings: SHOWN_FINDINGS,
+        examples: EXAMPLES,
+        listed: findings::SHOWN,
+    },
+    Lengths {
+        findings: SHOWN_FINDINGS,
+        examples: 3,
+        listed: 5,
+    },
+    Lengths {
+        findings: 12,
+        examples: 2,
+        listed: 3,
+    },
+    Lengths {
+        findings: 6,
+        examples: 1,
+        listed: 3,
+    },
+    Lengths {
+        findings: 3,
+        examples: 0,
+        listed: 2,
+    },
+];
 
 /// Bytes of rows kept in memory.
 const ROWS_IN_MEMORY: usize = 1 << 20;
@@ -50,7 +101,9 @@ pub struct Markdown<'a, W: Write> {
     out: W,
     options: Options,
     again: Box<dyn Again + 'a>,
-    /// Rows of the responses, which come first and are written last.
+    /// Those that may be shown, if not all are.
+    chosen: Option<Chosen<String>>,
+    /// Rows of all responses, which come first and are written last.
     rows: SpooledTempFile,
     seen: u64,
 }
@@ -72,6 +125,7 @@ impl<'a, W: Write> Markdown<'a, W> {
             out,
             options,
             again,
+            chosen: (!options.all).then(|| Chosen::new(SHOWN_RESPONSES)),
             rows: SpooledTempFile::new(ROWS_IN_MEMORY),
             seen: 0,
         }
@@ -81,21 +135,48 @@ impl<'a, W: Write> Markdown<'a, W> {
 impl<W: Write> Report for Markdown<'_, W> {
     fn response(&mut self, response: &view::Response<'_>) -> io::Result<()> {
         self.seen += 1;
-        if self.options.all || self.seen <= SHOWN_RESPONSES {
-            let row = sections::response_row(Page::new(&self.options), response);
-            self.rows.write_all(row.as_bytes())?;
+        let page = Page::new(&self.options);
+        if let Some(chosen) = &mut self.chosen {
+            chosen.push(response, |_| sections::response_row(page, response));
+            return Ok(());
         }
-        Ok(())
+        let row = sections::response_row(page, response);
+        self.rows.write_all(row.as_bytes())
     }
 
     fn finish(mut self: Box<Self>, view: &view::View) -> io::Result<()> {
         let page = Page::new(&self.options);
-        let out = &mut self.out;
         let examples = Examples::choose(&view.findings, self.again.as_mut())?;
-        sections::write_summary(page, view, out)?;
-        findings::write(page, view, &examples, out)?;
-        sections::write_codes(page, view, out)?;
-        heading(out, page.labels.responses)?;
+        let mut end = Vec::new();
+        sections::write_trust(page, view, &mut end)?;
+        sections::write_provenance(page, view, &self.again.provenance()?, &mut end)?;
+        let room = match &self.chosen {
+            Some(_) => MOST_BYTES.saturating_sub(end.len()),
+            None => usize::MAX,
+        };
+        let mut start = Vec::new();
+        for lengths in LENGTHS {
+            start.clear();
+            sections::write_summary(page, view, &mut start)?;
+            findings::write(page, view, &examples, lengths, &mut start)?;
+            sections::write_codes(page, view, &mut start)?;
+            heading(&mut start, page.labels.responses)?;
+            if start.len().saturating_add(LEAST_FOR_RESPONSES) <= room {
+                break;
+            }
+        }
+        self.out.write_all(&start)?;
+        let room = room.saturating_sub(start.len());
+        self.write_responses(page, view, room)?;
+        self.out.write_all(&end)?;
+        self.out.flush()
+    }
+}
+
+impl<W: Write> Markdown<'_, W> {
+    /// The responses; those that matter, where not all are asked for, in at most `room` bytes.
+    fn write_responses(&mut self, page: Page, view: &view::View, room: usize) -> io::Result<()> {
+        let out = &mut self.out;
         if self.options.narrowed {
             writeln!(
                 out,
@@ -104,24 +185,30 @@ impl<W: Write> Report for Markdown<'_, W> {
             )?;
         }
         if self.seen == 0 {
-            writeln!(out, "{}", page.labels.no_responses)?;
-        } else {
-            self.rows.seek(SeekFrom::Start(0))?;
-            out.write_all(sections::response_head(page).as_bytes())?;
-            copy(&mut self.rows, out)?;
-            let shown = if self.options.all {
-                self.seen
-            } else {
-                self.seen.min(SHOWN_RESPONSES)
-            };
-            if self.seen > shown {
-                let more = self.seen - shown;
-                writeln!(out, "\n\\+ {more} {}", page.labels.more_responses)?;
-            }
+            return writeln!(out, "{}", page.labels.no_responses);
         }
-        sections::write_trust(page, view, out)?;
-        sections::write_provenance(page, view, &self.again.provenance()?, out)?;
-        out.flush()
+        let head = sections::response_head(page);
+        let Some(chosen) = self.chosen.take() else {
+            self.rows.seek(SeekFrom::Start(0))?;
+            out.write_all(head.as_bytes())?;
+            return copy(&mut self.rows, out);
+        };
+        let mut room = room.saturating_sub(head.len() + CHOICE_BYTES);
+        let mut count = SHOWN_RESPONSES;
+        let choice = chosen.choose(&view.findings, |row| {
+            let fits = count > 0 && row.len() <= room;
+            room = room.saturating_sub(row.len());
+            count = count.saturating_sub(1);
+            fits
+        });
+        if let Some(told) = choice.told(page.labels) {
+            writeln!(out, "{}\n", crate::wire_text::markdown(&told))?;
+        }
+        out.write_all(head.as_bytes())?;
+        for row in choice.rows {
+            out.write_all(row.as_bytes())?;
+        }
+        Ok(())
     }
 }
 

@@ -26,6 +26,7 @@ pub mod labels;
 pub mod text;
 mod paint;
 pub mod diff;
+mod chosen;
 pub mod table;
 pub mod comments;
 pub mod ladder;

@@ -2,8 +2,9 @@
 //!
 //! In: responses, then the view. Out: plain text of a given width in CONTRACT's order: capture,
 //! findings (worst first), responses by code, responses. The responses come first and are printed
-//! last, so the first `SHOWN_RESPONSES` (200) are held; with `--all` further ones are laid out at once
-//! and spooled to a temporary file, so that memory does not depend on their number.
+//! last, so a sample of them is held, of which those that matter are shown, `SHOWN_RESPONSES` (200) at
+//! most; with `--all` all are laid out as they come and spooled to a temporary file, so that memory does not
+//! depend on their number.
 //!
 //! What always holds: a line has no trailing blanks, no control characters but its own colours,
 //! and is not wider than asked for but where a Wireshark filter would break; all text that a
@@ -12,6 +13,7 @@
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Seek, SeekFrom, Write};
 
+use crate::report::chosen::Chosen;
 use crate::report::clock::TimeStyle;
 use crate::report::labels::{Labels, Lang};
 use crate::report::{Report, view};
@@ -58,7 +60,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// How many responses, the first ones, are shown at the most, if not all are.
+    /// How many responses are shown at the most, if not all are.
     pub fn shown_responses(&self) -> Option<u64> {
         (!self.all && !self.narrowed).then_some(SHOWN_RESPONSES as u64)
     }
@@ -83,10 +85,12 @@ impl Default for Options {
 pub struct Table<W: Write> {
     out: W,
     options: Options,
+    /// Those that may be shown, if not all are.
+    chosen: Option<Chosen<Row>>,
     /// Responses not laid out yet. Invariant: `len <= SHOWN_RESPONSES`.
     held: Vec<Row>,
-    /// Responses seen.
-    seen: u64,
+    /// Where some were left out, what the others are.
+    left: Option<String>,
     /// Laid out ones, once there were more than `SHOWN_RESPONSES` with `--all`.
     spool: Option<Spool>,
 }
@@ -106,8 +110,9 @@ impl<W: Write> Table<W> {
         Self {
             out,
             options,
+            chosen: (!options.all).then(|| Chosen::new(SHOWN_RESPONSES as u64)),
             held: Vec::new(),
-            seen: 0,
+            left: None,
             spool: None,
         }
     }
@@ -136,6 +141,10 @@ impl<W: Write> Table<W> {
             page.paragraph(&mut self.out, &format!("({})", labels.narrowed))?;
             writeln!(self.out)?;
         }
+        if let Some(left) = self.left.take() {
+            page.paragraph(&mut self.out, &left)?;
+            writeln!(self.out)?;
+        }
         if self.spool.is_some() {
             self.spool_held()?;
         }
@@ -159,11 +168,6 @@ impl<W: Write> Table<W> {
             self.out.write_all(columns.head(page).as_bytes())?;
             self.out
                 .write_all(columns.rows(page, &self.held).as_bytes())?;
-            let more = self.seen - u64::try_from(self.held.len()).unwrap_or(u64::MAX);
-            if more > 0 {
-                writeln!(self.out)?;
-                page.paragraph(&mut self.out, &format!("{more} {}", labels.more_responses))?;
-            }
         }
         Ok(())
     }
@@ -171,11 +175,14 @@ impl<W: Write> Table<W> {
 
 impl<W: Write> Report for Table<W> {
     fn response(&mut self, response: &view::Response<'_>) -> io::Result<()> {
-        self.seen += 1;
+        let options = self.options;
+        if let Some(chosen) = &mut self.chosen {
+            chosen.push(response, |before| {
+                Row::new(response, &options, before < FULL_RESPONSES as u64)
+            });
+            return Ok(());
+        }
         if self.held.len() == SHOWN_RESPONSES {
-            if !self.options.all {
-                return Ok(());
-            }
             self.spool_held()?;
         }
         // What is only printed when there are few is only kept while there are few.
@@ -189,6 +196,16 @@ impl<W: Write> Report for Table<W> {
         capture::write(page, &mut self.out, view)?;
         findings::write(page, &mut self.out, view)?;
         codes::write(page, &mut self.out, view)?;
+        if let Some(chosen) = self.chosen.take() {
+            let mut room = SHOWN_RESPONSES;
+            let choice = chosen.choose(&view.findings, |_| {
+                let fits = room > 0;
+                room = room.saturating_sub(1);
+                fits
+            });
+            self.left = choice.told(page.labels);
+            self.held = choice.rows;
+        }
         self.write_responses(page)?;
         self.out.flush()
     }

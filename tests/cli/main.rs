@@ -7,6 +7,8 @@
     reason = "the helpers of tests are outside `#[test]` functions, and may panic all the same"
 )]
 
+#[cfg(unix)]
+mod interrupt;
 mod redact;
 
 use std::fs;

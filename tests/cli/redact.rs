@@ -63,6 +63,11 @@ fn redact_says_what_it_is_not_given() {
             &["-w", "y", "redact", "a.pcap", "-o", "x"],
             "redact writes one capture",
         ),
+        (&["--redact-key", "", "a.pcap"], "anybody can tell"),
+        (
+            &["redact", "a.pcap", "-o", "x", "--redact-key= "],
+            "is the variable set",
+        ),
         (
             &["redact", "-f", "json", "a.pcap", "-o", "x"],
             "redact writes a pcapng, and -f is for reports",
@@ -188,4 +193,76 @@ fn a_redacted_capture_with_comments_names_nobody() {
     for left in ["10.0.0.", "a.example", "a.pcap"] {
         assert!(!text.contains(left), "{left} is left");
     }
+}
+
+/// A capture of IP packets: a request in one chunk of SCTP, and one in two, which are not rewritten.
+fn in_chunks() -> Vec<u8> {
+    let request = |call: &str| {
+        format!(
+            "OPTIONS sip:x@b.example SIP/2.0\r\nVia: SIP/2.0/SCTP 10.0.0.1;branch=z9hG4bK{call}\r\n\
+             From: <sip:a@a.example>;tag=1\r\nTo: <sip:x@b.example>\r\nCall-ID: {call}\r\n\
+             CSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
+        )
+    };
+    let chunk = |flags: u8, tsn: u8, bytes: &[u8]| {
+        let len = u16::try_from(16 + bytes.len()).unwrap().to_be_bytes();
+        let head = [
+            0, flags, len[0], len[1], 0, 0, 0, tsn, 0, 0, 0, 0, 0, 0, 0, 0,
+        ];
+        let mut chunk = [&head[..], bytes].concat();
+        chunk.resize(chunk.len().next_multiple_of(4), 0);
+        chunk
+    };
+    let (one, two) = (request("one"), request("two"));
+    let (first, rest) = two.as_bytes().split_at(101);
+    let packets = [
+        chunk(3, 1, one.as_bytes()),
+        [chunk(2, 2, first), chunk(1, 3, rest)].concat(),
+    ];
+    let mut pcap = Vec::new();
+    for word in [0xa1b2_c3d4_u32, 0x0004_0002, 0, 0, 65535, 101] {
+        pcap.extend(word.to_le_bytes());
+    }
+    for chunks in packets {
+        let len = u16::try_from(20 + 12 + chunks.len()).unwrap();
+        let mut packet = vec![0x45, 0];
+        packet.extend(len.to_be_bytes());
+        packet.extend([0, 1, 0, 0, 64, 132, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2]);
+        packet.extend([0x13, 0xc4, 0x13, 0xc4, 0, 0, 0, 9, 0, 0, 0, 0]);
+        packet.extend(&chunks);
+        for word in [1_790_000_000, 0, u32::from(len), u32::from(len)] {
+            pcap.extend(word.to_le_bytes());
+        }
+        pcap.extend(packet);
+    }
+    pcap
+}
+
+#[test]
+fn messages_that_are_not_rewritten_are_counted_and_told() {
+    let folder = folder_with(&[("a.pcap", &in_chunks())]);
+    let totals = |args: &[&str]| {
+        let run = run_in(folder.path(), args);
+        assert_eq!(run.code, Some(0), "{}", run.err);
+        let report: serde_json::Value = serde_json::from_str(&run.out).unwrap();
+        (
+            report["totals"]["sip_messages"].clone(),
+            report["trust"].clone(),
+            run.err,
+        )
+    };
+    let (before, ..) = totals(&["-f", "json", "a.pcap"]);
+    assert_eq!(before, 2);
+    let (after, trust, err) = totals(&["-f", "json", "--redact", "a.pcap"]);
+    assert_eq!(after, 1);
+    let said = "1 of 2 SIP messages (1 over SCTP)";
+    let lines = trust.as_array().unwrap();
+    let told = lines.iter().find(|line| line["kind"] == "left-out");
+    let told = told.unwrap_or_else(|| panic!("{trust}"));
+    assert_eq!(told["count"], 1);
+    assert!(told["detail"].as_str().unwrap().contains(said), "{trust}");
+    assert!(err.contains(said), "{err}");
+    let run = run_in(folder.path(), &["redact", "a.pcap", "-o", "b.pcapng"]);
+    assert_eq!(run.code, Some(0));
+    assert!(run.err.contains(said), "{}", run.err);
 }

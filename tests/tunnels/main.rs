@@ -14,6 +14,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod pieces;
+mod redacted;
 mod relayed;
 mod wrap;
 

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::{Examples, SHOWN_FINDINGS, diagram, fence, heading, item, message, severity};
+use super::{Examples, Lengths, diagram, fence, heading, item, message, severity};
 use crate::report::table::findings as said;
 use crate::report::table::layout::Page;
 use crate::report::text;
@@ -11,13 +11,14 @@ use crate::units::Timestamp;
 use crate::wire_text::markdown;
 
 /// Pairs and calls listed of a finding.
-const SHOWN: usize = 10;
+pub(super) const SHOWN: usize = 10;
 
 /// Writes the section.
 pub(super) fn write(
     page: Page,
     view: &View,
     examples: &Examples,
+    lengths: Lengths,
     out: &mut dyn Write,
 ) -> io::Result<()> {
     heading(out, page.labels.findings)?;
@@ -26,7 +27,9 @@ pub(super) fn write(
         return writeln!(out, "{none}");
     }
     let start = start(view);
-    for (index, finding) in view.findings.iter().take(SHOWN_FINDINGS).enumerate() {
+    // The findings whose example is drawn.
+    let mut drawn = Vec::new();
+    for (index, finding) in view.findings.iter().take(lengths.findings).enumerate() {
         if index > 0 {
             writeln!(out)?;
         }
@@ -37,18 +40,19 @@ pub(super) fn write(
             severity(page.labels, finding.severity),
             markdown(&finding.title)
         )?;
-        body(page, finding, start, out)?;
+        body(page, finding, start, lengths.listed, out)?;
         match examples.of(index) {
-            Some((ladder, first)) if first == index => {
+            Some((ladder, first)) if first == index && drawn.len() < lengths.examples => {
+                drawn.push(first);
                 example(page, "####", finding, ladder, out)?;
             }
-            Some((_, first)) => {
+            Some((_, first)) if drawn.contains(&first) => {
                 writeln!(out, "\n{} {}.", page.labels.example_above, first + 1)?;
             }
-            None => {}
+            _ => {}
         }
     }
-    let more = view.findings.len().saturating_sub(SHOWN_FINDINGS);
+    let more = view.findings.len().saturating_sub(lengths.findings);
     if more > 0 {
         writeln!(out, "\n\\+ {more} {}", page.labels.more_findings)?;
     }
@@ -65,7 +69,7 @@ pub(super) fn write_only(
 ) -> io::Result<()> {
     let severity = severity(page.labels, finding.severity);
     heading(out, &format!("{}: {severity}", page.labels.finding))?;
-    body(page, finding, start(view), out)?;
+    body(page, finding, start(view), SHOWN, out)?;
     ladder.map_or(Ok(()), |ladder| example(page, "###", finding, ladder, out))
 }
 
@@ -80,9 +84,10 @@ fn body(
     page: Page,
     finding: &Finding,
     start: Option<Timestamp>,
+    listed: usize,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    fields(page, finding, start, out)?;
+    fields(page, finding, start, listed, out)?;
     let Some(filter) = &finding.filter else {
         return Ok(());
     };
@@ -98,6 +103,7 @@ fn fields(
     page: Page,
     finding: &Finding,
     start: Option<Timestamp>,
+    listed: usize,
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let labels = page.labels;
@@ -120,39 +126,39 @@ fn fields(
     }
     item(out, labels.to_do, &optional(&finding.remediation))?;
     item(out, labels.raise, &optional(&finding.raise))?;
-    item(out, labels.peers, &peers(page, finding))?;
-    item(out, labels.examples, &calls(page, finding))?;
+    item(out, labels.peers, &peers(page, finding, listed))?;
+    item(out, labels.examples, &calls(page, finding, listed))?;
     item(out, labels.rule, &markdown(&said::rule(finding)))
 }
 
 /// The pairs of hosts that are affected.
-pub(super) fn peers(page: Page, finding: &Finding) -> String {
+pub(super) fn peers(page: Page, finding: &Finding, listed: usize) -> String {
     let mut parts: Vec<String> = finding
         .peers
         .iter()
-        .take(SHOWN)
+        .take(listed)
         .map(|peer| format!("`{}` ({})", peer.peer, peer.count))
         .collect();
-    let more = finding.peers.len().saturating_sub(SHOWN);
+    let more = finding.peers.len().saturating_sub(listed);
     if more > 0 {
         parts.push(format!("\\+ {more} {}", page.labels.more));
     }
     parts.join(", ")
 }
 
-fn calls(page: Page, finding: &Finding) -> String {
+fn calls(page: Page, finding: &Finding, listed: usize) -> String {
     let mut parts: Vec<String> = finding
         .calls
         .iter()
-        .take(SHOWN)
+        .take(listed)
         .map(|call| {
             let frames: Vec<String> = call
                 .frames
                 .iter()
-                .take(SHOWN)
+                .take(listed)
                 .map(|frame| said::frame(page, call.file, *frame))
                 .collect();
-            let more = if call.frames.len() > SHOWN {
+            let more = if call.frames.len() > listed {
                 ", ..."
             } else {
                 ""

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::findings::peers;
+use super::findings::{SHOWN, peers};
 use super::{fence, heading, item, severity};
 use crate::report::clock::{self, TimeStyle};
 use crate::report::labels::Labels;
@@ -79,7 +79,7 @@ pub(super) fn write_summary(page: Page, view: &View, out: &mut dyn Write) -> io:
         &markdown(&said::when(utc, worst, start)),
     )?;
     row(out, labels.count, &markdown(&said::count(page, worst)))?;
-    row(out, labels.peers, &peers(page, worst))?;
+    row(out, labels.peers, &peers(page, worst, SHOWN))?;
     row(out, labels.cause, &markdown(&said::cause(worst)))?;
     row(
         out,

@@ -141,12 +141,15 @@ fn the_worst_twenty_findings_are_shown_and_the_rest_counted() {
 }
 
 #[test]
-fn the_first_200_responses_are_shown_unless_all() {
+fn responses_are_200_unless_all_and_it_is_said_which() {
     let rows = fixture::responses(1000);
     let view = fixture::view(0);
     let first = report(wide(120), &rows, &view);
     check_lines(&first, 120);
-    assert!(first.contains("800 more responses"));
+    assert!(
+        first.contains("200 of 1000, in the order of the capture: 0 of the findings above, "),
+        "{first}"
+    );
     let frames = |report: &str| {
         let rows = report.split("4. Responses").nth(1).unwrap().to_owned();
         rows.lines()
@@ -163,7 +166,7 @@ fn the_first_200_responses_are_shown_unless_all() {
     check_lines(&all, 120);
     let expected: Vec<u64> = rows.iter().map(|row| row.frame).collect();
     assert_eq!(frames(&all), expected);
-    assert!(!all.contains("more responses"));
+    assert!(!all.contains("in the order of the capture"));
 }
 
 #[test]
