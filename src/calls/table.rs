@@ -196,18 +196,8 @@ impl Calls {
         let Some(call) = self.in_progress.get_mut(slot) else {
             return;
         };
-        if response.is_none()
-            && raw.flow.transport == Transport::Udp
-            && !raw.origin.is_relayed()
-            && let Ok(len) = u16::try_from(raw.bytes.len())
-        {
-            let place = Place {
-                slot,
-                call: call.digest,
-                request: request_of(message),
-            };
-            let heads = Heads::new(&raw.flow, raw.origin.ip_id, len);
-            self.sent.push(heads, raw.origin.time, place);
+        if response.is_none() {
+            remember(&mut self.sent, seen, slot, call.digest);
         }
         call.follow_offer(seen);
         let elapsed = self.coverage.elapsed();
@@ -229,17 +219,9 @@ impl Calls {
             // A code that is none: counted as malformed, part of no transaction.
             Some(None) => {}
             None => {
-                let had_invite = call.has_invite();
+                let is_first = !call.has_invite();
                 if call.request(seen, &mut around, out) {
-                    let seen = Seen::of(&raw.origin);
-                    let leg = self
-                        .legs
-                        .invite(&call.id, message, &raw.flow, seen, !had_invite);
-                    if let Some(leg) = leg {
-                        call.is_onward = true;
-                        self.totals.onward += 1;
-                        out(Event::Onward(&leg));
-                    }
+                    self.look_for_leg(slot, seen, is_first, out);
                 }
             }
         }
@@ -260,6 +242,27 @@ impl Calls {
             self.evict(oldest, raw.origin.at, out, defects);
         }
         self.forget_stale();
+    }
+
+    /// An INVITE came on a hop: it may be the leg that an element sent on of another call.
+    fn look_for_leg(
+        &mut self,
+        slot: Slot,
+        seen: &Sighted<'_>,
+        is_first: bool,
+        out: &mut impl FnMut(Event<'_>),
+    ) {
+        let Some(call) = self.in_progress.get_mut(slot) else {
+            return;
+        };
+        let Sighted { raw, message, .. } = *seen;
+        let at = Seen::of(&raw.origin);
+        let leg = self.legs.invite(&call.id, message, &raw.flow, at, is_first);
+        if let Some(leg) = leg {
+            call.is_onward = true;
+            self.totals.onward += 1;
+            out(Event::Onward(&leg));
+        }
     }
 
     /// Whether calls must be given up.
@@ -478,6 +481,23 @@ fn request_of(message: &Message<'_>) -> Request {
         from_tag: key::tag(message.from_tag()),
         to_tag: key::tag(message.to_tag()),
         cseq: message.cseq.number,
+    }
+}
+
+/// Remembers a request by what an ICMP error may quote of it.
+fn remember(sent: &mut Sent, seen: &Sighted<'_>, slot: Slot, call: u64) {
+    let raw = seen.raw;
+    if raw.flow.transport == Transport::Udp
+        && !raw.origin.is_relayed()
+        && let Ok(len) = u16::try_from(raw.bytes.len())
+    {
+        let place = Place {
+            slot,
+            call,
+            request: request_of(seen.message),
+        };
+        let heads = Heads::new(&raw.flow, raw.origin.ip_id, len);
+        sent.push(heads, raw.origin.time, place);
     }
 }
 
