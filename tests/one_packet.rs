@@ -3,11 +3,6 @@
 //! In: calls and registrations in which nothing is wrong, each alone in its capture, so that nothing else shows how good the tap is.
 //! Out: no finding of warning or worse, whichever packet is dropped, repeated or swapped with the next.
 
-#![expect(
-    clippy::expect_used,
-    reason = "the helpers of tests are outside `#[test]` functions, and may panic all the same"
-)]
-
 mod common;
 
 use common::analysis::{Analysed, analyse};
