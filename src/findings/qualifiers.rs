@@ -89,6 +89,9 @@ qualifiers! {
     "no-repeats" is "The message was sent once and not repeated.",
         sees "One copy, on a way on which repeats are due or in a time in which they are.",
         fix "Capture at the sender: one that does not repeat may have got its answer another way.";
+    "one-packet" is "A single packet that the tap missed would explain it.",
+        sees "One call, and nothing in the capture that shows how many packets the tap misses.",
+        fix "Look whether it comes again; a longer capture with more calls shows how good the tap is.";
     "one-way" is "Only one direction of this hop was captured.",
         sees "No packet from the other side on this hop, in the whole capture.",
         fix "Capture both directions; a mirror port often shows one.";
@@ -107,6 +110,9 @@ qualifiers! {
     "route-set" is "The ACK's Route is not that of the 2xx's Record-Route.",
         sees "Route of the ACK beside Record-Route of the 2xx, reversed (RFC 3261 §12.1.2).",
         fix "Correct the caller's side: Route is Record-Route in reverse order, whole.";
+    "sent-once" is "Each of the requests was sent once, and not again.",
+        sees "Three requests or more in a row without a copy, and nothing that answered any of them.",
+        fix "Ask who sends them whether it repeats, as RFC 3261 §17.1.2.2 wants over UDP; else look at the receiver.";
     "several-targets" is "The sender has other targets, and whether they would have taken the call is not known.",
         sees "Calls of the same sender to other addresses.",
         fix "Look at the sender's routes: whether those targets serve the same numbers.";
@@ -122,6 +128,9 @@ qualifiers! {
     "timed-out" is "An element on the way gave up waiting.",
         sees "408 or 504 after 15 s or more with nothing but 100.",
         fix "Look behind the element that sent the 100.";
+    "tolerated" is "It did no harm that was seen.",
+        sees "The other side fell silent as if it had got what it waited for.",
+        fix "Nothing for this call; mend it where it is found again with other peers.";
     "uas-fell-silent" is "The callee stopped repeating its 2xx: it has had an ACK, which was not seen here.",
         sees "Repeats that end long before 64*T1.",
         fix "Nothing for the call; the tap does not see the way the ACK takes.";
