@@ -28,7 +28,7 @@ use crate::calls::{Exchanged, Hop};
 use crate::limits::Limits;
 use crate::sip::MethodKind;
 use crate::units::{Span, Timestamp};
-use once::{Held, Rows, is_lone};
+use once::{Held, Rows, is_lone, weigh_once};
 
 mod once;
 
@@ -125,7 +125,7 @@ impl RequestUnanswered {
             past: Arc::default(),
             pairs: limits.host_pairs,
             ways: Table::default(),
-            once: Rows::new(limits.host_pairs),
+            once: Rows::new(limits.watched_pairs),
             groups: Groups::new(limits),
         }
     }
@@ -204,6 +204,10 @@ impl Rule for RequestUnanswered {
                 || evidence(exchanged, hop),
             );
         }
+    }
+
+    fn given_up(&self) -> u64 {
+        self.once.given_up()
     }
 
     fn look_back(&mut self, past: &Arc<Past>) {
@@ -396,27 +400,6 @@ fn weigh(case: Case, is_one_way: bool) -> Option<Key> {
         passing: case.passing && matches!(case.how, How::OnlyTrying(_)),
         one_packet: case.one_packet,
     })
-}
-
-/// How bad, and how sure, where each was sent once: others that were answered before or after show that the tap sees
-/// answers, and that this sender gets them.
-fn weigh_once(case: Case, is_one_way: bool, is_proof: bool) -> Key {
-    let (severity, confidence) = match (is_proof, is_one_way) {
-        (true, _) => (Severity::Warning, Confidence::Probable),
-        (false, false) => (Severity::Info, Confidence::Probable),
-        (false, true) => (Severity::Info, Confidence::Inconclusive),
-    };
-    Key {
-        severity: Reverse(severity),
-        method: case.method,
-        how: case.how,
-        confidence,
-        loss: false,
-        one_way: is_one_way,
-        cut: false,
-        passing: false,
-        one_packet: false,
-    }
 }
 
 fn qualifier(key: Key) -> String {
@@ -665,7 +648,7 @@ static TOPICS: &[Topic] = &[
                      Its qualifier lowers it: capture-loss, one-way (nothing was ever seen from the receiver to the sender), \
                      few-copies (three copies or more, then the sender gave up), no-repeats (a reliable transport; information, unless TCP acknowledged the request at once: arrived). With one of the last two, \
                      nothing is said where packets are missing, or nothing came from the receiver after the request. sent-once: a warning where others of the \
-                     method were answered and something came back later; information where not; inconclusive with one-way. INVITE is left out. arrived: TCP acknowledged the request. answered-beyond: \
+                     method were answered and something came back later; information where not; inconclusive with one-way. INVITE and REGISTER are left out. arrived: TCP acknowledged the request. answered-beyond: \
                      the next hop shows an answer that did not come back on this one.",
                 ),
                 ("What to do", FIX_NEVER),

@@ -4,15 +4,16 @@
 //! In: requests of a pair of hosts and a method, answered or not, as they are handed out. Out: those
 //! that stand in a row of [`IN_A_ROW`] or more, from the first of the row on.
 //!
-//! Capped: [`crate::limits::Limits::host_pairs`] pairs and methods; `RECENT` answered requests and
+//! Capped: [`crate::limits::Limits::watched_pairs`] pairs and methods; `RECENT` answered requests and
 //! `HELD` cases of each.
 
+use std::cmp::Reverse;
 use std::collections::VecDeque;
 
-use super::Case;
+use super::{Case, Key};
 use crate::calls::{Exchanged, Hop};
 use crate::findings::reading::{TIMEOUT, is_answered, is_unjudged};
-use crate::findings::rule::{CallRef, Peer};
+use crate::findings::rule::{CallRef, Confidence, Peer, Severity};
 use crate::findings::table::{Table, place};
 use crate::sip::MethodKind;
 use crate::units::{Span, Timestamp};
@@ -33,7 +34,9 @@ const HELD: usize = 16;
 #[derive(Debug)]
 pub(super) struct Rows {
     cap: usize,
-    rows: Table<(Peer, MethodKind), Row>,
+    /// Requests of pairs beyond the cap.
+    beyond: u64,
+    by_pair: Table<(Peer, MethodKind), Row>,
 }
 
 #[derive(Debug, Default)]
@@ -65,7 +68,7 @@ pub(super) fn is_lone(exchanged: &Exchanged<'_>, hop: &Hop) -> bool {
         return false;
     };
     hop.requests == 1
-        && exchanged.method != MethodKind::Invite
+        && is_looked_at(exchanged.method)
         && !hop.flow.transport.is_reliable()
         && !is_unjudged(&exchanged.observed)
         && !exchanged.observed.loss
@@ -74,16 +77,50 @@ pub(super) fn is_lone(exchanged: &Exchanged<'_>, hop: &Hop) -> bool {
         && exchanged.observed.until.since(request.time) >= TIMEOUT
 }
 
+/// Whether rows are kept of a method: of calls and registrations, other rules say how they failed.
+const fn is_looked_at(method: MethodKind) -> bool {
+    !matches!(method, MethodKind::Invite | MethodKind::Register)
+}
+
+/// How bad, and how sure, where each was sent once: others that were answered before or after show that the tap sees
+/// answers, and that this sender gets them.
+pub(super) const fn weigh_once(case: Case, is_one_way: bool, is_proof: bool) -> Key {
+    let (severity, confidence) = match (is_proof, is_one_way) {
+        (true, _) => (Severity::Warning, Confidence::Probable),
+        (false, false) => (Severity::Info, Confidence::Probable),
+        (false, true) => (Severity::Info, Confidence::Inconclusive),
+    };
+    Key {
+        severity: Reverse(severity),
+        method: case.method,
+        how: case.how,
+        confidence,
+        loss: false,
+        one_way: is_one_way,
+        cut: false,
+        passing: false,
+        one_packet: false,
+    }
+}
+
 impl Rows {
     pub(super) fn new(cap: usize) -> Self {
         Self {
             cap,
-            rows: Table::default(),
+            beyond: 0,
+            by_pair: Table::default(),
         }
     }
 
     fn row(&mut self, peer: Peer, method: MethodKind) -> Option<&mut Row> {
-        place(&mut self.rows, (peer, method), self.cap)
+        let row = place(&mut self.by_pair, (peer, method), self.cap);
+        self.beyond += u64::from(row.is_none());
+        row
+    }
+
+    /// Requests that were left out of account for lack of room.
+    pub(super) const fn given_up(&self) -> u64 {
+        self.beyond
     }
 
     /// A request was answered, or its sender repeats.
@@ -91,7 +128,7 @@ impl Rows {
         let Some(request) = hop.request else { return };
         let is_answered = is_answered(exchanged, hop);
         let is_repeated = hop.requests > 1;
-        if !is_answered && !is_repeated {
+        if !is_answered && !is_repeated || !is_looked_at(exchanged.method) {
             return;
         }
         let Some(row) = self.row(Peer::of(&hop.flow), exchanged.method) else {
@@ -130,13 +167,13 @@ impl Rows {
     /// Whether requests of this method are repeated between these hosts, so that one that was not
     /// repeated proves nothing.
     pub(super) fn is_repeating(&self, peer: Peer, method: MethodKind) -> bool {
-        let row = self.rows.get(&(peer, method));
+        let row = self.by_pair.get(&(peer, method));
         row.is_some_and(|row| row.is_repeating)
     }
 
     /// Whether requests of this method were ever answered between these hosts.
     pub(super) fn has_answered(&self, peer: Peer, method: MethodKind) -> bool {
-        let row = self.rows.get(&(peer, method));
+        let row = self.by_pair.get(&(peer, method));
         row.is_some_and(|row| row.has_answered)
     }
 }
