@@ -139,7 +139,7 @@ fn responses_can_be_searched_filtered_sorted_and_opened() {
     let shown = "document.getElementById('shown').textContent";
     assert_eq!(browser.number(rows), 100);
     assert!(browser.text(shown).starts_with("771 of 771"));
-    browser.fill("#search", "DEST-format 438");
+    browser.fill("#search", "ORIG-mismatch 438");
     assert!(browser.text(shown).starts_with("1 of 771"));
     browser.fill("#search", "");
     browser.fill("#by-code", "438");
