@@ -219,18 +219,22 @@ pub fn check(
     let mut spare = Trace::new();
     let mut last = 0;
     loop {
-        let block = match reader.next_piece()? {
-            Piece::Block(block) => block,
+        let (packet, mut said) = match reader.next_piece()? {
+            Piece::Block(block) => {
+                last = block.no.map_or(last, |no| no.0);
+                (block.packet, block.bytes)
+            }
+            Piece::Record { frame, .. } => {
+                last = frame.at.no.0;
+                (Some(frame), Default::default())
+            }
             Piece::End => return Ok(()),
             _ => continue,
         };
-        last = block.no.map_or(last, |no| no.0);
         let leak = |leak| Error::Leak { frame: last, leak };
-        let mut said = block.bytes;
-        if let Some(frame) = &block.packet {
+        if let Some(frame) = &packet {
             decoder.push(frame, &mut |_| {}, &mut |_| {});
             let trace = decoder.take_trace(spare);
-            let base = frame.captured.as_ptr().addr();
             if let Some(found) = packed_leak(frame.captured, &trace, values) {
                 return Err(leak(found));
             }
@@ -239,6 +243,7 @@ pub fn check(
                 return Err(leak(found));
             }
             // Its options stand behind it.
+            let base = frame.captured.as_ptr().addr();
             let end = base.wrapping_sub(said.as_ptr().addr()) + frame.captured.len();
             said = said.get(end..).unwrap_or_default();
         }
