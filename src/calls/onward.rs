@@ -15,7 +15,7 @@
 //! A caller who tries again under another Call-ID sends from where it sent before: no leg, a call.
 //!
 //! Capped: [`crate::limits::Limits::onward_invites`], the oldest give way; those of the last two
-//! seconds only under a flood, which [`Legs::is_full`] says.
+//! seconds only under a flood, which `Legs::is_full` says.
 //!
 //! # References
 //! - RFC 7989 §5, §7 (Session-ID); RFC 7315 §4.6 (P-Charging-Vector); RFC 3261 §6 (B2BUA)

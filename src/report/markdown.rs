@@ -8,8 +8,8 @@
 //!
 //! What always holds: bytes of strangers stand in code spans and fences that they cannot end, or in
 //! sentences of ours whose markup is escaped ([`crate::wire_text::markdown`]); there is no control
-//! character. Capped, unless all responses are asked for: [`MOST_BYTES`], so that it fits into a comment on
-//! GitHub. [`LENGTHS`] says how lists get shorter until it does, and of the responses those that matter are
+//! character. Capped, unless all responses are asked for: `MOST_BYTES`, so that it fits into a comment on
+//! GitHub. `LENGTHS` says how lists get shorter until it does, and of the responses those that matter are
 //! shown as far as there is room. With all of them rows wait in a temporary file once they are many.
 //!
 //! # References
